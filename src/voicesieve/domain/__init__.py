@@ -1,0 +1,1 @@
+"""Words of the design as frozen dataclasses and enums, with the pure rules that bind them. No I/O."""

@@ -1,0 +1,98 @@
+"""What fetching is asked for and what it answers: always a typed value, never a raw exception."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from voicesieve.domain.failures import Failure
+
+
+@dataclass(frozen=True)
+class FetchLimits:
+    """Hard limits of one fetch. Seconds and bytes.
+
+    ``deadline_s`` bounds the whole method end to end. A transfer that brings fewer than ``stall_bytes`` in
+    any ``stall_s`` is cut off.
+    """
+
+    deadline_s: float
+    stall_s: float
+    stall_bytes: int
+    max_bytes: int
+    max_duration_s: float
+    max_redirects: int
+    allow_private_addresses: bool
+
+
+@dataclass(frozen=True)
+class FetchRequest:
+    """One video to fetch with one method into ``scratch``, a private empty folder that the caller owns."""
+
+    video: str
+    url: str
+    scratch: Path
+    limits: FetchLimits
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A complete file in the scratch folder. It is not yet known to decode.
+
+    ``expected_duration_s`` is what the source stated, ``None`` if it did not. ``facts`` are plain JSON values
+    learnt on the way (title, channel, licence, language, captions, ETag, final URL).
+    """
+
+    path: Path
+    bytes: int
+    expected_duration_s: float | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MethodAttempt:
+    """One try of one method. ``failure`` is ``None`` exactly when it brought a usable file."""
+
+    method: str
+    started_at: float
+    ended_at: float
+    bytes: int = 0
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True)
+class FetchOutcome:
+    """The result of fetching one video: a usable file, or the failure that decides what happens next."""
+
+    video: str
+    attempts: tuple[MethodAttempt, ...]
+    recording: FetchedRecording | None = None
+    failure: Failure | None = None
+
+    def __post_init__(self) -> None:
+        if (self.recording is None) == (self.failure is None):
+            raise ValueError("a fetch outcome holds either a recording or a failure")
+
+
+@dataclass(frozen=True)
+class MediaInfo:
+    """What probing found. ``duration_s`` is measured from the packets, never copied from a header."""
+
+    duration_s: float
+    container: str
+    codec: str
+    sample_rate: int
+    channels: int
+    suffix: str
+
+
+@dataclass(frozen=True)
+class FetchedRecording:
+    """A probed file in scratch with its SHA-256, ready to enter the store."""
+
+    path: Path
+    sha256: str
+    bytes: int
+    media: MediaInfo
+    facts: Mapping[str, object] = field(default_factory=dict)
