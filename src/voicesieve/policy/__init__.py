@@ -1,0 +1,1 @@
+"""Rights screening, acceptance and retry rules: pure functions over domain objects."""

@@ -1,0 +1,33 @@
+"""Which candidates may be fetched at all, judged before any request for them is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from voicesieve.domain.candidates import Candidate
+from voicesieve.domain.decisions import Reason
+
+
+@dataclass(frozen=True)
+class ScreeningRules:
+    """``rights_basis`` is the operator's stated ground, empty when none is stated. Durations in seconds."""
+
+    rights_basis: str
+    sources_needing_basis: tuple[str, ...]
+    min_duration_s: float
+    max_duration_s: float
+
+
+def screen(candidate: Candidate, rules: ScreeningRules) -> Reason | None:
+    """The rule that keeps ``candidate`` out, or ``None`` when it may be fetched."""
+    if candidate.source in rules.sources_needing_basis and not rules.rights_basis:
+        return Reason(
+            "rights_basis_missing",
+            f"{candidate.source} needs a stated ground: set rights.basis and rights.statement in the settings",
+        )
+    duration = candidate.duration_s
+    if duration is not None and duration > rules.max_duration_s:
+        return Reason("too_long", f"declared {duration:.0f} s, the limit is {rules.max_duration_s:.0f} s")
+    if duration is not None and duration < rules.min_duration_s:
+        return Reason("too_short", f"declared {duration:.1f} s, the least is {rules.min_duration_s:.1f} s")
+    return None

@@ -1,0 +1,237 @@
+"""One settings tree: defaults < file < environment < command line. Secrets are never printed."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
+from pydantic_settings import SettingsConfigDict as SettingsConfig
+from pydantic_settings import SettingsError as UnreadableValueError
+
+PREFIX = "VOICESIEVE_"
+NOT_SETTINGS = frozenset({"VOICESIEVE_DATA", "VOICESIEVE_CONFIG", "VOICESIEVE_CORPORA"})
+"""Environment variables with our prefix that are no settings: options of the command line and of the tests."""
+
+Seconds = Annotated[float, Field(ge=0)]
+PositiveSeconds = Annotated[float, Field(gt=0)]
+
+
+class SettingsError(Exception):
+    """The settings cannot be used. The message names where each wrong value stands and what is allowed."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Fetching(_Section):
+    max_concurrent_downloads: int = Field(4, ge=1, le=256, description="Downloads at the same time, over all hosts.")
+    methods: tuple[Literal["http", "yt-dlp"], ...] = Field(
+        ("http", "yt-dlp"), min_length=1, description="Methods for web addresses, in this order."
+    )
+    deadline_s: PositiveSeconds = Field(1800.0, description="Hard end of one fetch by one method, in seconds.")
+    stall_s: PositiveSeconds = Field(
+        30.0, description="A transfer that brings less than stall_bytes in this time ends."
+    )
+    stall_bytes: int = Field(65_536, ge=1, description="See stall_s.")
+    max_bytes: int = Field(1_073_741_824, ge=1024, description="Largest file that is fetched, in bytes.")
+    min_duration_s: Seconds = Field(1.0, description="Shorter recordings are given up as too_short.")
+    max_duration_s: PositiveSeconds = Field(4 * 3600.0, description="Longer recordings are given up as too_long.")
+    max_redirects: int = Field(5, ge=0, le=20)
+    allow_private_addresses: bool = Field(
+        False, description="Fetch from loopback and private networks too. Only for servers of your own."
+    )
+    contact: str = Field("", description="Mail address or URL shown to servers in the User-Agent.")
+
+
+class Pace(_Section):
+    requests_per_hour: float = Field(240.0, ge=0, description="Per host, over all runs. 0 = no pace (own servers).")
+    burst: int = Field(4, ge=1, description="Requests that may follow each other at once after a rest.")
+
+
+class Retry(_Section):
+    first_delay_s: Seconds = Field(60.0, description="Wait before the second try; it doubles each time.")
+    max_delay_s: Seconds = Field(6 * 3600.0)
+    max_item_failures: int = Field(5, ge=1, description="Failures of a video before it is given up.")
+    max_machine_failures: int = Field(2, ge=1, description="Crashes of our own workers on a video before that.")
+    defer_s: Seconds = Field(6 * 3600.0, description="When to look again at a live or upcoming video.")
+    pause_s: Seconds = Field(3600.0, description="How long a source that refuses us is left alone.")
+
+
+class Discovery(_Section):
+    refresh_s: Seconds = Field(3600.0, description="A feed or page that was read to its end is asked again after this.")
+    page_size: int = Field(500, ge=1, le=10_000, description="Candidates in one discovery transaction.")
+
+
+class Analysis(_Section):
+    detector: str = Field("floor", description="Child-voice detector.")
+    workers: int = Field(0, ge=0, le=256, description="Analysis processes. 0 = one for each core.")
+    deadline_s: PositiveSeconds = Field(600.0, description="Hard end of one analysis, in seconds.")
+    memory_mb: int = Field(4096, ge=512, description="Address space of one worker, in MiB.")
+
+
+class Policy(_Section):
+    operating_point: Literal["corpus", "discover"] = Field("corpus", description="Precision first, or recall first.")
+    min_score: float = Field(0.5, ge=0, le=1, description="Least probability that the recording holds child speech.")
+    min_child_s: Seconds = Field(1.0, description="Least seconds of child speech.")
+    min_child_share: float = Field(0.0, ge=0, le=1, description="Least share of child speech in all speech.")
+
+
+class Rights(_Section):
+    basis: Literal["", "own_channel", "written_permission", "research_exception", "open_licence"] = Field(
+        "", description="Your ground for fetching from platforms such as YouTube; they stay off while it is empty."
+    )
+    statement: str = Field("", description="The ground in your own words; kept with each recording.")
+
+
+class Catalog(_Section):
+    url: SecretStr = Field(SecretStr(""), description="PostgreSQL URL. Empty = SQLite in the data folder.")
+
+
+class Logging(_Section):
+    file_bytes: int = Field(16_777_216, ge=4096, description="Size at which logs/voicesieve.jsonl is rotated.")
+    file_count: int = Field(5, ge=1, description="Rotated log files that are kept.")
+
+
+class Settings(BaseSettings):
+    """The whole tree. Frozen; unknown keys are errors."""
+
+    model_config = SettingsConfig(
+        extra="forbid", frozen=True, env_prefix=PREFIX, env_nested_delimiter="__", validate_default=True
+    )
+
+    fetching: Fetching = Fetching()
+    pace: Pace = Pace()
+    retry: Retry = Retry()
+    discovery: Discovery = Discovery()
+    analysis: Analysis = Analysis()
+    policy: Policy = Policy()
+    rights: Rights = Rights()
+    catalog: Catalog = Catalog()
+    logging: Logging = Logging()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Strongest first. ``init_settings`` carries ``{"cli": ..., "file": ...}`` from `load_settings`."""
+        layers = init_settings()
+        return (
+            InitSettingsSource(settings_cls, layers.get("cli", {})),
+            env_settings,
+            InitSettingsSource(settings_cls, layers.get("file", {})),
+        )
+
+
+def load_settings(file: Path | None = None, command_line: Mapping[str, Mapping[str, object]] | None = None) -> Settings:
+    """Read the tree: ``file`` (TOML; ``None`` = no file), then the environment, then ``command_line``.
+
+    Raises `SettingsError` with one line for each unknown key or wrong value.
+    """
+    from_file = _read_toml(file) if file else {}
+    from_command_line = {section: dict(values) for section, values in (command_line or {}).items()}
+    _refuse_unknown_environment()
+    layers: dict[str, Any] = {"cli": from_command_line, "file": from_file}
+    try:
+        return Settings(**layers)
+    except UnreadableValueError as error:
+        raise SettingsError(f'environment: {error}. Lists are written as JSON: \'["http", "yt-dlp"]\'.') from error
+    except ValidationError as error:
+        lines = [_explain(dict(problem), from_command_line, file) for problem in error.errors(include_url=False)]
+        raise SettingsError("\n".join(lines)) from None
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{file} cannot be read: {error.strerror}. Write one with `voicesieve init`.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not a TOML file: {error}.") from error
+
+
+def _refuse_unknown_environment() -> None:
+    known = {name.upper() for name in Settings.model_fields}
+    for name in sorted(os.environ):
+        if not name.upper().startswith(PREFIX) or name in NOT_SETTINGS:
+            continue
+        section = name.upper().removeprefix(PREFIX).partition("__")[0]
+        if section not in known:
+            allowed = ", ".join(f"{PREFIX}{section}__..." for section in sorted(known))
+            raise SettingsError(f"environment: {name} is not a setting. Allowed: {allowed}.")
+
+
+def _explain(problem: dict[str, Any], command_line: Mapping[str, Any], file: Path | None) -> str:
+    keys = [str(part) for part in problem["loc"] if not isinstance(part, int)]
+    dotted = ".".join(keys)
+    variable = PREFIX + "__".join(key.upper() for key in keys)
+    if _holds(command_line, keys):
+        where = "command line"
+    elif any(name.upper() == variable for name in os.environ):
+        where, dotted = "environment", f"{variable} ({dotted})"
+    else:
+        where = str(file or "settings")
+    if problem["type"] == "extra_forbidden":
+        return f"{where}: {dotted} is not a setting. {_allowed_keys(keys)}"
+    given = "" if _is_secret(keys) or isinstance(problem["input"], dict) else f" = {problem['input']!r}"
+    return f"{where}: {dotted}{given}: {problem['msg'][0].lower()}{problem['msg'][1:]}."
+
+
+def _holds(tree: Mapping[str, Any], keys: list[str]) -> bool:
+    node: Any = tree
+    for key in keys:
+        if not isinstance(node, Mapping) or key not in node:
+            return False
+        node = node[key]
+    return bool(keys)
+
+
+def _allowed_keys(keys: list[str]) -> str:
+    section = Settings.model_fields.get(keys[0])
+    fields = Settings.model_fields if len(keys) == 1 or section is None else _section_fields(keys[0])
+    return f"Allowed: {', '.join(sorted(fields))}."
+
+
+def _section_fields(name: str) -> Mapping[str, Any]:
+    section = Settings.model_fields[name].annotation
+    return section.model_fields if isinstance(section, type) and issubclass(section, BaseModel) else {}
+
+
+def _is_secret(keys: list[str]) -> bool:
+    field = _section_fields(keys[0]).get(keys[1]) if len(keys) > 1 and keys[0] in Settings.model_fields else None
+    return field is not None and field.annotation is SecretStr
+
+
+def commented_template() -> str:
+    """The settings file that ``voicesieve init`` writes: every key with its default, commented out."""
+    lines = [
+        "# Settings of voicesieve. Each line shows its default; remove the # to change it.",
+        "# Stronger than this file: the environment (VOICESIEVE_FETCHING__MAX_BYTES=1000000), then the command line.",
+    ]
+    for name in Settings.model_fields:
+        lines += ["", f"[{name}]"]
+        for key, field in _section_fields(name).items():
+            if field.description:
+                lines.append(f"# {field.description}")
+            lines.append(f"# {key} = {_as_toml(field.default)}")
+    return "\n".join(lines) + "\n"
+
+
+def _as_toml(value: object) -> str:
+    if isinstance(value, SecretStr):
+        return '""'
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_as_toml(item) for item in value) + "]"
+    return f'"{value}"' if isinstance(value, str) else str(value)
