@@ -1,0 +1,1 @@
+"""The one durable store. Nothing outside this package holds SQL."""

@@ -1,0 +1,88 @@
+"""What the catalog hands out: plain frozen rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from voicesieve.domain.candidates import Query
+from voicesieve.domain.states import Stage, VideoState
+
+
+@dataclass(frozen=True)
+class QueryRow:
+    """A query with its progress. ``cursor`` is ``None`` at its start; ``due_at`` is an epoch second."""
+
+    id: int
+    query: Query
+    cursor: Mapping[str, Any] | None
+    memory: Mapping[str, Any]
+    exhausted: bool
+    due_at: float
+    failures: int
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A video leased to one worker. Results are written only while ``token`` still holds the lease.
+
+    ``waiting_state`` is where the video stands while the stage runs; ``recording_path`` is relative to the
+    recordings folder and set for the analyse stage.
+    """
+
+    key: int
+    video: str
+    stage: Stage
+    token: str
+    waiting_state: VideoState
+    source: str
+    url: str
+    host: str
+    title: str
+    item_failures: int
+    machine_failures: int
+    declared_duration_s: float | None
+    declared_language: str | None
+    facts: Mapping[str, Any]
+    recording: str | None
+    recording_path: str | None
+
+
+@dataclass(frozen=True)
+class PageResult:
+    """What one discovery page added: videos never seen before, and all that it named."""
+
+    new: int
+    found: int
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Generic cell rate algorithm (ITU-T I.371): one request every ``interval_s``, ``burst`` at once after a rest.
+
+    ``interval_s`` 0 means no pace.
+    """
+
+    interval_s: float
+    burst: int
+
+    @classmethod
+    def per_hour(cls, requests: float, burst: int) -> Pace:
+        return cls(3600.0 / requests if requests > 0 else 0.0, burst)
+
+    def earliest(self, slot_at: float) -> float:
+        """When the next request may start, given the host's theoretical arrival time."""
+        return slot_at - (self.burst - 1) * self.interval_s
+
+    def after_request(self, slot_at: float, now: float) -> float:
+        """The host's theoretical arrival time once a request has started at ``now``."""
+        return max(slot_at, now) + self.interval_s
+
+
+class StaleLeaseError(Exception):
+    """The lease is no longer ours: someone else has the video, and nothing was written."""
+
+
+class UnknownVideoError(Exception):
+    """No video of that id is in the catalog."""

@@ -1,0 +1,260 @@
+"""Tables of the catalog, the same on SQLite and PostgreSQL. Times are epoch seconds, JSON is stored as text."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    text,
+)
+
+
+class JsonText(TypeDecorator[Any]):
+    """Plain JSON values in a text column, so that a row reads the same in every database and tool."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
+        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Key = BigInteger().with_variant(Integer, "sqlite")
+
+run = Table(
+    "run",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("started_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("ending", Text),
+)
+
+query = Table(
+    "query",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("source", String(40), nullable=False),
+    Column("argument", Text, nullable=False),
+    Column("exhausted", Boolean, nullable=False),
+    Column("due_at", Double, nullable=False),
+    Column("cursor", JsonText),
+    Column("memory", JsonText, nullable=False),
+    Column("pages", Integer, nullable=False),
+    Column("requests", Integer, nullable=False),
+    Column("found", Integer, nullable=False),
+    Column("new", Integer, nullable=False),
+    Column("problems", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("last_failure", JsonText),
+    Column("created_at", Double, nullable=False),
+    Index("uq_query_source_argument", "source", "argument", unique=True),
+)
+
+host = Table(
+    "host",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("waiting", Integer, nullable=False),
+    Column("slot_at", Double, nullable=False),
+    Column("blocked_until", Double, nullable=False),
+    Column("refusals", Integer, nullable=False),
+    Column("block_reason", Text),
+    Index("ix_host_slot_at", "slot_at", sqlite_where=text("waiting > 0"), postgresql_where=text("waiting > 0")),
+)
+
+recording = Table(
+    "recording",
+    metadata,
+    Column("sha256", String(64), primary_key=True),
+    Column("path", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("duration_s", Double, nullable=False),
+    Column("container", String(60), nullable=False),
+    Column("codec", String(60), nullable=False),
+    Column("sample_rate", Integer, nullable=False),
+    Column("channels", Integer, nullable=False),
+    Column("stored_at", Double, nullable=False),
+    Column("accepted_videos", Integer, nullable=False),
+)
+
+video = Table(
+    "video",
+    metadata,
+    Column("key", Key, primary_key=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("source", String(40), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("duration_s", Double),
+    Column("published_at", Double),
+    Column("declared_language", String(40)),
+    Column("licence", Text),
+    Column("metadata", JsonText, nullable=False),
+    Column("facts", JsonText, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("reasons", JsonText, nullable=False),
+    Column("screened_by", String(16)),
+    Column("stage", String(20)),
+    Column("due_at", Double),
+    Column("failure_kind", String(40)),
+    Column("item_failures", Integer, nullable=False),
+    Column("machine_failures", Integer, nullable=False),
+    Column("lease_token", String(32)),
+    Column("lease_until", Double),
+    Column("recording", String(64), ForeignKey("recording.sha256"), index=True),
+    Column("language", String(40)),
+    Column("rights_basis", Text),
+    Column("discovered_at", Double, nullable=False),
+    Column("changed_at", Double, nullable=False),
+    Index(
+        "ix_video_stage_due_at",
+        "stage",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_video_stage_host_due_at",
+        "stage",
+        "host",
+        "due_at",
+        sqlite_where=text("due_at IS NOT NULL"),
+        postgresql_where=text("due_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_video_lease",
+        "lease_until",
+        sqlite_where=text("lease_token IS NOT NULL"),
+        postgresql_where=text("lease_token IS NOT NULL"),
+    ),
+    Index("ix_video_state", "state", "key"),
+    Index("ix_video_channel", "channel"),
+)
+
+finding = Table(
+    "finding",
+    metadata,
+    Column("query", Key, ForeignKey("query.id"), primary_key=True),
+    Column("video", Key, ForeignKey("video.key"), primary_key=True, index=True),
+    Column("position", Integer, nullable=False),
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("video", Key, ForeignKey("video.key"), nullable=False, index=True),
+    Column("run", String(32), nullable=False),
+    Column("stage", String(20), nullable=False),
+    Column("method", String(40), nullable=False),
+    Column("scratch", Text),
+    Column("started_at", Double, nullable=False),
+    Column("ended_at", Double),
+    Column("outcome", String(20), nullable=False),
+    Column("kind", String(40)),
+    Column("message", Text),
+    Column("bytes", BigInteger, nullable=False),
+    Column("exception_type", Text),
+    Column("chain", JsonText),
+    Column("next", Text),
+    Index(
+        "ix_attempt_running",
+        "run",
+        sqlite_where=text("outcome = 'running'"),
+        postgresql_where=text("outcome = 'running'"),
+    ),
+)
+
+verdict = Table(
+    "verdict",
+    metadata,
+    Column("recording", String(64), ForeignKey("recording.sha256"), primary_key=True),
+    Column("model", String(60), primary_key=True),
+    Column("revision", String(64), primary_key=True),
+    Column("operating_point", String(40), nullable=False),
+    Column("label", String(20), nullable=False),
+    Column("duration_s", Double, nullable=False),
+    Column("speech_s", Double, nullable=False),
+    Column("child_s", Double, nullable=False),
+    Column("child_share", Double, nullable=False),
+    Column("child_runs", Integer, nullable=False),
+    Column("score", Double, nullable=False),
+    Column("segments", JsonText, nullable=False),
+    Column("windows", LargeBinary, nullable=False),
+    Column("levels", JsonText, nullable=False),
+    Column("analysed_at", Double, nullable=False),
+)
+
+decision = Table(
+    "decision",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("video", Key, ForeignKey("video.key"), nullable=False, index=True),
+    Column("outcome", String(20), nullable=False),
+    Column("reasons", JsonText, nullable=False),
+    Column("policy_revision", String(16), nullable=False),
+    Column("model", String(60), nullable=False),
+    Column("revision", String(64), nullable=False),
+    Column("decided_at", Double, nullable=False),
+)
+
+language_evidence = Table(
+    "language_evidence",
+    metadata,
+    Column("video", Key, ForeignKey("video.key"), primary_key=True),
+    Column("source", String(40), primary_key=True),
+    Column("code", String(40), nullable=False),
+)
+
+counter = Table(
+    "counter",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("value", Double, nullable=False),
+)
+
+tombstone = Table(
+    "tombstone",
+    metadata,
+    Column("hash", String(64), primary_key=True),
+    Column("subject", String(20), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("made_at", Double, nullable=False),
+)
+
+deletion = Table(
+    "deletion",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("asked_at", Double, nullable=False),
+)

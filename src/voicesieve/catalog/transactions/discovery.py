@@ -1,0 +1,210 @@
+"""Queries, pages of candidates, and the screening of what they found."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, select, update
+
+from voicesieve.catalog import schema
+from voicesieve.catalog.changes import add_hosts, add_waiting, change, insert_missing
+from voicesieve.catalog.records import PageResult, QueryRow
+from voicesieve.catalog.store import add_to_counter
+from voicesieve.catalog.transactions.takedown import channel_hash, tombstone_hash
+from voicesieve.domain.candidates import Candidate, Page, Query
+from voicesieve.domain.decisions import Reason
+from voicesieve.domain.failures import Failure
+from voicesieve.domain.states import Stage, VideoState
+
+query, video, host = schema.query, schema.video, schema.host
+
+
+def register_query(connection: Connection, wanted: Query, now: float) -> QueryRow:
+    """Find or add a query. An exhausted one whose time has come starts over."""
+    where = (query.c.source == wanted.source) & (query.c.argument == wanted.argument)
+    row = connection.execute(select(query).where(where)).one_or_none()
+    if row is None:
+        connection.execute(
+            query.insert().values(
+                source=wanted.source,
+                argument=wanted.argument,
+                exhausted=False,
+                due_at=now,
+                memory={},
+                created_at=now,
+                **dict.fromkeys(("pages", "requests", "found", "new", "problems", "failures"), 0),
+            )
+        )
+    elif row.exhausted and row.due_at <= now:
+        connection.execute(update(query).where(where).values(exhausted=False, cursor=None))
+    row = connection.execute(select(query).where(where)).one()
+    return QueryRow(row.id, wanted, row.cursor, row.memory, row.exhausted, row.due_at, row.failures)
+
+
+def commit_page(
+    connection: Connection,
+    query_id: int,
+    page: Page,
+    host_of: Callable[[str], str],
+    now: float,
+    *,
+    refresh_s: float,
+) -> PageResult:
+    """Store a page's candidates and the query's cursor together, so that a restart repeats no request."""
+    candidates = _without_tombstones(connection, {c.id: c for c in page.candidates}.values())
+    new = _insert_videos(connection, candidates, host_of, now)
+    found = connection.execute(select(query.c.found).where(query.c.id == query_id)).scalar_one()
+    _insert_findings(connection, query_id, candidates, found)
+    exhausted = page.cursor is None
+    connection.execute(
+        update(query)
+        .where(query.c.id == query_id)
+        .values(
+            cursor=page.cursor,
+            memory=dict(page.memory) if exhausted else query.c.memory,
+            exhausted=exhausted,
+            due_at=now + refresh_s if exhausted else now,
+            pages=query.c.pages + 1,
+            requests=query.c.requests + page.requests,
+            found=query.c.found + len(candidates),
+            new=query.c.new + new,
+            problems=query.c.problems + len(page.problems),
+            failures=0,
+            last_failure=None,
+        )
+    )
+    return PageResult(new=new, found=len(candidates))
+
+
+def query_failed(connection: Connection, query_id: int, failure: Failure, due_at: float) -> None:
+    """Keep the cursor where it is and say when the same request is due again."""
+    connection.execute(
+        update(query)
+        .where(query.c.id == query_id)
+        .values(
+            due_at=due_at,
+            failures=query.c.failures + 1,
+            last_failure={"kind": str(failure.kind), "message": failure.message},
+        )
+    )
+
+
+def _without_tombstones(connection: Connection, candidates: Iterable[Candidate]) -> list[Candidate]:
+    wanted = list(candidates)
+    hashes = {tombstone_hash(c.id) for c in wanted} | {channel_hash(c.channel) for c in wanted if c.channel}
+    withdrawn = set(
+        connection.execute(select(schema.tombstone.c.hash).where(schema.tombstone.c.hash.in_(hashes))).scalars()
+    )
+    return [
+        c
+        for c in wanted
+        if tombstone_hash(c.id) not in withdrawn and not (c.channel and channel_hash(c.channel) in withdrawn)
+    ]
+
+
+def _insert_videos(
+    connection: Connection, candidates: Sequence[Candidate], host_of: Callable[[str], str], now: float
+) -> int:
+    ids = [c.id for c in candidates]
+    known = set(connection.execute(select(video.c.id).where(video.c.id.in_(ids))).scalars())
+    rows = [_video_row(c, host_of(c.url), now) for c in candidates if c.id not in known]
+    names = sorted({row["host"] for row in rows})
+    add_hosts(connection, names)
+    if rows:
+        connection.execute(video.insert(), rows)
+        add_to_counter(connection, f"state:{VideoState.DISCOVERED}", len(rows))
+    return len(rows)
+
+
+def _video_row(candidate: Candidate, host_name: str, now: float) -> dict[str, Any]:
+    return {
+        "id": candidate.id,
+        "source": candidate.source,
+        "url": candidate.url,
+        "host": host_name,
+        "title": candidate.title,
+        "channel": candidate.channel,
+        "duration_s": candidate.duration_s,
+        "published_at": candidate.published_at,
+        "declared_language": candidate.language,
+        "licence": candidate.licence,
+        "metadata": dict(candidate.metadata),
+        "facts": {},
+        "state": VideoState.DISCOVERED,
+        "reasons": [],
+        "item_failures": 0,
+        "machine_failures": 0,
+        "discovered_at": now,
+        "changed_at": now,
+    }
+
+
+def _insert_findings(connection: Connection, query_id: int, candidates: Sequence[Candidate], found: int) -> None:
+    ids = [c.id for c in candidates]
+    keys = {row.id: row.key for row in connection.execute(select(video.c.id, video.c.key).where(video.c.id.in_(ids)))}
+    rows = [
+        {"query": query_id, "video": keys[id_], "position": found + place} for place, id_ in enumerate(ids, start=1)
+    ]
+    insert_missing(connection, schema.finding, rows)
+
+
+def screen_again(connection: Connection, screened_by: str, now: float) -> int:
+    """Send back to screening what other screening rules kept out. Returns how many."""
+    old = (video.c.state == VideoState.SCREENED_OUT) & (video.c.screened_by != screened_by)
+    count = connection.execute(
+        update(video).where(old).values(state=VideoState.DISCOVERED, reasons=[], changed_at=now)
+    ).rowcount
+    add_to_counter(connection, f"state:{VideoState.SCREENED_OUT}", -count)
+    add_to_counter(connection, f"state:{VideoState.DISCOVERED}", count)
+    return count
+
+
+def screen_batch(
+    connection: Connection, screen: Callable[[Candidate], Reason | None], screened_by: str, now: float, limit: int
+) -> int:
+    """Judge up to ``limit`` discovered videos by the pure rule ``screen``. Returns how many were judged."""
+    rows = connection.execute(
+        select(video)
+        .where(video.c.state == VideoState.DISCOVERED)
+        .order_by(video.c.key)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    queued: list[int] = []
+    waiting: dict[str, int] = {}
+    for row in rows:
+        reason = screen(_candidate(row))
+        if reason is None:
+            queued.append(row.key)
+            waiting[row.host] = waiting.get(row.host, 0) + 1
+        else:
+            reasons = [dataclasses.asdict(reason)]
+            change(connection, row, now, state=VideoState.SCREENED_OUT, reasons=reasons, screened_by=screened_by)
+    if queued:
+        connection.execute(
+            update(video)
+            .where(video.c.key.in_(queued))
+            .values(state=VideoState.QUEUED, stage=Stage.FETCH, due_at=now, screened_by=screened_by, changed_at=now)
+        )
+        add_to_counter(connection, f"state:{VideoState.DISCOVERED}", -len(queued))
+        add_to_counter(connection, f"state:{VideoState.QUEUED}", len(queued))
+    for name, count in waiting.items():
+        add_waiting(connection, name, count)
+    return len(rows)
+
+
+def _candidate(row: Row[Any]) -> Candidate:
+    return Candidate(
+        source=row.source,
+        native_id=row.id.removeprefix(f"{row.source}:"),
+        url=row.url,
+        title=row.title,
+        channel=row.channel,
+        duration_s=row.duration_s,
+        published_at=row.published_at,
+        language=row.declared_language,
+        licence=row.licence,
+        metadata=row.metadata,
+    )

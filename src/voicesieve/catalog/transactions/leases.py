@@ -1,0 +1,189 @@
+"""Runs, leases and attempts: who works on what, and what becomes of it when a worker dies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, update
+
+from voicesieve.catalog import schema
+from voicesieve.catalog.changes import add_hosts, change, load
+from voicesieve.catalog.records import Claim, Pace, StaleLeaseError
+from voicesieve.domain.failures import Failure
+from voicesieve.domain.states import Stage, VideoState
+
+video, host = schema.video, schema.host
+
+
+def start_run(connection: Connection, run: str, now: float) -> None:
+    connection.execute(schema.run.insert().values(id=run, started_at=now))
+
+
+def end_run(connection: Connection, run: str, now: float, ending: str) -> None:
+    connection.execute(update(schema.run).where(schema.run.c.id == run).values(ended_at=now, ending=ending))
+
+
+def recover(connection: Connection, now: float, *, only_driver: bool) -> int:
+    """Take back leases whose worker is dead and close its open attempts. Returns how many videos came back.
+
+    With ``only_driver`` (the caller holds the coordinator lock) every lease is dead; otherwise the expired ones.
+    A lost lease is the machine's failure and is not counted against the video.
+    """
+    leased = select(video.c.key).where(video.c.lease_token.is_not(None))
+    if not only_driver:
+        leased = leased.where(video.c.lease_until < now)
+    keys = list(connection.execute(leased).scalars())
+    for key in keys:
+        change(connection, load(connection, key), now, lease_token=None, lease_until=None, due_at=now)
+    open_attempts = schema.attempt.c.outcome == "running"
+    if not only_driver:
+        open_attempts &= schema.attempt.c.video.in_(keys)
+    connection.execute(
+        update(schema.attempt)
+        .where(open_attempts)
+        .values(outcome="interrupted", ended_at=now, message="the program ended before this attempt did", next="due")
+    )
+    return len(keys)
+
+
+def claim_fetches(
+    connection: Connection, limit: int, now: float, *, lease_s: float, pace: Pace, new_token: Callable[[], str]
+) -> list[Claim]:
+    """Lease up to ``limit`` due videos, taking turns between hosts and taking one slot of the host's pace each."""
+    first_due = (
+        select(func.min(video.c.due_at))
+        .where(video.c.stage == Stage.FETCH, video.c.host == host.c.name, video.c.due_at.is_not(None))
+        .scalar_subquery()
+    )
+    ready = connection.execute(
+        select(host.c.name, host.c.slot_at)
+        .where(host.c.waiting > 0, host.c.blocked_until <= now, first_due <= now)
+        .order_by(host.c.slot_at, host.c.name)
+        .limit(limit * 4)
+        .with_for_update(skip_locked=True)
+    ).all()
+    slots = {row.name: row.slot_at for row in ready}
+    queues = {row.name: _due_on(connection, row.name, now, limit) for row in ready}
+    claims: list[Claim] = []
+    while len(claims) < limit and queues:
+        for name in list(queues):
+            local = name == ""
+            if not queues[name] or (not local and pace.earliest(slots[name]) > now):
+                del queues[name]
+                continue
+            claims.append(_lease(connection, queues[name].pop(0), Stage.FETCH, now, lease_s, new_token()))
+            slots[name] = now if local else pace.after_request(slots[name], now)
+            connection.execute(update(host).where(host.c.name == name).values(slot_at=slots[name]))
+            if len(claims) == limit:
+                break
+    return claims
+
+
+def _due_on(connection: Connection, name: str, now: float, limit: int) -> list[Row[Any]]:
+    return list(
+        connection.execute(
+            select(video)
+            .where(video.c.stage == Stage.FETCH, video.c.host == name, video.c.due_at <= now)
+            .order_by(video.c.due_at, video.c.key)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        ).all()
+    )
+
+
+def claim_analyses(
+    connection: Connection, limit: int, now: float, *, lease_s: float, new_token: Callable[[], str]
+) -> list[Claim]:
+    """Lease up to ``limit`` fetched videos that are due for analysis."""
+    rows = connection.execute(
+        select(video)
+        .where(video.c.stage == Stage.ANALYSE, video.c.due_at <= now)
+        .order_by(video.c.due_at, video.c.key)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    return [_lease(connection, row, Stage.ANALYSE, now, lease_s, new_token()) for row in rows]
+
+
+def _lease(connection: Connection, row: Row[Any], stage: Stage, now: float, lease_s: float, token: str) -> Claim:
+    change(connection, row, now, lease_token=token, lease_until=now + lease_s, due_at=None)
+    path = None
+    if row.recording:
+        path = connection.execute(
+            select(schema.recording.c.path).where(schema.recording.c.sha256 == row.recording)
+        ).scalar_one()
+    return Claim(
+        key=row.key,
+        video=row.id,
+        stage=stage,
+        token=token,
+        waiting_state=VideoState.QUEUED if stage is Stage.FETCH else VideoState.FETCHED,
+        source=row.source,
+        url=row.url,
+        host=row.host,
+        title=row.title,
+        item_failures=row.item_failures,
+        machine_failures=row.machine_failures,
+        declared_duration_s=row.duration_s,
+        declared_language=row.declared_language,
+        facts=row.facts,
+        recording=row.recording,
+        recording_path=path,
+    )
+
+
+def take_slot(connection: Connection, name: str, now: float, pace: Pace) -> float:
+    """Reserve one request to a host. Returns the epoch second from which it may be sent."""
+    add_hosts(connection, [name])
+    row = connection.execute(select(host).where(host.c.name == name).with_for_update()).one()
+    start: float = max(now, row.blocked_until, pace.earliest(row.slot_at))
+    slot_at = pace.after_request(row.slot_at, start)
+    connection.execute(update(host).where(host.c.name == name).values(slot_at=slot_at))
+    return start
+
+
+def leased(connection: Connection, claim: Claim) -> Row[Any]:
+    row = load(connection, claim.key)
+    if row.lease_token != claim.token:
+        raise StaleLeaseError(claim.video)
+    return row
+
+
+def release(connection: Connection, claim: Claim, now: float) -> None:
+    """Give an unfinished video back as it was, due at once. A stale lease has nothing to give back."""
+    row = load(connection, claim.key)
+    if row.lease_token == claim.token:
+        change(connection, row, now, lease_token=None, lease_until=None, due_at=now)
+
+
+def start_attempt(
+    connection: Connection, run: str, claim: Claim, method: str, now: float, *, scratch: str | None = None
+) -> int:
+    """Write down that a method is about to be tried, so that a crash leaves its trace."""
+    values = {"video": claim.key, "run": run, "stage": claim.stage, "method": method, "scratch": scratch}
+    insert = schema.attempt.insert().values(**values, started_at=now, outcome="running", bytes=0)
+    key: int = connection.execute(insert.returning(schema.attempt.c.id)).scalar_one()
+    return key
+
+
+def finish_attempt(
+    connection: Connection,
+    attempt_id: int,
+    now: float,
+    *,
+    size: int = 0,
+    failure: Failure | None = None,
+    interrupted: bool = False,
+    next_sentence: str = "",
+) -> None:
+    values: dict[str, Any] = {"ended_at": now, "bytes": size, "next": next_sentence}
+    values["outcome"] = "interrupted" if interrupted else "failed" if failure else "ok"
+    if failure:
+        values |= {
+            "kind": str(failure.kind),
+            "message": failure.message,
+            "exception_type": failure.exception_type,
+            "chain": list(failure.chain),
+        }
+    connection.execute(update(schema.attempt).where(schema.attempt.c.id == attempt_id).values(**values))

@@ -1,0 +1,290 @@
+"""What a stage has found: fetched files, verdicts with their decisions, failures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select, update
+
+from voicesieve.catalog import schema
+from voicesieve.catalog.changes import change, child_seconds, insert_missing, load
+from voicesieve.catalog.records import Claim, StaleLeaseError
+from voicesieve.catalog.store import add_to_counter
+from voicesieve.catalog.transactions.leases import leased
+from voicesieve.catalog.transactions.takedown import bury, delete_later, forget_recording, is_withdrawn
+from voicesieve.domain.decisions import Decision
+from voicesieve.domain.failures import Failure, Remedy
+from voicesieve.domain.fetching import FetchedRecording
+from voicesieve.domain.languages import SpokenLanguage
+from voicesieve.domain.states import Stage, VideoState
+from voicesieve.domain.verdicts import Verdict
+from voicesieve.policy.retries import NextStep
+
+video, host = schema.video, schema.host
+
+
+def finish_fetch(
+    connection: Connection,
+    claim: Claim,
+    fetched: FetchedRecording,
+    path: str,
+    now: float,
+    *,
+    rights_basis: str,
+) -> VideoState:
+    """Name the stored file. It must lie durably under ``path`` before this transaction commits.
+
+    A recording whose audio was withdrawn is not stored again: the video becomes withdrawn too.
+    """
+    row = leased(connection, claim)
+    free = {"lease_token": None, "lease_until": None}
+    host_recovered(connection, row.host)
+    if is_withdrawn(connection, fetched.sha256):
+        bury(connection, row, now)
+        delete_later(connection, path, now)
+        return VideoState.WITHDRAWN
+    insert_missing(
+        connection,
+        schema.recording,
+        [
+            {
+                "sha256": fetched.sha256,
+                "path": path,
+                "bytes": fetched.bytes,
+                "duration_s": fetched.media.duration_s,
+                "container": fetched.media.container,
+                "codec": fetched.media.codec,
+                "sample_rate": fetched.media.sample_rate,
+                "channels": fetched.media.channels,
+                "stored_at": now,
+                "accepted_videos": 0,
+            }
+        ],
+    )
+    facts = dict(fetched.facts)
+    learnt = {
+        column: facts[fact]
+        for column, fact in (("title", "title"), ("channel", "channel"), ("licence", "licence"))
+        if facts.get(fact) and not getattr(row, column)
+    }
+    change(
+        connection,
+        row,
+        now,
+        state=VideoState.FETCHED,
+        stage=Stage.ANALYSE,
+        due_at=now,
+        recording=fetched.sha256,
+        facts=facts,
+        rights_basis=rights_basis,
+        failure_kind=None,
+        item_failures=0,
+        machine_failures=0,
+        **learnt,
+        **free,
+    )
+    return VideoState.FETCHED
+
+
+def publish(
+    connection: Connection,
+    claim: Claim,
+    verdict: Verdict,
+    windows: bytes,
+    levels: dict[str, float],
+    language: SpokenLanguage,
+    decision: Decision,
+    now: float,
+) -> None:
+    """The single transaction that makes a verdict count: scores, language, decision and state together."""
+    row = leased(connection, claim)
+    if row.recording is None:
+        raise StaleLeaseError(claim.video)
+    _save_verdict(connection, row.recording, verdict, windows, levels, now)
+    insert_missing(
+        connection,
+        schema.language_evidence,
+        [{"video": row.key, "source": piece.source, "code": piece.code} for piece in language.evidence],
+    )
+    _decide(connection, row, verdict, decision, now, language=language.code, lease_token=None, lease_until=None)
+
+
+def redecide(
+    connection: Connection,
+    key: int,
+    verdict: Verdict,
+    windows: bytes,
+    levels: dict[str, float],
+    decision: Decision,
+    now: float,
+) -> None:
+    """Apply a new decision to a decided video from its stored scores."""
+    row = load(connection, key)
+    _save_verdict(connection, row.recording, verdict, windows, levels, now)
+    _decide(connection, row, verdict, decision, now)
+
+
+def _decide(
+    connection: Connection, row: Row[Any], verdict: Verdict, decision: Decision, now: float, **values: Any
+) -> None:
+    reasons = [dataclasses.asdict(reason) for reason in decision.reasons]
+    connection.execute(
+        schema.decision.insert().values(
+            video=row.key,
+            outcome=decision.outcome,
+            reasons=reasons,
+            policy_revision=decision.policy_revision,
+            model=verdict.model.name,
+            revision=verdict.model.revision,
+            decided_at=now,
+        )
+    )
+    change(
+        connection,
+        row,
+        now,
+        state=decision.outcome.state,
+        reasons=reasons,
+        stage=None,
+        due_at=None,
+        failure_kind=None,
+        item_failures=0,
+        machine_failures=0,
+        **values,
+    )
+
+
+def _save_verdict(
+    connection: Connection, sha256: str, verdict: Verdict, windows: bytes, levels: dict[str, float], now: float
+) -> None:
+    table = schema.verdict
+    holders = connection.execute(
+        select(schema.recording.c.accepted_videos).where(schema.recording.c.sha256 == sha256)
+    ).scalar_one()
+    if holders:
+        add_to_counter(connection, "child_s", verdict.child_s - child_seconds(connection, sha256))
+    connection.execute(
+        delete(table).where(
+            table.c.recording == sha256,
+            table.c.model == verdict.model.name,
+            table.c.revision == verdict.model.revision,
+        )
+    )
+    connection.execute(
+        table.insert().values(
+            recording=sha256,
+            model=verdict.model.name,
+            revision=verdict.model.revision,
+            operating_point=verdict.operating_point,
+            label=verdict.label,
+            duration_s=verdict.duration_s,
+            speech_s=verdict.speech_s,
+            child_s=verdict.child_s,
+            child_share=verdict.child_share,
+            child_runs=verdict.child_runs,
+            score=verdict.score,
+            segments=[dataclasses.asdict(segment) for segment in verdict.segments],
+            windows=windows,
+            levels=levels,
+            analysed_at=now,
+        )
+    )
+
+
+def fail(
+    connection: Connection, claim: Claim, failure: Failure, decide_next: Callable[[int, int, int], NextStep], now: float
+) -> NextStep:
+    """Record what a failure means for the video and, if the source refuses us, for its whole host.
+
+    ``decide_next(item_failures, machine_failures, host_refusals)`` is the pure rule; the counts include this one.
+    """
+    row = leased(connection, claim)
+    remedy = failure.remedy
+    blames_item = remedy in (Remedy.BACK_OFF, Remedy.GIVE_UP, Remedy.DEFER)
+    item_failures = row.item_failures + (1 if blames_item else 0)
+    machine_failures = row.machine_failures + (1 if remedy is Remedy.RETRY_ALONE else 0)
+    refusals = _count_refusal(connection, row.host) if remedy is Remedy.PAUSE_SOURCE else 0
+    step = decide_next(item_failures, machine_failures, refusals)
+    if step.pause_host_until is not None:
+        connection.execute(
+            update(host)
+            .where(host.c.name == row.host)
+            .values(blocked_until=step.pause_host_until, block_reason=failure.message)
+        )
+    failed = step.state in (VideoState.FAILED, VideoState.GIVEN_UP)
+    change(
+        connection,
+        row,
+        now,
+        state=step.state,
+        reasons=[{"rule": str(failure.kind), "message": failure.message}],
+        stage=None if step.at is None else claim.stage,
+        due_at=step.at,
+        failure_kind=str(failure.kind) if failed else None,
+        item_failures=item_failures,
+        machine_failures=machine_failures,
+        lease_token=None,
+        lease_until=None,
+    )
+    return step
+
+
+def _count_refusal(connection: Connection, name: str) -> int:
+    connection.execute(update(host).where(host.c.name == name).values(refusals=host.c.refusals + 1))
+    refusals: int = connection.execute(select(host.c.refusals).where(host.c.name == name)).scalar_one()
+    return refusals
+
+
+def host_recovered(connection: Connection, name: str) -> None:
+    """A host that answers is no longer counted as refusing us."""
+    connection.execute(update(host).where(host.c.name == name, host.c.refusals > 0).values(refusals=0))
+
+
+def retry(connection: Connection, now: float, *, ids: Sequence[str] = (), kind: str | None = None) -> int:
+    """Make failed and given-up videos due again with fresh budgets: those named, those of a kind, or all."""
+    wanted = select(video).where(video.c.state.in_((VideoState.FAILED, VideoState.GIVEN_UP)))
+    if ids:
+        wanted = wanted.where(video.c.id.in_(ids))
+    if kind:
+        wanted = wanted.where(video.c.failure_kind == kind)
+    rows = connection.execute(wanted).all()
+    for row in rows:
+        state = VideoState.FETCHED if row.recording else VideoState.QUEUED
+        stage = Stage.ANALYSE if row.recording else Stage.FETCH
+        change(
+            connection,
+            row,
+            now,
+            state=state,
+            stage=stage,
+            due_at=now,
+            reasons=[],
+            failure_kind=None,
+            item_failures=0,
+            machine_failures=0,
+            lease_token=None,
+            lease_until=None,
+        )
+    return len(rows)
+
+
+def fetch_again(connection: Connection, sha256: str, now: float) -> int:
+    """Forget a recording whose file is lost or damaged; its videos are fetched anew. Returns how many."""
+    rows = connection.execute(select(video).where(video.c.recording == sha256)).all()
+    for row in rows:
+        change(
+            connection,
+            row,
+            now,
+            state=VideoState.QUEUED,
+            stage=Stage.FETCH,
+            due_at=now,
+            recording=None,
+            reasons=[{"rule": "file_lost", "message": "its stored file was lost or damaged; it is fetched again"}],
+            lease_token=None,
+            lease_until=None,
+        )
+    forget_recording(connection, sha256)
+    return len(rows)

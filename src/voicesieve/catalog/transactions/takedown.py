@@ -1,0 +1,93 @@
+"""Withdrawing videos, channels and audio for good, and the tombstones that keep them out."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select
+
+from voicesieve.catalog import schema
+from voicesieve.catalog.changes import change, insert_missing
+from voicesieve.catalog.records import UnknownVideoError
+from voicesieve.domain.states import VideoState
+
+video = schema.video
+
+
+def tombstone_hash(identity: str) -> str:
+    """What a tombstone keeps of an id: enough to recognise it, too little to publish it."""
+    return hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def channel_hash(channel: str) -> str:
+    return tombstone_hash(f"channel {channel}")
+
+
+def withdraw_video(connection: Connection, video_id: str, reason: str, now: float) -> int:
+    """Remove a video, its audio and all that was derived from it. Returns how many videos fell with it."""
+    row = connection.execute(select(video).where(video.c.id == video_id)).one_or_none()
+    if row is None:
+        raise UnknownVideoError(video_id)
+    return _withdraw_rows(connection, [row], reason, now)
+
+
+def withdraw_channel(connection: Connection, channel: str, reason: str, now: float) -> int:
+    """Remove every video of a channel, and keep out what it publishes later."""
+    _add_tombstone(connection, channel_hash(channel), "channel", reason, now)
+    rows = list(connection.execute(select(video).where(video.c.channel == channel)).all())
+    return _withdraw_rows(connection, rows, reason, now)
+
+
+def _withdraw_rows(connection: Connection, rows: list[Row[Any]], reason: str, now: float) -> int:
+    recordings = {row.recording for row in rows if row.recording}
+    sharing = connection.execute(select(video).where(video.c.recording.in_(recordings))).all()
+    affected = {row.key: row for row in [*rows, *sharing] if row.state != VideoState.WITHDRAWN}
+    for row in affected.values():
+        _add_tombstone(connection, tombstone_hash(row.id), "video", reason, now)
+        bury(connection, row, now)
+    for sha256 in sorted(recordings):
+        _add_tombstone(connection, sha256, "audio", reason, now)
+        path = connection.execute(
+            select(schema.recording.c.path).where(schema.recording.c.sha256 == sha256)
+        ).scalar_one()
+        delete_later(connection, path, now)
+        forget_recording(connection, sha256)
+    return len(affected)
+
+
+def bury(connection: Connection, row: Row[Any], now: float) -> None:
+    """Keep of a video its id and that it was withdrawn, and nothing else."""
+    for table in (schema.decision, schema.language_evidence, schema.attempt):
+        connection.execute(delete(table).where(table.c.video == row.key))
+    blank: dict[str, Any] = dict.fromkeys(("title", "channel", "url"), "")
+    blank |= dict.fromkeys(
+        ("duration_s", "published_at", "declared_language", "licence", "recording", "language", "rights_basis"), None
+    )
+    blank |= dict.fromkeys(("stage", "due_at", "failure_kind", "lease_token", "lease_until"), None)
+    withdrawn = [{"rule": "withdrawn", "message": "taken down; later crawls keep it out"}]
+    change(connection, row, now, state=VideoState.WITHDRAWN, reasons=withdrawn, metadata={}, facts={}, **blank)
+
+
+def _add_tombstone(connection: Connection, digest: str, subject: str, reason: str, now: float) -> None:
+    row = {"hash": digest, "subject": subject, "reason": reason, "made_at": now}
+    insert_missing(connection, schema.tombstone, [row])
+
+
+def is_withdrawn(connection: Connection, digest: str) -> bool:
+    found = connection.execute(select(schema.tombstone.c.hash).where(schema.tombstone.c.hash == digest)).scalar()
+    return found is not None
+
+
+def forget_recording(connection: Connection, sha256: str) -> None:
+    connection.execute(delete(schema.verdict).where(schema.verdict.c.recording == sha256))
+    connection.execute(delete(schema.recording).where(schema.recording.c.sha256 == sha256))
+
+
+def delete_later(connection: Connection, path: str, now: float) -> None:
+    insert_missing(connection, schema.deletion, [{"path": path, "asked_at": now}])
+
+
+def deletion_done(connection: Connection, path: str) -> None:
+    """The file is gone from disk; nothing needs to remember it any longer."""
+    connection.execute(delete(schema.deletion).where(schema.deletion.c.path == path))

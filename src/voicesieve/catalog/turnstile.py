@@ -1,0 +1,96 @@
+"""A fair queue before the write lock of SQLite.
+
+SQLite's busy handler sleeps and polls, so one of twenty writers can starve for seconds. Linux serves blocked
+``flock`` calls in order, and the kernel frees the lock when its holder dies, so no stale lock can remain. The
+lock also covers checkpoints and the closing of connections, which the WAL-reset defect of SQLite before 3.51.3
+(sqlite.org/wal.html) makes dangerous to overlap.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass
+class Waits:
+    """What waiting for the write lock has cost this process since the counts were last taken."""
+
+    busy_waits: int = 0
+    wait_s: float = 0.0
+    timeouts: int = 0
+
+    def take(self) -> Waits:
+        taken = Waits(self.busy_waits, self.wait_s, self.timeouts)
+        self.busy_waits, self.wait_s, self.timeouts = 0, 0.0, 0
+        return taken
+
+    def any(self) -> bool:
+        return bool(self.busy_waits or self.timeouts)
+
+
+class TurnstileTimeoutError(Exception):
+    """Another process has held the catalog's write lock for longer than we wait."""
+
+
+class Turnstile:
+    """One lock file; ``hold`` is a critical section over all processes and threads that use it."""
+
+    def __init__(self, path: Path, *, timeout_s: float) -> None:
+        self._path = path
+        self._timeout_s = timeout_s
+        self._threads = threading.Lock()
+        self.waits = Waits()
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Wait in line, then hold the lock. Raises `TurnstileTimeoutError` after ``timeout_s`` seconds."""
+        with self._threads:
+            descriptor = self._locked_descriptor()
+            try:
+                yield
+            finally:
+                os.close(descriptor)
+
+    def _locked_descriptor(self) -> int:
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self._wait_in_line(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def _wait_in_line(self, descriptor: int) -> None:
+        """Block in the kernel's queue on a helper thread, which takes over the descriptor if we give up."""
+        settled = threading.Lock()
+        got_it = threading.Event()
+        gave_up = False
+
+        def block() -> None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with settled:
+                if gave_up:
+                    os.close(descriptor)
+                else:
+                    got_it.set()
+
+        started = time.monotonic()
+        threading.Thread(target=block, name="catalog-turnstile", daemon=True).start()
+        got_it.wait(self._timeout_s)
+        self.waits.busy_waits += 1
+        self.waits.wait_s += time.monotonic() - started
+        with settled:
+            if got_it.is_set():
+                return
+            gave_up = True
+        self.waits.timeouts += 1
+        raise TurnstileTimeoutError(f"{self._path} has been held by another process for {self._timeout_s:.0f} s")
