@@ -1,0 +1,1 @@
+"""Structured logs, metrics and progress, all fed by the same events."""

@@ -1,0 +1,101 @@
+"""Analysing one claimed recording and publishing its verdict and decision in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy import Connection
+
+from voicesieve.catalog import views
+from voicesieve.catalog.records import Claim, StaleLeaseError
+from voicesieve.catalog.transactions import leases, results
+from voicesieve.domain.decisions import Decision
+from voicesieve.domain.verdicts import Verdict
+from voicesieve.languages.spoken import spoken_language
+from voicesieve.pipeline import stages
+from voicesieve.pipeline.context import RunContext
+from voicesieve.pipeline.failing import OpenAttempt, interrupt_attempt, open_attempt, record_failure, typed
+from voicesieve.policy.acceptance import decide
+from voicesieve.voices.detector import WindowScores
+from voicesieve.voices.pooling import pool
+
+
+async def analyse_video(context: RunContext, claim: Claim) -> None:
+    """Score, decide and publish one video, or record why not.
+
+    Equal audio that the same model has scored before is not analysed again. A recording whose file is gone is
+    fetched anew. When it is cancelled, its caller gives the video back. Raises `RunFaultError` when the run cannot go on.
+    """
+    if claim.recording is None or claim.recording_path is None:
+        raise StaleLeaseError(claim.video)
+    if not context.store.path(claim.recording_path).is_file():
+        await context.committer.run(results.fetch_again, claim.recording, context.clock())
+        context.events.emit("file_lost", video=claim.video, recording=claim.recording_path, next="fetched again")
+        return
+    stored = await context.committer.run(_stored_scores, context, claim.recording)
+    started = context.clock()
+    attempt = await open_attempt(context, claim, "stored_scores" if stored else context.rules.detector)
+    try:
+        analysed = stored or await _analyse(context, claim, claim.recording_path)
+        verdict = verdict_of(analysed, context)
+        decision = decide(verdict, context.rules.acceptance)
+        await context.committer.run(_publish, context, claim, attempt, analysed, verdict, decision)
+    except asyncio.CancelledError:
+        await interrupt_attempt(context, attempt)
+        raise
+    except StaleLeaseError:
+        context.events.emit("stale_result_dropped", video=claim.video, stage=claim.stage.value)
+    except Exception as error:  # noqa: BLE001 - typed, recorded and told, whatever it is
+        await record_failure(context, claim, attempt, typed(error, context))
+    else:
+        _tell(context, claim, verdict, decision, context.clock() - started)
+
+
+def verdict_of(analysed: stages.Analysed, context: RunContext) -> Verdict:
+    """Pool the stored window scores at the operating point of the rules in force."""
+    scores = WindowScores.from_bytes(analysed.windows)
+    return pool(scores, analysed.duration_s, context.rules.acceptance.operating_point, analysed.model)
+
+
+async def _analyse(context: RunContext, claim: Claim, path: str) -> stages.Analysed:
+    order = stages.Analysis(context.store.path(path), context.rules.detector, context.rules.fetch_limits.max_duration_s)
+    alone = claim.machine_failures > 0
+    return await context.engine.run(stages.analyse, order, deadline_s=context.rules.analysis_deadline_s, alone=alone)
+
+
+def _stored_scores(connection: Connection, context: RunContext, sha256: str) -> stages.Analysed | None:
+    model = context.model
+    row = views.verdict_of_model(connection, sha256, model.name, model.revision)
+    return None if row is None else stages.Analysed(model, row.duration_s, row.windows, row.levels)
+
+
+def _publish(
+    connection: Connection,
+    context: RunContext,
+    claim: Claim,
+    attempt: OpenAttempt,
+    analysed: stages.Analysed,
+    verdict: Verdict,
+    decision: Decision,
+) -> None:
+    now = context.clock()
+    language = spoken_language(claim.declared_language, claim.facts)
+    results.publish(connection, claim, verdict, analysed.windows, analysed.levels, language, decision, now)
+    leases.finish_attempt(connection, attempt.id, now, next_sentence=f"decided: {decision.outcome}")
+
+
+def _tell(context: RunContext, claim: Claim, verdict: Verdict, decision: Decision, took_s: float) -> None:
+    context.events.emit(
+        "video_decided",
+        video=claim.video,
+        title=claim.title,
+        url=claim.url,
+        outcome=decision.outcome.value,
+        reason=decision.reasons[0].message,
+        rule=decision.reasons[0].rule,
+        recording=claim.recording,
+        score=verdict.score,
+        child_s=verdict.child_s,
+        duration_s=verdict.duration_s,
+        took_s=took_s,
+    )

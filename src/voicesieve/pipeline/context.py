@@ -1,0 +1,64 @@
+"""What every stage of a run needs, gathered once."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from voicesieve.audio.store import RecordingStore
+from voicesieve.catalog.committer import Committer
+from voicesieve.catalog.records import Pace
+from voicesieve.catalog.store import Catalog
+from voicesieve.domain.fetching import FetchLimits
+from voicesieve.domain.verdicts import Model
+from voicesieve.observability.events import Events
+from voicesieve.pipeline.engines.protocol import Engine
+from voicesieve.pipeline.folder import DataFolder
+from voicesieve.policy.acceptance import AcceptanceRules
+from voicesieve.policy.retries import RetryRules
+from voicesieve.policy.screening import ScreeningRules
+
+if TYPE_CHECKING:
+    from voicesieve.fetching.methods import Fetcher
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The settings as the stages use them."""
+
+    fetch_limits: FetchLimits
+    methods: tuple[str, ...]
+    min_duration_s: float
+    max_concurrent_downloads: int
+    pace: Pace
+    retry: RetryRules
+    screening: ScreeningRules
+    acceptance: AcceptanceRules
+    detector: str
+    analysis_deadline_s: float
+    refresh_s: float
+    page_size: int
+    rights_basis: str
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """One run: its stores, its engine and its rules. ``clock`` gives epoch seconds."""
+
+    run: str
+    folder: DataFolder
+    catalog: Catalog
+    committer: Committer
+    store: RecordingStore
+    engine: Engine
+    fetchers: Mapping[str, Fetcher]
+    model: Model
+    rules: Rules
+    events: Events
+    clock: Callable[[], float] = time.time
+    random: random.Random = field(default_factory=random.SystemRandom)
+    new_token: Callable[[], str] = lambda: secrets.token_hex(8)

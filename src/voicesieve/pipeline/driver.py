@@ -1,0 +1,234 @@
+"""The driver of one run: discovery, fetching and analysis overlap, each bounded, and all state is in the catalog."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from voicesieve.catalog import views
+from voicesieve.catalog.records import Claim, QueryRow, StaleLeaseError
+from voicesieve.catalog.transactions import discovery, leases
+from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.pipeline.analyse_stage import analyse_video
+from voicesieve.pipeline.context import RunContext
+from voicesieve.pipeline.discover_stage import screen_discovered, walk_query
+from voicesieve.pipeline.failing import RunFaultError
+from voicesieve.pipeline.fetch_stage import fetch_video
+from voicesieve.policy.revision import revision_of
+from voicesieve.sources.protocol import Source
+
+CONCURRENT_QUERIES = 4
+"""Queries walked at the same time, so that one slow feed does not hold up the others."""
+
+LEASE_MARGIN_S = 300.0
+"""A lease outlasts the hard deadlines of its stage by this much, for waiting in line and committing."""
+
+GRACE_S = 10.0
+"""After a first stop signal, work in hand may finish for this long."""
+
+SHORTEST_WAIT_S = 0.02
+"""Least time between two looks for work that is said to be ready."""
+
+UNANALYSED_PER_WORKER = 4
+"""Fetching holds back when this many recordings wait for each analysis worker: downloads must not pile up."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one run is to do. ``limit`` bounds the videos taken up; ``wait_s`` how long scheduled work is awaited."""
+
+    queries: Sequence[QueryRow]
+    sources: Mapping[str, Source]
+    fetch: bool = True
+    analyse: bool = True
+    limit: int | None = None
+    wait_s: float = 0.0
+
+
+class Ending:
+    """How a run may be told to stop: once to finish what is in hand, twice to stop now."""
+
+    def __init__(self) -> None:
+        self.requested = asyncio.Event()
+        self.urgent = asyncio.Event()
+
+    def ask(self) -> None:
+        (self.urgent if self.requested.is_set() else self.requested).set()
+
+
+@dataclass
+class RunResult:
+    """How a run ended: by itself, interrupted, or by a fault. ``source_failures`` are queries that cannot work."""
+
+    interrupted: bool = False
+    fault: Failure | None = None
+    source_failures: dict[str, Failure] = field(default_factory=dict)
+
+
+class Driver:
+    """Runs one `Plan` to its end."""
+
+    def __init__(self, context: RunContext, plan: Plan, ending: Ending) -> None:
+        self._context = context
+        self._plan = plan
+        self._ending = ending
+        self._progress = asyncio.Event()
+        self._fetching: set[asyncio.Task[Any]] = set()
+        self._analysing: set[asyncio.Task[Any]] = set()
+        self._walking: set[asyncio.Task[Any]] = set()
+        self._taken = 0
+        self._result = RunResult()
+
+    async def run(self) -> RunResult:
+        """Do the plan. Faults of ours end it and are returned; nothing is raised for a single video."""
+        try:
+            rules = self._context.rules.screening
+            await self._context.committer.run(discovery.screen_again, revision_of(rules), self._context.clock())
+            await screen_discovered(self._context)
+            self._start_walks()
+            await self._work()
+        except RunFaultError as error:
+            self._result.fault = error.failure
+        except FailureError as error:
+            self._result.fault = error.failure
+        finally:
+            await self._wind_down()
+        return self._result
+
+    def _start_walks(self) -> None:
+        places = asyncio.Semaphore(CONCURRENT_QUERIES)
+        for row in self._plan.queries:
+            self._start(self._walking, self._walk(row, places))
+
+    async def _walk(self, row: QueryRow, places: asyncio.Semaphore) -> None:
+        async with places:
+            source = self._plan.sources[row.query.source]
+            failure = await walk_query(
+                self._context, source, row, wait_s=self._plan.wait_s, progressed=self._progress.set
+            )
+        if failure is not None:
+            self._result.source_failures[str(row.query)] = failure
+
+    async def _work(self) -> None:
+        """Take up work as places become free, until none is left or the run is told to stop."""
+        while not self._ending.requested.is_set() and self._result.fault is None:
+            self._progress.clear()
+            await self._take_up_analyses()
+            await self._take_up_fetches()
+            ready_at = await self._context.committer.run(
+                views.next_claim_at,
+                self._context.rules.pace,
+                scheduled_by=self._context.clock() + self._plan.wait_s,
+                fetch=await self._places_to_fetch() > 0,
+                analyse=self._places_to_analyse() > 0,
+            )
+            if ready_at is None and not (self._fetching or self._analysing or self._walking):
+                return
+            await self._wait(ready_at)
+
+    async def _take_up_fetches(self) -> None:
+        context = self._context
+        places = await self._places_to_fetch()
+        if places <= 0:
+            return
+        claims = await context.committer.run(
+            leases.claim_fetches,
+            places,
+            context.clock(),
+            lease_s=len(context.rules.methods) * context.rules.fetch_limits.deadline_s + LEASE_MARGIN_S,
+            pace=context.rules.pace,
+            new_token=context.new_token,
+        )
+        self._taken += len(claims)
+        for claim in claims:
+            self._start(self._fetching, self._leased(fetch_video(context, claim), claim))
+
+    async def _take_up_analyses(self) -> None:
+        context = self._context
+        places = self._places_to_analyse()
+        if places <= 0:
+            return
+        claims = await context.committer.run(
+            leases.claim_analyses,
+            places,
+            context.clock(),
+            lease_s=2 * context.rules.analysis_deadline_s + LEASE_MARGIN_S,
+            new_token=context.new_token,
+        )
+        self._taken += 0 if self._plan.fetch else len(claims)
+        for claim in claims:
+            self._start(self._analysing, self._leased(analyse_video(context, claim), claim))
+
+    async def _places_to_fetch(self) -> int:
+        free = self._within_limit(self._context.rules.max_concurrent_downloads - len(self._fetching))
+        if not self._plan.fetch or free <= 0:
+            return 0
+        if not self._plan.analyse:
+            return free
+        waiting = await self._context.committer.run(views.waiting_for_analysis)
+        return free if waiting < UNANALYSED_PER_WORKER * self._context.engine.workers else 0
+
+    def _places_to_analyse(self) -> int:
+        free = self._context.engine.workers - len(self._analysing)
+        if not self._plan.analyse:
+            return 0
+        return free if self._plan.fetch else self._within_limit(free)
+
+    def _within_limit(self, places: int) -> int:
+        return places if self._plan.limit is None else min(places, self._plan.limit - self._taken)
+
+    async def _wait(self, ready_at: float | None) -> None:
+        """Until something ends, a page arrives, the next claim can succeed, or the run is told to stop."""
+        waiters = {
+            asyncio.ensure_future(self._progress.wait()),
+            asyncio.ensure_future(self._ending.requested.wait()),
+        }
+        timeout = None if ready_at is None else max(SHORTEST_WAIT_S, ready_at - self._context.clock())
+        try:
+            await asyncio.wait(waiters, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for waiter in waiters:
+                waiter.cancel()
+
+    async def _leased(self, work: Coroutine[Any, Any, Any], claim: Claim) -> None:
+        """Do leased work; if it is cancelled, the video goes back to the queue as it was."""
+        try:
+            await work
+        except StaleLeaseError:
+            self._context.events.emit("stale_result_dropped", video=claim.video, stage=claim.stage.value)
+        except asyncio.CancelledError:
+            await self._context.committer.run(leases.release, claim, self._context.clock())
+            raise
+
+    def _start(self, group: set[asyncio.Task[Any]], work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work)
+        group.add(task)
+        task.add_done_callback(lambda done: self._ended(group, done))
+
+    def _ended(self, group: set[asyncio.Task[Any]], task: asyncio.Task[Any]) -> None:
+        group.discard(task)
+        self._progress.set()
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, RunFaultError | FailureError):
+            self._result.fault = self._result.fault or error.failure
+        elif error is not None:
+            message = f"a defect of voicesieve stopped the run: {type(error).__name__}: {error}"
+            defect = Failure.from_exception(FailureKind.INTERNAL_ERROR, error, message)
+            self._result.fault = self._result.fault or defect
+
+    async def _wind_down(self) -> None:
+        """Let work in hand finish for a while, then take it back. Every lease is returned before this ends."""
+        self._result.interrupted = self._ending.requested.is_set()
+        for task in self._walking:
+            task.cancel()
+        working = self._fetching | self._analysing
+        if working and self._result.fault is None:
+            urgent = asyncio.ensure_future(self._ending.urgent.wait())
+            everything = asyncio.ensure_future(asyncio.wait(working))
+            await asyncio.wait({urgent, everything}, timeout=GRACE_S, return_when=asyncio.FIRST_COMPLETED)
+            urgent.cancel()
+        for task in working:
+            task.cancel()
+        await asyncio.gather(*working, *self._walking, return_exceptions=True)

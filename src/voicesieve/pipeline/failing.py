@@ -1,0 +1,147 @@
+"""Turning whatever went wrong in a stage into a typed failure, a committed next step and one complete event."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from voicesieve.catalog import views
+from voicesieve.catalog.records import Claim, StaleLeaseError
+from voicesieve.catalog.transactions import leases, results
+from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
+from voicesieve.files import OUT_OF_SPACE, disk_full_message
+from voicesieve.pipeline.context import RunContext
+from voicesieve.policy.retries import NextStep, next_step
+
+
+class RunFaultError(Exception):
+    """Nothing can go on: the disk is full or the catalog cannot be written. The run stops cleanly."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def typed(error: Exception, context: RunContext) -> Failure:
+    """The failure that ``error`` carries or stands for; a defect of ours becomes ``internal_error``."""
+    if isinstance(error, FailureError):
+        return error.failure
+    if isinstance(error, OSError) and error.errno in OUT_OF_SPACE:
+        return Failure.from_exception(FailureKind.DISK_FULL, error, disk_full_message(context.folder.root, error))
+    message = f"a defect of voicesieve, not of the video: {type(error).__name__}: {error}"
+    return Failure.from_exception(FailureKind.INTERNAL_ERROR, error, message)
+
+
+@dataclass(frozen=True)
+class OpenAttempt:
+    """An attempt that has been written down and not yet ended."""
+
+    id: int
+    method: str
+    scratch: str | None = None
+
+
+async def open_attempt(context: RunContext, claim: Claim, method: str, scratch: str | None = None) -> OpenAttempt:
+    """Write down that a method is about to be tried."""
+    id_ = await context.committer.run(
+        leases.start_attempt, context.run, claim, method, context.clock(), scratch=scratch
+    )
+    retry = claim.item_failures + claim.machine_failures > 0
+    context.events.emit(
+        "attempt_started", video=claim.video, stage=claim.stage.value, method=method, retry=retry, title=claim.title
+    )
+    return OpenAttempt(id_, method, scratch)
+
+
+async def interrupt_attempt(context: RunContext, attempt: OpenAttempt) -> None:
+    """The run is stopping: end the attempt without blaming anyone."""
+    await context.committer.run(
+        leases.finish_attempt,
+        attempt.id,
+        context.clock(),
+        interrupted=True,
+        next_sentence="due again when a run starts",
+    )
+
+
+async def record_failure(
+    context: RunContext, claim: Claim, attempt: OpenAttempt, failure: Failure, *, deciding: Failure | None = None
+) -> None:
+    """End the attempt with ``failure``, commit what follows for the video, and tell it with all a person needs.
+
+    What follows is judged by ``deciding``, the most telling failure of several methods; by default it is this
+    one. Raises `RunFaultError` when the run cannot go on. A lease that is no longer ours changes nothing.
+    """
+    deciding = deciding or failure
+    try:
+        step = await context.committer.run(_fail, context, claim, attempt, failure, deciding)
+    except StaleLeaseError:
+        context.events.emit("stale_result_dropped", video=claim.video, stage=claim.stage.value)
+        return
+    await tell_failure(context, claim, attempt, deciding, step.sentence)
+    if step.pause_host_until is not None:
+        until = views.iso(step.pause_host_until)
+        context.events.emit("host_paused", host=claim.host, until=until, reason=deciding.message)
+    if deciding.remedy is Remedy.STOP_RUN:
+        raise RunFaultError(deciding)
+
+
+async def tell_failure(
+    context: RunContext, claim: Claim, attempt: OpenAttempt, failure: Failure, next_sentence: str
+) -> None:
+    """Emit the one event in which an error carries its whole story."""
+    attempts = await context.committer.run(views.attempts_of, claim.key)
+    context.events.emit(
+        "attempt_failed",
+        video=claim.video,
+        title=claim.title,
+        url=claim.url,
+        stage=claim.stage.value,
+        method=attempt.method,
+        kind=failure.kind.value,
+        message=failure.message,
+        attempts=attempts,
+        scratch=attempt.scratch,
+        recording=claim.recording_path,
+        exception_type=failure.exception_type,
+        chain=list(failure.chain),
+        next=next_sentence,
+    )
+
+
+def _fail(
+    connection: Connection,
+    context: RunContext,
+    claim: Claim,
+    attempt: OpenAttempt,
+    failure: Failure,
+    deciding: Failure,
+) -> NextStep:
+    now = context.clock()
+    rule = functools.partial(_next_step, context, claim, deciding, now)
+    step = results.fail(connection, claim, deciding, rule, now)
+    leases.finish_attempt(connection, attempt.id, now, failure=failure, next_sentence=step.sentence)
+    return step
+
+
+def _next_step(
+    context: RunContext,
+    claim: Claim,
+    failure: Failure,
+    now: float,
+    item_failures: int,
+    machine_failures: int,
+    host_refusals: int,
+) -> NextStep:
+    return next_step(
+        failure,
+        waiting_state=claim.waiting_state,
+        item_failures=item_failures,
+        machine_failures=machine_failures,
+        host_refusals=host_refusals,
+        now=now,
+        jitter=context.random.random(),
+        rules=context.rules.retry,
+    )

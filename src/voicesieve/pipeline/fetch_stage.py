@@ -1,0 +1,150 @@
+"""Fetching one claimed video: methods in order, proof that the file is good, and the commit that names it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from voicesieve.catalog.records import Claim
+from voicesieve.catalog.transactions import leases, results
+from voicesieve.domain.failures import METHOD_SPECIFIC, Failure, FailureKind
+from voicesieve.domain.fetching import FetchedRecording, FetchOutcome, FetchRequest, MethodAttempt
+from voicesieve.domain.states import VideoState
+from voicesieve.fetching.methods import methods_for
+from voicesieve.pipeline import stages
+from voicesieve.pipeline.context import RunContext
+from voicesieve.pipeline.failing import (
+    OpenAttempt,
+    interrupt_attempt,
+    open_attempt,
+    record_failure,
+    tell_failure,
+    typed,
+)
+
+
+async def fetch_video(context: RunContext, claim: Claim) -> FetchOutcome:
+    """Bring one video's audio into the store, or record why not. Leaves no file in scratch, however it ends.
+
+    When it is cancelled, its caller gives the video back. Raises `RunFaultError` when the run cannot go on, and
+    `StaleLeaseError` when somebody else has the video by now.
+    """
+    scratch = context.folder.scratch / claim.token
+    attempts: list[MethodAttempt] = []
+    try:
+        *earlier, final = methods_for(claim.url, context.rules.methods)
+        for method in earlier:
+            outcome = await _try_method(context, claim, method, scratch, attempts, last=False)
+            if outcome is not None:
+                return outcome
+            await _wait_for_slot(context, claim)
+        outcome = await _try_method(context, claim, final, scratch, attempts, last=True)
+        assert outcome is not None
+        return outcome
+    finally:
+        _remove_scratch(context, scratch)
+
+
+async def _try_method(
+    context: RunContext, claim: Claim, method: str, scratch: Path, attempts: list[MethodAttempt], *, last: bool
+) -> FetchOutcome | None:
+    """One attempt, from its first trace in the catalog to its end. ``None`` asks for the next method."""
+    started = context.clock()
+    attempt = await open_attempt(context, claim, method, f"{scratch.name}/{method}")
+    try:
+        recording = await _fetch_and_examine(context, claim, method, scratch / method)
+        state = await _store(context, claim, attempt, recording)
+    except asyncio.CancelledError:
+        await interrupt_attempt(context, attempt)
+        raise
+    except Exception as error:  # noqa: BLE001 - typed, recorded and told, whatever it is
+        failure = typed(error, context)
+    else:
+        attempts.append(MethodAttempt(method, started, context.clock(), bytes=recording.bytes))
+        context.events.emit(
+            "video_fetched",
+            video=claim.video,
+            title=claim.title,
+            url=claim.url,
+            method=method,
+            bytes=recording.bytes,
+            duration_s=recording.media.duration_s,
+            recording=recording.sha256,
+            state=state.value,
+            took_s=context.clock() - started,
+        )
+        return FetchOutcome(claim.video, tuple(attempts), recording=recording)
+    attempts.append(MethodAttempt(method, started, context.clock(), failure=failure))
+    if failure.kind in METHOD_SPECIFIC and not last:
+        sentence = "the next method is tried"
+        await context.committer.run(
+            leases.finish_attempt, attempt.id, context.clock(), failure=failure, next_sentence=sentence
+        )
+        await tell_failure(context, claim, attempt, failure, sentence)
+        return None
+    deciding = _most_telling(attempts)
+    await record_failure(context, claim, attempt, failure, deciding=deciding)
+    return FetchOutcome(claim.video, tuple(attempts), failure=deciding)
+
+
+async def _fetch_and_examine(context: RunContext, claim: Claim, method: str, scratch: Path) -> FetchedRecording:
+    limits = context.rules.fetch_limits
+    await asyncio.to_thread(scratch.mkdir, parents=True)
+    fetched = await context.fetchers[method].fetch(FetchRequest(claim.video, claim.url, scratch, limits))
+    order = stages.Examination(
+        fetched.path,
+        fetched.expected_duration_s or claim.declared_duration_s,
+        context.rules.min_duration_s,
+        limits.max_duration_s,
+    )
+    alone = claim.machine_failures > 0
+    deadline_s = context.rules.analysis_deadline_s
+    examined = await context.engine.run(stages.examine, order, deadline_s=deadline_s, alone=alone)
+    return FetchedRecording(fetched.path, examined.sha256, examined.bytes, examined.media, fetched.facts)
+
+
+async def _store(context: RunContext, claim: Claim, attempt: OpenAttempt, recording: FetchedRecording) -> VideoState:
+    """The file first, durably; then the one transaction that names it."""
+    path = await asyncio.to_thread(context.store.adopt, recording.path, recording.sha256, recording.media.suffix)
+    return await context.committer.run(_commit, context, claim, attempt, recording, path)
+
+
+def _commit(
+    connection: Connection,
+    context: RunContext,
+    claim: Claim,
+    attempt: OpenAttempt,
+    recording: FetchedRecording,
+    path: str,
+) -> VideoState:
+    now = context.clock()
+    leases.finish_attempt(connection, attempt.id, now, size=recording.bytes, next_sentence="analysed next")
+    basis = context.rules.rights_basis
+    return results.finish_fetch(connection, claim, recording, path, now, rights_basis=basis)
+
+
+async def _wait_for_slot(context: RunContext, claim: Claim) -> None:
+    """A second method is a second request to the host, and takes its own turn."""
+    if not claim.host:
+        return
+    start = await context.committer.run(leases.take_slot, claim.host, context.clock(), context.rules.pace)
+    await asyncio.sleep(max(0.0, start - context.clock()))
+
+
+def _most_telling(attempts: list[MethodAttempt]) -> Failure:
+    """The last failure, unless it only says that the last method was the wrong tool."""
+    failures = [attempt.failure for attempt in attempts if attempt.failure is not None]
+    telling = [failure for failure in failures if failure.kind is not FailureKind.UNSUPPORTED]
+    return (telling or failures)[-1]
+
+
+def _remove_scratch(context: RunContext, scratch: Path) -> None:
+    try:
+        shutil.rmtree(scratch)
+    except FileNotFoundError:
+        return  # cancelled before anything was written
+    except OSError as error:
+        context.events.emit("scratch_left_behind", scratch=str(scratch), error=str(error), next="swept by the next run")

@@ -1,0 +1,101 @@
+"""The data folder: where everything lies, and the lock that lets one run at a time work in it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from voicesieve.files import make_folder
+
+
+class DataFolderError(Exception):
+    """The data folder cannot be used. The message says why and what to do."""
+
+
+class AnotherRunError(DataFolderError):
+    """Another process is working in the same folder."""
+
+
+@dataclass(frozen=True)
+class DataFolder:
+    """Paths below one root. Nothing outside it is ever written."""
+
+    root: Path
+
+    @property
+    def recordings(self) -> Path:
+        return self.root / "recordings"
+
+    @property
+    def scratch(self) -> Path:
+        return self.root / "scratch"
+
+    @property
+    def log(self) -> Path:
+        return self.root / "logs" / "voicesieve.jsonl"
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "logs" / "metrics.prom"
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "voicesieve.toml"
+
+    def prepare(self) -> None:
+        """Create what is missing. Raises `DataFolderError` when the folder cannot be written."""
+        try:
+            for folder in (self.recordings, self.scratch, self.log.parent):
+                make_folder(folder)
+        except OSError as error:
+            raise DataFolderError(
+                f"The data folder {self.root} cannot be written ({error.strerror}). "
+                "Check its permissions and its disk, or choose another one with --data."
+            ) from error
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Hold the folder for one run. The lock dies with its process, however that ends.
+
+        Raises `AnotherRunError` at once when it is taken.
+        """
+        path = self.root / "run.lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise AnotherRunError(self._who_holds(path)) from None
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "since": int(time.time())}).encode(), 0)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _who_holds(self, path: Path) -> str:
+        try:
+            holder = json.loads(path.read_text())
+            who = f"process {int(holder['pid'])}, since {time.strftime('%H:%M:%S', time.localtime(holder['since']))}"
+        except (OSError, ValueError, KeyError, TypeError):
+            who = "another process"
+        return (
+            f"Another run is working in {self.root} ({who}). Wait for it or stop it with Ctrl-C, then start again; "
+            "`voicesieve status` shows its progress. A different --data folder can be used at the same time."
+        )
+
+    def sweep_scratch(self) -> list[Path]:
+        """Remove what attempts of dead runs left behind. Only for the holder of the folder's lock."""
+        leftovers = sorted(self.scratch.iterdir()) if self.scratch.is_dir() else []
+        for path in leftovers:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        return leftovers

@@ -1,0 +1,83 @@
+"""The work that touches untrusted media: plain functions of plain data, run only in worker processes."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.fetching import MediaInfo
+from voicesieve.domain.verdicts import Model
+from voicesieve.voices.detector import Detector, load_detector
+
+TRUNCATED_SHARE = 0.9
+"""A file that holds less than this share of its stated duration is not whole; feeds round, but not by a tenth."""
+
+
+@dataclass(frozen=True)
+class Examination:
+    """Order to examine a fetched file. Durations in seconds; ``expected_s`` is what the source stated."""
+
+    path: Path
+    expected_s: float | None
+    min_duration_s: float
+    max_duration_s: float
+
+
+@dataclass(frozen=True)
+class Examined:
+    media: MediaInfo
+    sha256: str
+    bytes: int
+
+
+def examine(order: Examination) -> Examined:
+    """Prove that a file exists, decodes and is long enough, and name its content.
+
+    Raises `FailureError`: ``undecodable``, ``no_audio``, ``too_short``, ``too_long`` or ``truncated``.
+    """
+    from voicesieve.audio.probe import probe
+    from voicesieve.audio.store import sha256_of
+
+    media = probe(order.path, max_duration_s=order.max_duration_s)
+    if media.duration_s < order.min_duration_s:
+        message = f"{media.duration_s:.2f} s of audio; the least is {order.min_duration_s:.1f} s"
+        raise FailureError(Failure(FailureKind.TOO_SHORT, message))
+    if order.expected_s and media.duration_s < TRUNCATED_SHARE * order.expected_s - 1.0:
+        message = f"{media.duration_s:.1f} s arrived of the {order.expected_s:.1f} s that the source stated"
+        raise FailureError(Failure(FailureKind.TRUNCATED, message))
+    return Examined(media, sha256_of(order.path), order.path.stat().st_size)
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """Order to analyse a stored file with a detector."""
+
+    path: Path
+    detector: str
+    max_duration_s: float
+
+
+@dataclass(frozen=True)
+class Analysed:
+    """Scores of a whole file. ``windows`` is `WindowScores.to_bytes`; ``levels`` are facts about its loudness."""
+
+    model: Model
+    duration_s: float
+    windows: bytes
+    levels: dict[str, float]
+
+
+def analyse(order: Analysis) -> Analysed:
+    """Score a file in blocks; memory does not grow with its length. Raises `FailureError` for media faults."""
+    from voicesieve.voices.analysis import analyse_file
+
+    found = analyse_file(order.path, _detector(order.detector), max_duration_s=order.max_duration_s)
+    return Analysed(found.model, found.duration_s, found.scores.to_bytes(), found.levels)
+
+
+@functools.cache
+def _detector(name: str) -> Detector:
+    """Loaded once in each worker."""
+    return load_detector(name)
