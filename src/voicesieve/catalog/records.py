@@ -85,4 +85,10 @@ class StaleLeaseError(Exception):
 
 
 class UnknownVideoError(Exception):
-    """No video of that id is in the catalog."""
+    """No video of that id or URL is in the catalog."""
+
+    def __init__(self, wanted: str) -> None:
+        super().__init__(
+            f"No video {wanted!r} is in the catalog. Ids look like url:0f3a..., file:91bc... or youtube:...; "
+            "the crawl prints them, and a video's URL works too."
+        )

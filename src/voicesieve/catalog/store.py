@@ -28,6 +28,10 @@ class CatalogError(Exception):
     """The catalog cannot be opened or used. The message says what happened and what to do."""
 
 
+class DamagedCatalogError(CatalogError):
+    """The file is not a catalog any more, or never was one."""
+
+
 class Catalog:
     """An open catalog. Safe to share between threads; one writing transaction at a time in this process."""
 
@@ -107,7 +111,7 @@ def open_catalog(folder: Path, url: str = "", *, create: bool) -> Catalog:
         with turnstile.hold():
             versions.bring_up_to_date(catalog._writer)
     except (OSError, sql_errors.DBAPIError, versions.NewerCatalogError, TurnstileTimeoutError) as error:
-        raise CatalogError(_explain_opening(file, error)) from error
+        raise _explained(file, error) from error
     return catalog
 
 
@@ -182,20 +186,21 @@ def _file_system_of(folder: Path) -> str | None:
     return kind
 
 
-def _explain_opening(file: Path, error: Exception) -> str:
+def _explained(file: Path, error: Exception) -> CatalogError:
     if isinstance(error, versions.NewerCatalogError | TurnstileTimeoutError):
-        return str(error)
+        return CatalogError(str(error))
     text = str(getattr(error, "orig", None) or error)
     if "not a database" in text or "malformed" in text:
-        return (
+        return DamagedCatalogError(
             f"{file} is damaged or is not a catalog ({text}). Nothing was changed. Restore a copy of it; "
             "docs/recovery.md shows how. The recordings folder is untouched and keeps its audio."
         )
-    if "readonly" in text or "unable to open" in text or isinstance(error, PermissionError) or _is_read_only(error):
-        return f"{file} cannot be written ({text}). Check the permissions of {file.parent}, or choose another --data."
+    if "readonly" in text or "unable to open" in text or _is_read_only(error):
+        where = f"Check the permissions of {file.parent}, or choose another --data."
+        return CatalogError(f"{file} cannot be written ({text}). {where}")
     if _is_full(text, error):
-        return f"{file} cannot be opened because the disk is full ({text}). Free some space and start again."
-    return f"{file} cannot be opened: {text}."
+        return CatalogError(f"{file} cannot be opened because the disk is full ({text}). Free some space.")
+    return CatalogError(f"{file} cannot be opened: {text}.")
 
 
 def _is_read_only(error: Exception) -> bool:

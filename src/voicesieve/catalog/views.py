@@ -243,6 +243,14 @@ def scheduled(connection: Connection) -> int:
     return int(waiting or 0)
 
 
+def next_due_at(connection: Connection) -> float | None:
+    """When the first scheduled video is due, ``None`` when none is."""
+    found: float | None = connection.execute(
+        select(func.min(schema.video.c.due_at)).where(schema.video.c.stage == Stage.FETCH)
+    ).scalar()
+    return found
+
+
 def open_queries(connection: Connection) -> list[QueryRow]:
     """Queries whose walk is not finished, in the order they were first asked."""
     table = schema.query
@@ -259,6 +267,11 @@ class StoredFile:
     sha256: str
     path: str
     bytes: int
+
+
+def recording_count(connection: Connection) -> int:
+    """How many files the store should hold."""
+    return connection.execute(select(func.count()).select_from(schema.recording)).scalar_one()
 
 
 def stored_files(connection: Connection) -> Iterator[StoredFile]:

@@ -24,7 +24,8 @@ async def analyse_video(context: RunContext, claim: Claim) -> None:
     """Score, decide and publish one video, or record why not.
 
     Equal audio that the same model has scored before is not analysed again. A recording whose file is gone is
-    fetched anew. When it is cancelled, its caller gives the video back. Raises `RunFaultError` when the run cannot go on.
+    fetched anew. When it is cancelled, its caller gives the video back. Raises `RunFaultError` when the run cannot go
+    on, and `StaleLeaseError` when somebody else has the video by now.
     """
     if claim.recording is None or claim.recording_path is None:
         raise StaleLeaseError(claim.video)
@@ -44,7 +45,7 @@ async def analyse_video(context: RunContext, claim: Claim) -> None:
         await interrupt_attempt(context, attempt)
         raise
     except StaleLeaseError:
-        context.events.emit("stale_result_dropped", video=claim.video, stage=claim.stage.value)
+        raise
     except Exception as error:  # noqa: BLE001 - typed, recorded and told, whatever it is
         await record_failure(context, claim, attempt, typed(error, context))
     else:

@@ -21,6 +21,7 @@ from voicesieve.pipeline.folder import DataFolder
 from voicesieve.policy.acceptance import AcceptanceRules
 from voicesieve.policy.retries import RetryRules
 from voicesieve.policy.screening import ScreeningRules
+from voicesieve.sources.protocol import Reader
 
 if TYPE_CHECKING:
     from voicesieve.fetching.methods import Fetcher
@@ -55,6 +56,7 @@ class RunContext:
     committer: Committer
     store: RecordingStore
     engine: Engine
+    client: Reader
     fetchers: Mapping[str, Fetcher]
     model: Model
     rules: Rules

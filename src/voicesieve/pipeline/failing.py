@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from voicesieve.catalog import views
-from voicesieve.catalog.records import Claim, StaleLeaseError
+from voicesieve.catalog.records import Claim
 from voicesieve.catalog.transactions import leases, results
 from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
 from voicesieve.files import OUT_OF_SPACE, disk_full_message
@@ -72,14 +72,10 @@ async def record_failure(
     """End the attempt with ``failure``, commit what follows for the video, and tell it with all a person needs.
 
     What follows is judged by ``deciding``, the most telling failure of several methods; by default it is this
-    one. Raises `RunFaultError` when the run cannot go on. A lease that is no longer ours changes nothing.
+    one. Raises `RunFaultError` when the run cannot go on, `StaleLeaseError` when the lease is no longer ours.
     """
     deciding = deciding or failure
-    try:
-        step = await context.committer.run(_fail, context, claim, attempt, failure, deciding)
-    except StaleLeaseError:
-        context.events.emit("stale_result_dropped", video=claim.video, stage=claim.stage.value)
-        return
+    step = await context.committer.run(_fail, context, claim, attempt, failure, deciding)
     await tell_failure(context, claim, attempt, deciding, step.sentence)
     if step.pause_host_until is not None:
         until = views.iso(step.pause_host_until)

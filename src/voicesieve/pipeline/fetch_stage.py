@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from voicesieve.catalog.records import Claim
-from voicesieve.catalog.transactions import leases, results
+from voicesieve.catalog.records import Claim, StaleLeaseError
+from voicesieve.catalog.transactions import leases, results, takedown
 from voicesieve.domain.failures import METHOD_SPECIFIC, Failure, FailureKind
 from voicesieve.domain.fetching import FetchedRecording, FetchOutcome, FetchRequest, MethodAttempt
 from voicesieve.domain.states import VideoState
@@ -60,6 +60,8 @@ async def _try_method(
     except asyncio.CancelledError:
         await interrupt_attempt(context, attempt)
         raise
+    except StaleLeaseError:
+        raise
     except Exception as error:  # noqa: BLE001 - typed, recorded and told, whatever it is
         failure = typed(error, context)
     else:
@@ -109,7 +111,11 @@ async def _fetch_and_examine(context: RunContext, claim: Claim, method: str, scr
 async def _store(context: RunContext, claim: Claim, attempt: OpenAttempt, recording: FetchedRecording) -> VideoState:
     """The file first, durably; then the one transaction that names it."""
     path = await asyncio.to_thread(context.store.adopt, recording.path, recording.sha256, recording.media.suffix)
-    return await context.committer.run(_commit, context, claim, attempt, recording, path)
+    try:
+        return await context.committer.run(_commit, context, claim, attempt, recording, path)
+    except StaleLeaseError:
+        await context.committer.run(takedown.delete_unless_named, path, context.clock())
+        raise
 
 
 def _commit(

@@ -15,6 +15,10 @@ TRUNCATED_SHARE = 0.9
 """A file that holds less than this share of its stated duration is not whole; feeds round, but not by a tenth."""
 
 
+LEVELS = ("rms_dbfs", "clipped_share", "packets", "bad_packets")
+"""Facts about the sound that are stored beside the scores (see `voices.analysis.Analysis`)."""
+
+
 @dataclass(frozen=True)
 class Examination:
     """Order to examine a fetched file. Durations in seconds; ``expected_s`` is what the source stated."""
@@ -74,7 +78,31 @@ def analyse(order: Analysis) -> Analysed:
     from voicesieve.voices.analysis import analyse_file
 
     found = analyse_file(order.path, _detector(order.detector), max_duration_s=order.max_duration_s)
-    return Analysed(found.model, found.duration_s, found.scores.to_bytes(), found.levels)
+    levels = {name: float(getattr(found, name)) for name in LEVELS}
+    return Analysed(found.model, found.duration_s, found.scores.to_bytes(), levels)
+
+
+@dataclass(frozen=True)
+class LocalFile:
+    """Order to score a file that is not in any store."""
+
+    path: Path
+    detector: str
+    max_duration_s: float
+
+
+@dataclass(frozen=True)
+class LocalResult:
+    sha256: str
+    analysed: Analysed
+
+
+def analyse_local(order: LocalFile) -> LocalResult:
+    """Hash and score a file as it lies. Raises `FailureError` for media faults, `OSError` if it cannot be read."""
+    from voicesieve.audio.store import sha256_of
+
+    sha256 = sha256_of(order.path)
+    return LocalResult(sha256, analyse(Analysis(order.path, order.detector, order.max_duration_s)))
 
 
 @functools.cache

@@ -88,6 +88,13 @@ def delete_later(connection: Connection, path: str, now: float) -> None:
     insert_missing(connection, schema.deletion, [{"path": path, "asked_at": now}])
 
 
+def delete_unless_named(connection: Connection, path: str, now: float) -> None:
+    """A file was stored for a video that is no longer ours to store: promise its deletion, unless a row names it."""
+    named = connection.execute(select(schema.recording.c.sha256).where(schema.recording.c.path == path)).scalar()
+    if named is None:
+        delete_later(connection, path, now)
+
+
 def deletion_done(connection: Connection, path: str) -> None:
     """The file is gone from disk; nothing needs to remember it any longer."""
     connection.execute(delete(schema.deletion).where(schema.deletion.c.path == path))

@@ -1,0 +1,134 @@
+"""``voicesieve analyse``: scores of local files, no catalog, one worker pool for all."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, print_json
+from voicesieve.cli.wiring import acceptance_of, detector_model, settings_for, worker_count
+from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.verdicts import OperatingPoint, Verdict
+from voicesieve.observability.terminal import safe_text
+from voicesieve.pipeline import stages
+from voicesieve.pipeline.engines.local import LocalEngine
+from voicesieve.settings import Settings
+from voicesieve.voices.detector import WindowScores
+from voicesieve.voices.pooling import pool
+
+
+def analyse(files: list[str], data: Path, config: Path | None, *, as_json: bool) -> int:
+    """Print one result for each file as it is ready. The exit code is 1 if any file could not be analysed."""
+    settings = settings_for(data, config)
+    detector_model(settings)
+    return asyncio.run(_analyse(_paths(files), settings, as_json=as_json))
+
+
+def _paths(arguments: list[str]) -> Iterator[Path]:
+    """The files named, ``-`` standing for one path a line of standard input (any bytes but newline)."""
+    for argument in arguments:
+        if argument == "-":
+            for line in sys.stdin.buffer:
+                if name := line.rstrip(b"\r\n"):
+                    yield Path(os.fsdecode(name))
+        else:
+            yield Path(argument)
+
+
+async def _analyse(paths: Iterable[Path], settings: Settings, *, as_json: bool) -> int:
+    point = acceptance_of(settings).operating_point
+    engine = LocalEngine(
+        worker_count(settings), memory_mb=settings.analysis.memory_mb, preload=("voicesieve.pipeline.stages",)
+    )
+    code = EXIT_OK
+    try:
+        async for facts in _results(paths, engine, settings, point):
+            if "error" in facts:
+                code = EXIT_OPERATOR
+            if as_json:
+                print_json(facts)
+            else:
+                print(_line(facts), flush=True)
+    finally:
+        await engine.close()
+    return code
+
+
+async def _results(
+    paths: Iterable[Path], engine: LocalEngine, settings: Settings, point: OperatingPoint
+) -> AsyncIterator[dict[str, Any]]:
+    """Results in the order in which they are ready; never more files in hand than twice the workers."""
+    running: set[asyncio.Task[dict[str, Any]]] = set()
+    names = iter(paths)
+    more = True
+    while more or running:
+        while more and len(running) < 2 * engine.workers:
+            # Standard input may be a pipe that is still being written to.
+            path = await asyncio.to_thread(next, names, None)
+            if path is None:
+                more = False
+            else:
+                running.add(asyncio.create_task(_one(path, engine, settings, point)))
+            if any(task.done() for task in running):
+                break
+        if running:
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                yield task.result()
+
+
+async def _one(path: Path, engine: LocalEngine, settings: Settings, point: OperatingPoint) -> dict[str, Any]:
+    shown = os.fsencode(path).decode("utf-8", "backslashreplace")
+    order = stages.LocalFile(path, settings.analysis.detector, settings.fetching.max_duration_s)
+    try:
+        found = await engine.run(stages.analyse_local, order, deadline_s=settings.analysis.deadline_s)
+    except FailureError as error:
+        return _error(shown, error.failure)
+    except OSError as error:
+        return _error(
+            shown, Failure.from_exception(FailureKind.UNSUPPORTED, error, f"cannot be read: {error.strerror}")
+        )
+    scores = WindowScores.from_bytes(found.analysed.windows)
+    verdict = pool(scores, found.analysed.duration_s, point, found.analysed.model)
+    return verdict_facts(shown, found.sha256, verdict)
+
+
+def _error(path: str, failure: Failure) -> dict[str, Any]:
+    return {"path": path, "error": {"kind": failure.kind.value, "message": failure.message}}
+
+
+def verdict_facts(path: str, sha256: str, verdict: Verdict) -> dict[str, Any]:
+    """The contract of ``analyse --json``. Times in seconds, scores as probabilities."""
+    return {
+        "path": path,
+        "sha256": sha256,
+        "duration_s": round(verdict.duration_s, 3),
+        "speech_s": round(verdict.speech_s, 3),
+        "child_s": round(verdict.child_s, 3),
+        "child_share": round(verdict.child_share, 4),
+        "child_runs": verdict.child_runs,
+        "score": round(verdict.score, 4),
+        "verdict": verdict.label.value,
+        "segments": [
+            {
+                "start": round(segment.start, 3),
+                "end": round(segment.end, 3),
+                "label": segment.label.value,
+                "score": round(segment.score, 4),
+            }
+            for segment in verdict.segments
+        ],
+        "model": {"name": verdict.model.name, "revision": verdict.model.revision},
+    }
+
+
+def _line(facts: dict[str, Any]) -> str:
+    path = safe_text(facts["path"], limit=120)
+    if "error" in facts:
+        return f"{path}: {facts['error']['kind']}: {safe_text(facts['error']['message'], limit=300)}"
+    heard = f"{facts['child_s']:.1f} s child of {facts['speech_s']:.1f} s speech in {facts['duration_s']:.1f} s"
+    return f"{path}: {facts['verdict']}, score {facts['score']:.2f}, {heard}"

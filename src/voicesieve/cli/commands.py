@@ -1,0 +1,187 @@
+"""The short commands: each reads or changes the catalog and says what it found."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from voicesieve.audio.store import RecordingStore
+from voicesieve.catalog import views
+from voicesieve.catalog.transactions import results
+from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
+from voicesieve.cli.report import print_status, print_why
+from voicesieve.cli.wiring import acceptance_of, opened_catalog, settings_for
+from voicesieve.domain.failures import FailureKind
+from voicesieve.files import make_folder, write_text
+from voicesieve.observability.terminal import safe_text
+from voicesieve.pipeline.folder import DataFolder
+from voicesieve.settings import Settings, commented_template
+
+
+def init(data: Path, *, force: bool) -> None:
+    file = DataFolder(data).settings
+    if file.exists() and not force:
+        raise OperatorError(f"{file} exists already. Edit it, or replace it with --force.")
+    try:
+        make_folder(data)
+        write_text(file, commented_template())
+    except OSError as error:
+        raise OperatorError(f"{file} cannot be written: {error.strerror}.") from error
+    note(f"Wrote {file}. Every line shows a default; `voicesieve config check --data {data}` checks your changes.")
+
+
+def config_check(data: Path, config: Path | None, *, as_json: bool) -> None:
+    settings = settings_for(data, config)
+    changed = _differences(settings)
+    if as_json:
+        print_json({"ok": True, "changed": changed})
+        return
+    for key, value in changed.items():
+        print(f"{key} = {value}")
+    note(f"The settings are right; {len(changed)} differ from the defaults.")
+
+
+def _differences(settings: Settings) -> dict[str, Any]:
+    defaults = {name: field.default for name, field in Settings.model_fields.items()}
+    changed = {}
+    for section, default in defaults.items():
+        given = getattr(settings, section)
+        for key, value in given.model_dump(mode="json").items():
+            if value != default.model_dump(mode="json")[key]:
+                changed[f"{section}.{key}"] = value
+    return changed
+
+
+def status(data: Path, config: Path | None, *, as_json: bool) -> None:
+    with opened_catalog(data, settings_for(data, config)) as catalog, catalog.read() as connection:
+        facts = {**views.status(connection), "paused_hosts": views.paused_hosts(connection, time.time())}
+    if as_json:
+        print_json(facts)
+    else:
+        print_status(facts)
+
+
+def why(video: str, data: Path, config: Path | None, *, as_json: bool) -> None:
+    with opened_catalog(data, settings_for(data, config)) as catalog, catalog.read() as connection:
+        story = views.why(connection, video)
+    if as_json:
+        print_json(story)
+    else:
+        print_why(story)
+
+
+def retry(videos: list[str], kind: str | None, data: Path, config: Path | None, *, every: bool) -> None:
+    if not (videos or kind or every):
+        raise OperatorError("Say what to retry: ids, --kind KIND, or --all.")
+    if kind is not None and kind not in list(FailureKind):
+        raise OperatorError(f"--kind {kind}: no such failure. Kinds: {', '.join(FailureKind)}.")
+    with opened_catalog(data, settings_for(data, config)) as catalog, catalog.write() as connection:
+        ids = [views.find_video(connection, video).id for video in videos]
+        count = results.retry(connection, time.time(), ids=ids, kind=kind)
+    note(f"{count} videos are due again; `voicesieve crawl` takes them up.")
+
+
+def redecide(data: Path, config: Path | None, *, dry_run: bool, as_json: bool) -> None:
+    from voicesieve.pipeline.redeciding import redecide as decide_again
+
+    settings = settings_for(data, config)
+    with opened_catalog(data, settings) as catalog:
+        found = decide_again(catalog, acceptance_of(settings), time.time(), dry_run=dry_run)
+    if as_json:
+        print_json({**dataclasses.asdict(found), "dry_run": dry_run})
+        return
+    for move, count in sorted(found.moved.items()):
+        print(f"{move}: {count}")
+    verb = "would move" if dry_run else "moved"
+    note(f"{sum(found.moved.values())} of {found.seen} decided videos {verb}.")
+
+
+def doctor(data: Path, config: Path | None, *, fix: bool, as_json: bool) -> int:
+    from voicesieve.pipeline import doctor as checking
+
+    folder = DataFolder(data)
+    settings = settings_for(data, config)
+    # Both need the lock: while a run works, a file is stored a moment before its row.
+    with opened_catalog(data, settings) as catalog, folder.exclusive(), _bar("hashing", quiet=as_json) as bar:
+        store = RecordingStore(folder.recordings)
+        with catalog.read() as connection:
+            total = views.recording_count(connection)
+        task = bar.add_task("recordings", total=total)
+        report = checking.examine(folder, catalog, store, progressed=lambda done: bar.update(task, completed=done))
+        if fix and not report.ok:
+            checking.mend(folder, catalog, store, report, time.time())
+    facts = {"ok": report.ok, **dataclasses.asdict(report)}
+    if as_json:
+        print_json(facts)
+    else:
+        _print_doctor(facts)
+    return EXIT_OK if report.ok else EXIT_OPERATOR
+
+
+def _print_doctor(facts: dict[str, Any]) -> None:
+    findings = {
+        "rows_without_file": "named in the catalog, but the file is missing",
+        "bad_hash": "damaged: the content is not what was stored",
+        "files_without_row": "named by no row (a crash between storing and committing leaves such files)",
+        "stale_scratch": "left in scratch by a run that died",
+    }
+    for name, meaning in findings.items():
+        for path in facts[name]:
+            print(f"{safe_text(path)}: {meaning}")
+    note(f"{facts['checked']} recordings checked. " + _advice(facts))
+
+
+def _advice(facts: dict[str, Any]) -> str:
+    if facts["fixed"]:
+        return "Mended: unnamed files are deleted, lost recordings are queued; `voicesieve crawl` fetches them again."
+    return "All is well." if facts["ok"] else "`voicesieve doctor --fix` mends this."
+
+
+def export(kind: str, target: Path, data: Path, config: Path | None, *, as_json: bool, quiet: bool) -> None:
+    from voicesieve.corpus.jsonl import export_jsonl
+    from voicesieve.corpus.urls import export_urls
+
+    settings = settings_for(data, config)
+    with opened_catalog(data, settings) as catalog:
+        if kind == "urls":
+            facts: dict[str, Any] = {"urls": export_urls(catalog, target)}
+        elif kind == "jsonl":
+            store = RecordingStore(DataFolder(data).recordings)
+            with _bar("copying", quiet=quiet or as_json) as bar:
+                task = bar.add_task("recordings", total=None)
+                exported = export_jsonl(
+                    catalog, store, target, progressed=lambda n, total: bar.update(task, completed=n, total=total)
+                )
+            facts = dataclasses.asdict(exported)
+        else:
+            raise OperatorError(f"No export format {kind!r}. Formats: jsonl, urls.")
+    if as_json:
+        print_json({"format": kind, "path": str(target), **facts})
+    elif not quiet:
+        note(
+            f"Wrote {target}: "
+            + ", ".join(f"{value:.1f} {key}" if key == "child_s" else f"{value} {key}" for key, value in facts.items())
+            + "."
+        )
+
+
+def withdraw(wanted: str, reason: str, data: Path, config: Path | None, *, yes: bool) -> None:
+    import typer
+
+    from voicesieve.pipeline.takedown import withdraw as take_down
+
+    with opened_catalog(data, settings_for(data, config)) as catalog:
+        if not yes:
+            typer.confirm(f"Delete the audio and results of {safe_text(wanted)} for good?", abort=True)
+        count = take_down(catalog, RecordingStore(DataFolder(data).recordings), wanted, reason)
+    note(f"{count} videos withdrawn: audio and results are deleted, and later crawls keep them out.")
+
+
+def _bar(verb: str, *, quiet: bool) -> Progress:
+    columns = (TextColumn(verb), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet)

@@ -1,0 +1,209 @@
+"""``voicesieve crawl``: one run from discovery to decisions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from voicesieve.catalog import views
+from voicesieve.catalog.store import Catalog
+from voicesieve.catalog.transactions import discovery, leases
+from voicesieve.cli.output import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
+from voicesieve.cli.progress import Progress
+from voicesieve.cli.report import print_status
+from voicesieve.cli.wiring import opened_catalog, opened_run, settings_for
+from voicesieve.domain.candidates import Query
+from voicesieve.observability.events import Events
+from voicesieve.observability.logs import LogSink
+from voicesieve.observability.metrics import Metrics
+from voicesieve.pipeline.context import RunContext
+from voicesieve.pipeline.driver import Driver, Ending, Plan, RunResult
+from voicesieve.pipeline.folder import DataFolder
+from voicesieve.pipeline.takedown import finish_deletions
+from voicesieve.settings import Settings
+from voicesieve.sources.registry import make_source, parse_query
+
+
+@dataclass(frozen=True)
+class CrawlOptions:
+    """The command line of a crawl."""
+
+    data: Path
+    config: Path | None
+    sources: tuple[str, ...]
+    wait_s: float
+    limit: int | None
+    analyse_only: bool
+    no_fetch: bool
+    as_json: bool
+    quiet: bool
+    verbose: int
+
+
+def crawl(options: CrawlOptions) -> int:
+    """Run and return the exit code."""
+    settings = settings_for(options.data, options.config)
+    queries = [_parse(text) for text in options.sources]
+    folder = DataFolder(options.data)
+    folder.prepare()
+    with folder.exclusive(), opened_catalog(options.data, settings, create=True) as catalog:
+        return asyncio.run(_crawl(options, settings, queries, folder, catalog))
+
+
+def _parse(text: str) -> Query:
+    try:
+        return parse_query(text)
+    except ValueError as error:
+        raise OperatorError(f"--source {text}: {error}") from error
+
+
+async def _crawl(
+    options: CrawlOptions, settings: Settings, queries: Sequence[Query], folder: DataFolder, catalog: Catalog
+) -> int:
+    metrics = Metrics()
+    progress = Progress(quiet=options.quiet or options.as_json, status=lambda: _status(catalog))
+    log: list[LogSink] = []
+    events = Events([lambda event: log[0](event), metrics, progress])
+    async with opened_run(folder, catalog, settings, events) as context:
+        log.append(_log_sink(options, settings, folder, context.run))
+        try:
+            _recover(context, events)
+            plan = await _plan(options, queries, context)
+            with progress:
+                result = await _drive(context, plan, events)
+            _conclude(context, catalog, result, events)
+            metrics.write(folder.metrics)
+        finally:
+            log[0].close()
+    return _report(options, catalog, folder, result)
+
+
+def _log_sink(options: CrawlOptions, settings: Settings, folder: DataFolder, run: str) -> LogSink:
+    levels = {0: None, 1: logging.INFO}
+    return LogSink(
+        folder.log,
+        run=run,
+        file_bytes=settings.logging.file_bytes,
+        file_count=settings.logging.file_count,
+        console_level=None if options.quiet else levels.get(options.verbose, logging.DEBUG),
+        secrets=[settings.catalog.url.get_secret_value()],
+    )
+
+
+def _recover(context: RunContext, events: Events) -> None:
+    """Make good what a dead run left: leases, half-written scratch, promised deletions."""
+    with context.catalog.write() as connection:
+        taken_back = leases.recover(connection, context.clock(), only_driver=True)
+        leases.start_run(connection, context.run, context.clock())
+    swept = context.folder.sweep_scratch()
+    deleted = finish_deletions(context.catalog, context.store)
+    events.emit("run_started", run=context.run, leases_taken_back=taken_back, scratch_swept=len(swept), deleted=deleted)
+
+
+async def _plan(options: CrawlOptions, queries: Sequence[Query], context: RunContext) -> Plan:
+    now = context.clock()
+    rows = (
+        []
+        if options.analyse_only
+        else [await context.committer.run(discovery.register_query, query, now) for query in dict.fromkeys(queries)]
+    )
+    if not queries and not options.analyse_only:
+        rows = await context.committer.run(views.open_queries)
+    for row in rows:
+        if row.exhausted:
+            note(
+                f"{row.query} was read to its end; it is asked again in {row.due_at - now:.0f} s (discovery.refresh_s)."
+            )
+    rows = [row for row in rows if not row.exhausted]
+    sources = {kind: make_source(kind, context.client) for kind in {row.query.source for row in rows}}
+    return Plan(
+        queries=rows,
+        sources=sources,
+        fetch=not (options.analyse_only or options.no_fetch),
+        analyse=True,
+        limit=options.limit,
+        wait_s=options.wait_s,
+    )
+
+
+async def _drive(context: RunContext, plan: Plan, events: Events) -> RunResult:
+    ending = Ending()
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        again = ending.requested.is_set()
+        message = "stopping now" if again else "stopping: finishing what is in hand (again: stop now)"
+        events.emit("run_stopping", message=message)
+        ending.ask()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+    try:
+        return await Driver(context, plan, ending).run()
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _conclude(context: RunContext, catalog: Catalog, result: RunResult, events: Events) -> None:
+    if result.fault is not None:
+        fault = result.fault
+        events.emit(
+            "run_fault",
+            kind=fault.kind.value,
+            message=fault.message,
+            exception_type=fault.exception_type,
+            chain=list(fault.chain),
+            next="start the same command again when the cause is removed",
+        )
+        return
+    ending = "interrupted" if result.interrupted else "done"
+    with catalog.write() as connection:
+        leases.end_run(connection, context.run, context.clock(), ending)
+    finish_deletions(catalog, context.store)
+    events.emit("catalog_waits", **_status(catalog)["catalog"])
+    events.emit("run_ended", run=context.run, ending=ending)
+
+
+def _report(options: CrawlOptions, catalog: Catalog, folder: DataFolder, result: RunResult) -> int:
+    if result.fault is not None:
+        note(f"Stopped: {result.fault.message}")
+        return EXIT_FAULT
+    status = _status(catalog)
+    with catalog.read() as connection:
+        scheduled = views.scheduled(connection)
+        next_at = views.next_due_at(connection)
+    status["scheduled"] = {"videos": scheduled, "next": views.iso(next_at)}
+    status["interrupted"] = result.interrupted
+    status["source_failures"] = {query: failure.message for query, failure in result.source_failures.items()}
+    if options.as_json:
+        print_json(status)
+    elif not options.quiet:
+        print_status(status)
+        _print_ending(folder, status, next_at)
+    if result.interrupted:
+        return EXIT_INTERRUPTED
+    return EXIT_OPERATOR if any(f.remedy.value == "give_up" for f in result.source_failures.values()) else EXIT_OK
+
+
+def _print_ending(folder: DataFolder, status: dict[str, Any], next_at: float | None) -> None:
+    if status["scheduled"]["videos"] and next_at is not None:
+        wait = max(0.0, next_at - time.time())
+        note(
+            f"{status['scheduled']['videos']} videos are scheduled for later, the first in {wait:.0f} s: "
+            "run the same command again then, or use --wait."
+        )
+    for query, message in status["source_failures"].items():
+        note(f"{query} could not be read: {message}")
+    note(f"Catalog, recordings and logs lie in {folder.root}. `voicesieve why ID` explains any video.")
+
+
+def _status(catalog: Catalog) -> dict[str, Any]:
+    with catalog.read() as connection:
+        return {**views.status(connection), "paused_hosts": views.paused_hosts(connection, time.time())}

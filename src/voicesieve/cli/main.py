@@ -1,0 +1,191 @@
+"""The commands and their options. Bodies import what they need, so that ``--help`` stays instant."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Find children's speech in public audio, prove it, and turn it into a corpus.\n\n"
+    "Start with `voicesieve crawl --source folder:DIR` on audio of your own.\n\n"
+    "Exit codes: 0 done, 1 something you can mend, 2 wrong usage, 3 stopped by a fault (full disk, catalog), "
+    "130 interrupted.",
+)
+config_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at the settings.")
+app.add_typer(config_app, name="config")
+
+Data = Annotated[
+    Path, typer.Option("--data", envvar="VOICESIEVE_DATA", help="Data folder: catalog, recordings, logs, settings.")
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", envvar="VOICESIEVE_CONFIG", help="Settings file [DATA/voicesieve.toml].")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
+DEFAULT_DATA = Path("voicesieve-data")
+
+
+@app.command()
+def init(
+    data: Data = DEFAULT_DATA, force: Annotated[bool, typer.Option(help="Replace an existing file.")] = False
+) -> None:
+    """Write a commented settings file into the data folder."""
+    from voicesieve.cli import commands
+
+    commands.init(data, force=force)
+
+
+@app.command()
+def crawl(
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="KIND:ARGUMENT, repeatable: folder:DIR, urls:FILE, rss:URL, page:URL."),
+    ] = None,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    wait: Annotated[float, typer.Option(min=0, help="Also wait for work scheduled within this many seconds.")] = 0.0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take up at most this many videos.")] = None,
+    analyse_only: Annotated[bool, typer.Option("--analyse-only", help="Analyse what is fetched already.")] = False,
+    no_fetch: Annotated[bool, typer.Option("--no-fetch", help="Discover and screen, but fetch nothing.")] = False,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Show events; twice for all.")] = 0,
+) -> None:
+    """Discover, fetch, analyse and decide. Without --source, go on with what is in the catalog.
+
+    Ctrl-C once finishes what is in hand, twice stops now; the same command goes on where it stopped.
+    """
+    from voicesieve.cli.crawl import CrawlOptions
+    from voicesieve.cli.crawl import crawl as run_crawl
+
+    options = CrawlOptions(
+        data, config, tuple(source or ()), wait, limit, analyse_only, no_fetch, as_json, quiet, verbose
+    )
+    raise typer.Exit(run_crawl(options))
+
+
+@app.command()
+def status(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJson = False) -> None:
+    """Show the funnel: how many videos are in which state, and what failed."""
+    from voicesieve.cli import commands
+
+    commands.status(data, config, as_json=as_json)
+
+
+@app.command()
+def why(
+    video: Annotated[str, typer.Argument(help="Id or URL of a video.")],
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Explain a video's state: each attempt, score, rule and revision that led there."""
+    from voicesieve.cli import commands
+
+    commands.why(video, data, config, as_json=as_json)
+
+
+@app.command()
+def retry(
+    videos: Annotated[list[str] | None, typer.Argument(help="Ids of failed videos.")] = None,
+    kind: Annotated[str | None, typer.Option(help="All that failed this way, such as server_error.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="All failed and given-up videos.")] = False,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+) -> None:
+    """Make failed videos due again with fresh budgets; the next crawl takes them up."""
+    from voicesieve.cli import commands
+
+    commands.retry(videos or [], kind, data, config, every=every)
+
+
+@app.command()
+def doctor(
+    fix: Annotated[bool, typer.Option("--fix", help="Mend: delete unnamed files, fetch lost ones again.")] = False,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare every row with its file by hash, and find files that no row names."""
+    from voicesieve.cli import commands
+
+    raise typer.Exit(commands.doctor(data, config, fix=fix, as_json=as_json))
+
+
+@app.command()
+def analyse(
+    files: Annotated[list[str], typer.Argument(help="Audio files; - reads paths from standard input.")],
+    as_json: AsJson = False,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+) -> None:
+    """Score local files without a catalog; results appear as they are ready."""
+    from voicesieve.cli.analyse import analyse as run_analyse
+
+    raise typer.Exit(run_analyse(files, data, config, as_json=as_json))
+
+
+@app.command()
+def redecide(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Apply the thresholds of the settings to stored scores: nothing is fetched or analysed."""
+    from voicesieve.cli import commands
+
+    commands.redecide(data, config, dry_run=dry_run, as_json=as_json)
+
+
+@app.command()
+def export(
+    kind: Annotated[str, typer.Argument(metavar="FORMAT", help="jsonl or urls.")],
+    target: Annotated[Path, typer.Argument(metavar="DEST", help="Folder (jsonl) or file (urls) to write.")],
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Write the accepted recordings as a corpus, complete or not at all."""
+    from voicesieve.cli import commands
+
+    commands.export(kind, target, data, config, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def withdraw(
+    wanted: Annotated[str, typer.Argument(metavar="ID", help="Id or URL of a video, or channel:NAME.")],
+    reason: Annotated[str, typer.Option(help="Kept with the tombstone.")] = "",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+) -> None:
+    """Take a video or channel down for good: audio and results are deleted, later crawls keep it out."""
+    from voicesieve.cli import commands
+
+    commands.withdraw(wanted, reason, data, config, yes=yes)
+
+
+@config_app.command("check")
+def config_check(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJson = False) -> None:
+    """Read the settings, say what is wrong with them, and show those that differ from the defaults."""
+    from voicesieve.cli import commands
+
+    commands.config_check(data, config, as_json=as_json)
+
+
+def run() -> None:
+    """Entry point: every error that a person can act on is one paragraph and an exit code."""
+    from voicesieve.cli.errors import explained
+
+    with explained():
+        app()
+    sys.exit(0)

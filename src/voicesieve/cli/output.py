@@ -1,0 +1,31 @@
+"""Exit codes, messages and JSON: how every command speaks."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+EXIT_OK = 0
+EXIT_OPERATOR = 1
+"""Something the operator can mend: settings, arguments that name nothing, a folder that cannot be used."""
+EXIT_USAGE = 2
+EXIT_FAULT = 3
+"""A fault stopped the run: full disk, unusable catalog. Everything finished is safe."""
+EXIT_INTERRUPTED = 130
+
+
+class OperatorError(Exception):
+    """A message for the operator; the command ends with `EXIT_OPERATOR`."""
+
+
+def print_json(value: Any) -> None:
+    """One line of JSON on standard output, flushed so that a pipe sees it at once."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    sys.stdout.flush()
+
+
+def note(message: str) -> None:
+    """A line for a person, on standard error."""
+    print(message, file=sys.stderr)

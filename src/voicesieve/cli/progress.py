@@ -1,0 +1,90 @@
+"""What a person sees while a run works: a live panel on a terminal, plain lines in a pipe."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from voicesieve.observability.events import Event
+from voicesieve.observability.terminal import safe_text
+
+MARKS = {"accepted": "green", "rejected": "dim", "unsure": "yellow", "failed": "red", "given_up": "red"}
+
+
+class Progress:
+    """A sink that shows each video's outcome as one line, with its reason, and the funnel below on a terminal."""
+
+    def __init__(self, *, quiet: bool, status: Callable[[], dict[str, Any]]) -> None:
+        self._console = Console(file=sys.stderr, highlight=False)
+        self._quiet = quiet
+        self._status = status
+        self._started = time.monotonic()
+        self._ended = 0
+        self._failing: Counter[str] = Counter()
+        self._live: Live | None = None
+
+    def __enter__(self) -> Progress:
+        if not self._quiet and self._console.is_terminal:
+            self._live = Live(console=self._console, refresh_per_second=2, get_renderable=self._panel, transient=True)
+            self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._live is not None:
+            self._live.stop()
+
+    def __call__(self, event: Event) -> None:
+        facts = event.fields
+        if event.name == "video_decided":
+            self._ended += 1
+            self._line(facts["outcome"], facts["video"], facts["title"], facts["reason"])
+        elif event.name == "attempt_failed":
+            self._failing[facts["kind"]] += 1
+            step = f"{facts['kind']}: {facts['message']} [{facts['method']}; {facts['next']}]"
+            self._line("given_up" if "given up" in facts["next"] else "failed", facts["video"], facts["title"], step)
+        elif event.name == "page_committed":
+            self._line("found", facts["query"], "", f"{facts['found']} videos, {facts['new']} of them new")
+        elif event.name == "source_failed":
+            self._line("failed", facts["query"], "", f"{facts['kind']}: {facts['message']} [{facts['next']}]")
+        elif event.name == "source_problem":
+            self._line("skipped", facts["query"], "", f"{facts['where']}: {facts['message']}")
+        elif event.name == "host_paused":
+            self._line("paused", facts["host"], "", f"left alone until {facts['until']}: {facts['reason']}")
+        elif event.name in ("run_stopping", "files_swept"):
+            self._line("note", facts["message"], "", "")
+
+    def _line(self, mark: str, subject: str, title: str, reason: str) -> None:
+        if self._quiet:
+            return
+        line = Text(f"{mark:<9} ", style=MARKS.get(mark, "cyan"))
+        line.append(safe_text(subject, limit=80))
+        if title:
+            line.append(f"  {safe_text(title, limit=50)}", style="bold")
+        if reason:
+            line.append(f"  {safe_text(reason, limit=300)}")
+        self._console.print(line, soft_wrap=True)
+
+    def _panel(self) -> Group:
+        status = self._status()
+        funnel = Table.grid(padding=(0, 2))
+        states = {state: count for state, count in status["videos"].items() if count}
+        funnel.add_row(*[Text(state, style="bold") for state in states])
+        funnel.add_row(*[str(count) for count in states.values()])
+        elapsed = time.monotonic() - self._started
+        rate = self._ended / elapsed * 60 if elapsed > 0 else 0.0
+        waiting = sum(status["videos"][state] for state in ("discovered", "queued", "fetched"))
+        eta = f", about {waiting / rate:.0f} min to go" if rate > 0 and waiting else ""
+        child = f"{status['child_s'] / 60:.1f} min of child speech accepted"
+        lines: list[Any] = [funnel, Text(f"{child}; {rate:.0f} videos a minute{eta}; {elapsed:.0f} s so far")]
+        if self._failing:
+            kinds = ", ".join(f"{kind} {count}" for kind, count in self._failing.most_common(6))
+            lines.append(Text(f"failures so far: {kinds}", style="red"))
+        return Group(*lines)

@@ -1,0 +1,95 @@
+"""Readable forms of what `--json` prints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from voicesieve.observability.terminal import safe_text
+
+FUNNEL = ("discovered", "screened_out", "queued", "fetched", "accepted", "rejected", "unsure", "failed", "given_up")
+
+
+def print_status(status: dict[str, Any]) -> None:
+    """The funnel, failures by kind, and the queries."""
+    console = Console(highlight=False)
+    table = Table(title="videos", title_justify="left", box=None, pad_edge=False)
+    for heading in ("state", "videos"):
+        table.add_column(heading, justify="right" if heading == "videos" else "left")
+    for state in (*FUNNEL, "withdrawn"):
+        if status["videos"][state]:
+            table.add_row(state, f"{status['videos'][state]:,}")
+    console.print(table)
+    console.print(
+        f"accepted: {status['accepted_recordings']:,} recordings, {_hours(status['accepted_s'])} of audio, "
+        f"{_hours(status['child_s'])} of child speech"
+    )
+    if status["failures"]:
+        console.print("failures: " + ", ".join(f"{kind} {count}" for kind, count in status["failures"].items()))
+    for query in status["queries"]:
+        line = f"{safe_text(query['query'], limit=120)}: {query['found']:,} found, {query['new']:,} new"
+        line += f", {query['problems']} skipped" if query["problems"] else ""
+        line += "" if query["exhausted"] else ", not read to its end"
+        line += f", last failure {query['last_failure']['kind']}" if query["last_failure"] else ""
+        console.print(Text(line), soft_wrap=True)
+    for host in status["paused_hosts"]:
+        paused = f"{host['host']} is left alone until {host['until']} ({host['waiting']} videos wait): {host['reason']}"
+        console.print(Text(safe_text(paused, limit=400)), soft_wrap=True)
+    waits = status["catalog"]
+    if waits["busy_waits"]:
+        waited = f"{waits['busy_waits']} writes waited {waits['wait_s']:.1f} s in all, {waits['timeouts']} gave up"
+        console.print(f"catalog: {waited}")
+
+
+def print_why(story: dict[str, Any]) -> None:
+    """A video's story, step by step."""
+    console = Console(highlight=False)
+
+    def line(label: str, text: object) -> None:
+        console.print(Text(f"{label:<10}").append(safe_text(str(text), limit=600)), soft_wrap=True)
+
+    line("video", story["video"])
+    line("state", story["state"])
+    for name in ("title", "url", "channel", "licence", "rights_basis", "due"):
+        if story[name]:
+            line(name.replace("rights_basis", "basis"), story[name])
+    for finder in story["found_by"]:
+        line("found by", f"{finder['query']}, place {finder['position']}")
+    for attempt in story["attempts"]:
+        line("attempt", _attempt_line(attempt))
+    if story["recording"]:
+        recording = story["recording"]
+        size = f"{recording['duration_s']:.1f} s, {recording['codec']} in {recording['container']}"
+        line("recording", f"{recording['sha256'][:16]}, {size}, {recording['bytes']:,} bytes")
+        for other in recording["also_of"]:
+            line("", f"the same audio as {other}; stored once")
+    if story["verdict"]:
+        verdict = story["verdict"]
+        heard = (
+            f"{verdict['child_s']:.1f} s child of {verdict['speech_s']:.1f} s speech in {verdict['child_runs']} runs"
+        )
+        model = f"{verdict['model']['name']} {verdict['model']['revision']}, {verdict['operating_point']}"
+        line("verdict", f"{verdict['label']}: {heard}, score {verdict['score']:.2f} ({model})")
+    if story["language"]:
+        told = ", ".join(f"{piece['source']}={piece['code']}" for piece in story["language"]["evidence"])
+        line("language", f"{story['language']['code']} ({told or 'no evidence'})")
+    if story["decision"]:
+        decision = story["decision"]
+        line("decision", f"{decision['outcome']} by policy {decision['policy_revision']}")
+    for reason in story["reasons"]:
+        line("because", f"{reason['rule']}: {reason['message']}")
+
+
+def _attempt_line(attempt: dict[str, Any]) -> str:
+    took = "" if attempt["duration_s"] is None else f" in {attempt['duration_s']:.1f} s"
+    text = f"{attempt['started']} {attempt['stage']} by {attempt['method']}: {attempt['outcome']}{took}"
+    if attempt["kind"]:
+        text += f", {attempt['kind']}: {attempt['message']}"
+    return text + (f"; {attempt['next']}" if attempt["next"] else "")
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.2f} h" if seconds >= 3600 else f"{seconds / 60:.1f} min"

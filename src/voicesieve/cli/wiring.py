@@ -1,0 +1,154 @@
+"""From settings to the rules and objects that the pipeline works with."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+from voicesieve import __version__
+from voicesieve.audio.store import RecordingStore
+from voicesieve.catalog.committer import Committer
+from voicesieve.catalog.records import Pace
+from voicesieve.catalog.store import Catalog, open_catalog
+from voicesieve.domain.fetching import FetchLimits
+from voicesieve.domain.verdicts import Model
+from voicesieve.observability.events import Events
+from voicesieve.pipeline.context import Rules, RunContext
+from voicesieve.pipeline.folder import DataFolder
+from voicesieve.policy.acceptance import AcceptanceRules
+from voicesieve.policy.retries import RetryRules
+from voicesieve.policy.screening import ScreeningRules
+from voicesieve.settings import Settings, SettingsError, load_settings
+
+SOURCES_NEEDING_BASIS = ("youtube",)
+"""Platforms whose terms forbid fetching without a ground of one's own (design, section 7)."""
+
+
+def settings_for(
+    data: Path, config: Path | None, command_line: Mapping[str, Mapping[str, object]] | None = None
+) -> Settings:
+    """The settings of a data folder: ``config`` if given, else the folder's own file if there is one."""
+    own = DataFolder(data).settings
+    return load_settings(config or (own if own.exists() else None), command_line)
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Settings as the rules of the stages."""
+    return Rules(
+        fetch_limits=fetch_limits_of(settings),
+        methods=settings.fetching.methods,
+        min_duration_s=settings.fetching.min_duration_s,
+        max_concurrent_downloads=settings.fetching.max_concurrent_downloads,
+        pace=Pace.per_hour(settings.pace.requests_per_hour, settings.pace.burst),
+        retry=RetryRules(**settings.retry.model_dump()),
+        screening=ScreeningRules(
+            rights_basis=settings.rights.basis if settings.rights.statement else "",
+            sources_needing_basis=SOURCES_NEEDING_BASIS,
+            min_duration_s=settings.fetching.min_duration_s,
+            max_duration_s=settings.fetching.max_duration_s,
+        ),
+        acceptance=acceptance_of(settings),
+        detector=settings.analysis.detector,
+        analysis_deadline_s=settings.analysis.deadline_s,
+        refresh_s=settings.discovery.refresh_s,
+        page_size=settings.discovery.page_size,
+        rights_basis=settings.rights.basis,
+    )
+
+
+def fetch_limits_of(settings: Settings) -> FetchLimits:
+    fetching = settings.fetching
+    return FetchLimits(
+        deadline_s=fetching.deadline_s,
+        stall_s=fetching.stall_s,
+        stall_bytes=fetching.stall_bytes,
+        max_bytes=fetching.max_bytes,
+        max_duration_s=fetching.max_duration_s,
+        max_redirects=fetching.max_redirects,
+        allow_private_addresses=fetching.allow_private_addresses,
+    )
+
+
+def acceptance_of(settings: Settings) -> AcceptanceRules:
+    from voicesieve.voices.pooling import OPERATING_POINTS
+
+    policy = settings.policy
+    return AcceptanceRules(
+        operating_point=OPERATING_POINTS[policy.operating_point],
+        min_score=policy.min_score,
+        min_child_s=policy.min_child_s,
+        min_child_share=policy.min_child_share,
+    )
+
+
+def detector_model(settings: Settings) -> Model:
+    """Name and revision of the configured detector. Raises `SettingsError` if there is none of that name."""
+    from voicesieve.voices.detector import load_detector
+
+    try:
+        return load_detector(settings.analysis.detector).model
+    except ValueError as error:
+        raise SettingsError(f"analysis.detector: {error}.") from error
+
+
+def worker_count(settings: Settings) -> int:
+    return settings.analysis.workers or len(os.sched_getaffinity(0))
+
+
+@contextmanager
+def opened_catalog(data: Path, settings: Settings, *, create: bool = False) -> Iterator[Catalog]:
+    """The catalog of a data folder, closed again when the block ends."""
+    folder = DataFolder(data)
+    if create:
+        folder.prepare()
+    catalog = open_catalog(folder.root, settings.catalog.url.get_secret_value(), create=create)
+    try:
+        yield catalog
+    finally:
+        catalog.close()
+
+
+@asynccontextmanager
+async def opened_run(
+    folder: DataFolder, catalog: Catalog, settings: Settings, events: Events
+) -> AsyncIterator[RunContext]:
+    """Everything a run needs, opened in order and closed in reverse."""
+    from voicesieve.fetching.client import HttpClient
+    from voicesieve.fetching.http import HttpFetcher
+    from voicesieve.fetching.local import LocalFetcher
+    from voicesieve.fetching.ytdlp import YtDlpFetcher
+    from voicesieve.pipeline.engines.local import LocalEngine
+
+    contact = f" (+{settings.fetching.contact})" if settings.fetching.contact else ""
+    client = HttpClient(
+        allow_private_addresses=settings.fetching.allow_private_addresses,
+        max_redirects=settings.fetching.max_redirects,
+        user_agent=f"voicesieve/{__version__}{contact}",
+    )
+    model = detector_model(settings)
+    committer = Committer(catalog)
+    engine = LocalEngine(
+        worker_count(settings), memory_mb=settings.analysis.memory_mb, preload=("voicesieve.pipeline.stages",)
+    )
+    try:
+        async with client:
+            yield RunContext(
+                run=f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}",
+                folder=folder,
+                catalog=catalog,
+                committer=committer,
+                store=RecordingStore(folder.recordings),
+                engine=engine,
+                client=client,
+                fetchers={fetcher.method: fetcher for fetcher in (HttpFetcher(client), LocalFetcher(), YtDlpFetcher())},
+                model=model,
+                rules=rules_of(settings),
+                events=events,
+            )
+    finally:
+        await engine.close()
+        committer.close()

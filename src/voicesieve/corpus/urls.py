@@ -1,0 +1,25 @@
+"""The ``urls`` export: the address of every accepted video, one a line, in a stable order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from voicesieve.catalog import views
+from voicesieve.catalog.store import Catalog
+from voicesieve.corpus.publishing import ExportError
+from voicesieve.files import atomic_file, make_folder
+
+
+def export_urls(catalog: Catalog, target: Path) -> int:
+    """Write the list to the file ``target``, replacing an earlier one. Returns how many addresses it holds."""
+    if target.is_dir():
+        raise ExportError(
+            f"{target} is a folder; the list of addresses is a file. Name one, such as {target}/urls.txt."
+        )
+    make_folder(target.parent)
+    count = 0
+    with atomic_file(target) as file, catalog.read() as connection:
+        for url in views.accepted_urls(connection):
+            file.write(url.encode() + b"\n")
+            count += 1
+    return count

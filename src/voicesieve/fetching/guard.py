@@ -1,0 +1,145 @@
+"""Which addresses may be contacted and which programs may be started on behalf of a URL that somebody else wrote."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from pathlib import PurePath
+from urllib.parse import urlsplit
+
+from voicesieve.domain.candidates import MAX_URL_CHARS
+from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.fetching.text import clean
+
+IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+_GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
+"""All that IANA has opened for use on the public IPv6 internet (RFC 4291, section 2.4)."""
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""IPv4 behind an IPv6-only network (RFC 6052): as public as the IPv4 address in the last 32 bits."""
+_NEVER_PUBLIC = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        # In the IANA special-purpose registries, but not in the `ipaddress` module of every Python we support.
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "3fff::/20",
+        # Azure's platform service, metadata included, answers on a globally routed number.
+        "168.63.129.16/32",
+    )
+)
+
+_JS_RUNTIMES = frozenset({"deno", "node", "bun", "qjs"})
+"""What yt-dlp starts to solve YouTube's JavaScript; everything else it can do without."""
+_PROGRAM_STARTS = frozenset({"subprocess.Popen", "os.exec", "os.posix_spawn", "os.system"})
+_CONNECTIONS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
+
+_REMEDY = "set fetching.allow_private_addresses only for servers that you run yourself"
+
+
+class ForbiddenAddressError(PermissionError):
+    """A connection that the guard refused, raised inside a worker process."""
+
+
+class ForbiddenProgramError(PermissionError):
+    """A program that the guard did not let start; to its caller it looks like a missing one."""
+
+
+def is_public(ip: IpAddress | str) -> bool:
+    """Whether ``ip`` is a unicast address of the public internet.
+
+    IPv4 addresses wrapped in IPv6 (mapped, 6to4, NAT64) are judged by the address inside. Text that is
+    no address is not public.
+    """
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return False
+    inner = _wrapped_ipv4(address)
+    if inner is not None:
+        return is_public(inner)
+    if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_UNICAST:
+        return False
+    if address.is_multicast or any(address in network for network in _NEVER_PUBLIC):
+        return False
+    return address.is_global
+
+
+def check_url(url: str) -> None:
+    """Refuse what is not a plain http or https URL. Looks at the text only, never at the network.
+
+    Raises `FailureError` (unsupported) for another scheme, a missing host, a user name or password, a bad port,
+    control characters, or more than `MAX_URL_CHARS` characters.
+    """
+    reason = _objection(url)
+    if reason is not None:
+        raise FailureError(Failure(FailureKind.UNSUPPORTED, f"{clean(url, 200)!r} cannot be fetched: {reason}"))
+
+
+def check_address(host: str, ip: IpAddress | str, *, allow_private_addresses: bool) -> None:
+    """Raise `FailureError` (forbidden address) unless ``host`` may be reached at ``ip``."""
+    if not allow_private_addresses and not is_public(ip):
+        raise FailureError(forbidden(host, str(ip)))
+
+
+def forbidden(host: str, ip: str) -> Failure:
+    place = ip if host.strip("[]") == ip else f"{clean(host, 200)} ({ip})"
+    return Failure(FailureKind.FORBIDDEN_ADDRESS, f"{place} is not a public address; {_REMEDY}")
+
+
+def install_connect_guard(allow_private_addresses: bool) -> None:
+    """Watch this process from now on, for good: it connects only where `is_public`, and starts only JS runtimes.
+
+    Meant for worker processes that run code we do not control. The check sees the numeric address that is really
+    connected to, so that neither DNS nor redirects get around it. Refusals raise `PermissionError`.
+    """
+
+    def audit(event: str, arguments: tuple[object, ...]) -> None:
+        if event in _PROGRAM_STARTS:
+            _check_program(arguments)
+        elif event in _CONNECTIONS and not allow_private_addresses:
+            _check_peer(arguments[1])
+
+    sys.addaudithook(audit)
+
+
+def _wrapped_ipv4(address: IpAddress) -> ipaddress.IPv4Address | None:
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in _NAT64:
+        return ipaddress.IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address.sixtofour
+
+
+def _objection(url: str) -> str | None:
+    if len(url) > MAX_URL_CHARS:
+        return f"it has more than {MAX_URL_CHARS} characters"
+    # A blank is printable; feeds are full of URLs with one, and clients escape it.
+    if not url.isprintable() or "\\" in url:
+        return "it holds control characters or a backslash"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        return f"it is not a URL ({error})"
+    if parts.scheme not in ("http", "https"):
+        return "only http and https are fetched"
+    if not host or port == 0:
+        return "it names no host"
+    if "@" in parts.netloc:
+        return "it carries a user name or password, which would end up in logs and exports"
+    return None
+
+
+def _check_program(arguments: tuple[object, ...]) -> None:
+    program = arguments[0] if arguments else None
+    name = PurePath(program.decode(errors="replace") if isinstance(program, bytes) else str(program)).name
+    if name not in _JS_RUNTIMES:
+        raise ForbiddenProgramError(f"{clean(name, 100)} may not be started here")
+
+
+def _check_peer(address: object) -> None:
+    # Unix sockets (text or bytes) and names that are still to be resolved cannot be shown to be public.
+    host = address[0] if isinstance(address, tuple) and address else None
+    if address is not None and not (isinstance(host, str) and is_public(host)):
+        raise ForbiddenAddressError(f"{clean(str(host or address), 200)} is not a public address; {_REMEDY}")

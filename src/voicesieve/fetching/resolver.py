@@ -1,0 +1,46 @@
+"""Name resolution for the HTTP client that hands out no address the guard forbids."""
+
+from __future__ import annotations
+
+import socket
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import ThreadedResolver
+
+from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.fetching.guard import forbidden, is_public
+from voicesieve.fetching.text import clean
+
+
+class PublicResolver(AbstractResolver):
+    """The system's resolver, less every address that is not public.
+
+    The connection is made to the very addresses returned here, so that a second, different answer of a hostile
+    name server has no effect (DNS rebinding).
+    """
+
+    def __init__(self, *, allow_private_addresses: bool) -> None:
+        self._resolver = ThreadedResolver()
+        self._allow_private_addresses = allow_private_addresses
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        """Addresses of ``host``.
+
+        Raises `OSError` if it has none, `FailureError` if none of them is public or it cannot be a host's name.
+        """
+        try:
+            found = await self._resolver.resolve(host, port, family)
+        except UnicodeError as error:
+            message = f"{clean(host, 200)!r} cannot be a host's name"
+            raise FailureError(Failure.from_exception(FailureKind.UNSUPPORTED, error, message)) from error
+        if self._allow_private_addresses:
+            return found
+        public = [result for result in found if is_public(result["host"])]
+        if found and not public:
+            raise FailureError(forbidden(host, found[0]["host"]))
+        return public
+
+    async def close(self) -> None:
+        await self._resolver.close()

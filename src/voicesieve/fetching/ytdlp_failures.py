@@ -1,0 +1,168 @@
+"""yt-dlp's exceptions as typed failures. Imported by the worker process only, because it imports yt_dlp.
+
+Few refusals have a class of their own; most can be told apart by their English text alone, so this table needs a
+look whenever yt-dlp is upgraded.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+from yt_dlp.networking.exceptions import HTTPError, IncompleteRead, TransportError
+from yt_dlp.utils import (
+    ContentTooShortError,
+    ExtractorError,
+    GeoRestrictedError,
+    UnsupportedError,
+    UserNotLive,
+)
+
+from voicesieve.domain.failures import Failure, FailureKind
+from voicesieve.fetching.guard import ForbiddenAddressError
+from voicesieve.fetching.scratch import OUT_OF_SPACE
+from voicesieve.fetching.statuses import status_failure
+from voicesieve.fetching.text import clean
+
+YOUTUBE_PAUSE_S = 3_600.0
+"""YouTube's own words: rate-limited "for up to an hour"."""
+
+_MAX_MESSAGE_CHARS = 600
+_MAX_CHAIN = 12
+
+_TEXTS: tuple[tuple[str, FailureKind], ...] = (
+    # Before `gone`: YouTube's rate limit speaks of unavailable content, too.
+    (r"rate-limited by youtube|isn't available, try again later|too many requests", FailureKind.RATE_LIMITED),
+    (r"confirm you'?re not a bot|captcha|no supported javascript runtime|po[ _]token", FailureKind.NEEDS_OPERATOR),
+    (r"members-only|join this channel|music premium members|premium members", FailureKind.MEMBERS_ONLY),
+    (r"private video|video is private", FailureKind.PRIVATE),
+    (r"confirm your age|age-restricted|inappropriate for some users", FailureKind.AGE_RESTRICTED),
+    (r"in your country|geo.?restrict|from your location", FailureKind.GEO_BLOCKED),
+    (r"drm protected|drm protection", FailureKind.DRM),
+    (
+        r"live event will begin|premieres? (in|will)|not currently live|live stream is offline",
+        FailureKind.LIVE_OR_UPCOMING,
+    ),
+    (
+        r"video unavailable|video has been removed|has been terminated|no longer available|does not exist",
+        FailureKind.GONE,
+    ),
+    (r"ffmpeg could not be found|ffmpeg is not installed|no video formats found", FailureKind.UNSUPPORTED),
+)
+_KINDS_BY_TEXT = tuple((re.compile(pattern), kind) for pattern, kind in _TEXTS)
+
+_ADVICE = {
+    FailureKind.RATE_LIMITED: "Wait at least an hour, then go on more slowly.",
+    FailureKind.NEEDS_OPERATOR: "Update yt-dlp and its JavaScript runtime; if that does not help, wait some hours.",
+}
+_FOR_DEVELOPERS = re.compile(r"\s*(\(caused by |; please report this issue|You might want to use a VPN).*", re.DOTALL)
+"""The tail of yt-dlp's messages: causes, which the chain holds already, and advice that is not ours."""
+
+_Judge = Callable[[list[BaseException], str, bool], Failure | FailureKind | None]
+
+
+def classify(error: BaseException, *, youtube: bool) -> Failure:
+    """Type what yt-dlp raised for one URL. ``youtube``: the refusals that YouTube aims at the caller count as such."""
+    related = _related(error)
+    text = str(error).replace("’", "'").lower()
+    verdict = next((verdict for judge in _JUDGES if (verdict := judge(related, text, youtube)) is not None), None)
+    failure = verdict if isinstance(verdict, Failure) else Failure(verdict or FailureKind.SERVER_ERROR, "")
+    if (status := _by_status(related, text, youtube)) is not None:
+        failure = replace(failure, retry_after_s=status.retry_after_s)
+    if youtube and failure.kind is FailureKind.RATE_LIMITED and failure.retry_after_s is None:
+        failure = replace(failure, retry_after_s=YOUTUBE_PAUSE_S)
+    root = related[-1]
+    return replace(
+        failure,
+        message=_message(related, failure.kind),
+        exception_type=f"{type(root).__module__}.{type(root).__name__}",
+        chain=tuple(dict.fromkeys(clean(f"{type(one).__name__}: {one}", _MAX_MESSAGE_CHARS) for one in related)),
+    )
+
+
+def _related(error: BaseException) -> list[BaseException]:
+    """``error`` and all that led to it: yt-dlp keeps causes in three attributes of its own besides Python's."""
+    found: list[BaseException] = []
+    waiting: list[object] = [error]
+    while waiting and len(found) < _MAX_CHAIN:
+        current = waiting.pop(0)
+        if not isinstance(current, BaseException) or any(current is one for one in found):
+            continue
+        found.append(current)
+        exc_info = getattr(current, "exc_info", None) or (None, None)
+        waiting += [current.__cause__, getattr(current, "cause", None), exc_info[1], current.__context__]
+        waiting.append(getattr(current, "reason", None))
+    return found
+
+
+def _message(related: list[BaseException], kind: FailureKind) -> str:
+    refusal = next((one for one in related if isinstance(one, ForbiddenAddressError)), None)
+    text = _FOR_DEVELOPERS.sub("", str(refusal or related[0]).removeprefix("ERROR: "))
+    return " ".join(filter(None, (clean(text, _MAX_MESSAGE_CHARS), _ADVICE.get(kind)))) or type(related[0]).__name__
+
+
+def _by_our_own_limits(related: list[BaseException], text: str, youtube: bool) -> FailureKind | None:
+    if any(isinstance(one, ForbiddenAddressError) for one in related):
+        return FailureKind.FORBIDDEN_ADDRESS
+    if any(isinstance(one, MemoryError) for one in related):
+        return FailureKind.OUT_OF_MEMORY
+    numbers = {one.errno for one in related if isinstance(one, OSError)}
+    return FailureKind.DISK_FULL if numbers & OUT_OF_SPACE else None
+
+
+def _by_class(related: list[BaseException], text: str, youtube: bool) -> FailureKind | None:
+    if any(isinstance(one, GeoRestrictedError) for one in related):
+        return FailureKind.GEO_BLOCKED
+    if any(isinstance(one, UserNotLive) for one in related):
+        return FailureKind.LIVE_OR_UPCOMING
+    if any(isinstance(one, UnsupportedError) for one in related):
+        return FailureKind.UNSUPPORTED
+    return None
+
+
+def _by_text(related: list[BaseException], text: str, youtube: bool) -> FailureKind | None:
+    if "requested format is not available" in text:
+        return FailureKind.NEEDS_OPERATOR if youtube else FailureKind.NO_AUDIO
+    if "downloaded file is empty" in text:
+        return FailureKind.RATE_LIMITED if youtube else FailureKind.TRUNCATED
+    return next((kind for pattern, kind in _KINDS_BY_TEXT if pattern.search(text)), None)
+
+
+def _by_status(related: list[BaseException], text: str, youtube: bool) -> Failure | None:
+    refusal = next((one for one in related if isinstance(one, HTTPError)), None)
+    if refusal is None:
+        return None
+    failure = status_failure(refusal.status, dict(refusal.response.headers.items()))
+    if youtube and refusal.status == 403:
+        return replace(failure, kind=FailureKind.RATE_LIMITED)
+    return failure
+
+
+def _by_transport(related: list[BaseException], text: str, youtube: bool) -> FailureKind | None:
+    if any(isinstance(one, IncompleteRead | ContentTooShortError) for one in related):
+        return FailureKind.TRUNCATED
+    if any(isinstance(one, TransportError | ConnectionError | TimeoutError) for one in related):
+        return FailureKind.NETWORK
+    return None
+
+
+def _by_expectation(related: list[BaseException], text: str, youtube: bool) -> FailureKind | None:
+    """An unexpected error is yt-dlp no longer understanding the site: on YouTube that concerns every video.
+
+    An expected refusal that no rule above knows stays undecided: better tried again than lost.
+    """
+    if any(isinstance(one, ExtractorError) and one.expected for one in related):
+        return None
+    return FailureKind.NEEDS_OPERATOR if youtube else FailureKind.UNSUPPORTED
+
+
+_JUDGES: tuple[_Judge, ...] = (
+    _by_our_own_limits,
+    _by_class,
+    _by_text,
+    _by_status,
+    _by_transport,
+    _by_expectation,
+)
+"""Asked in this order; the first answer counts."""

@@ -1,0 +1,289 @@
+"""The process that runs yt-dlp for one URL. It takes one JSON line on stdin and prints one JSON object on stdout.
+
+It watches its addresses and programs by the connect guard, and takes its whole process group down as soon as its
+parent is gone: stdin stays open for as long as the parent lives.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.fetching.guard import install_connect_guard
+from voicesieve.fetching.methods import is_youtube
+from voicesieve.fetching.scratch import MEDIA_NAME
+from voicesieve.fetching.text import clean
+
+if TYPE_CHECKING:
+    from yt_dlp import YoutubeDL
+
+DOWNLOAD_FOLDER = "download"
+
+
+_PARENT_CHECK_S = 1.0
+"""How often to look whether the parent lives, for the case that somebody else still holds our stdin open."""
+_RETRIES = 3
+"""As for direct HTTP: what does not come after three more tries is left to the queue, which waits longer."""
+_ADULT_AGE = 18
+_LIVE = ("is_live", "is_upcoming", "post_live")
+_MAX_TEXT_CHARS = 500
+_MAX_CODE_CHARS = 35
+"""Room for any language tag without private subtags (RFC 5646, section 4.4.1)."""
+_MAX_LANGUAGES = 500
+"""YouTube offers translations of captions into somewhat more than a hundred languages."""
+_MAX_WARNINGS = 3
+
+_CLOSED_DOORS = {
+    "private": FailureKind.PRIVATE,
+    "subscriber_only": FailureKind.MEMBERS_ONLY,
+    "premium_only": FailureKind.MEMBERS_ONLY,
+    "needs_auth": FailureKind.PRIVATE,
+}
+_TEXT_FACTS = {
+    "title": ("title",),
+    "channel": ("channel", "uploader"),
+    "channel_id": ("channel_id", "uploader_id"),
+    "licence": ("license",),
+    "language": ("language",),
+    "availability": ("availability",),
+    "live_status": ("live_status",),
+    "extractor": ("extractor",),
+    "webpage_url": ("webpage_url",),
+}
+"""Our name of a fact and yt-dlp's fields that may hold it, best first."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the parent asks for. Seconds and bytes; ``scratch`` is an absolute path."""
+
+    url: str
+    scratch: str
+    stall_s: float
+    max_bytes: int
+    max_duration_s: float
+    allow_private_addresses: bool
+
+
+class _Journal:
+    """yt-dlp's logger: keeps the last warnings, which often name the reason behind a bland error."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def debug(self, message: str) -> None:
+        """Progress and detail are of no use to the parent."""
+
+    def warning(self, message: str) -> None:
+        self.warnings = [*self.warnings, clean(f"warning: {message}", _MAX_TEXT_CHARS)][-_MAX_WARNINGS:]
+
+    def error(self, message: str) -> None:
+        """The same error is raised as an exception."""
+
+
+def main() -> None:
+    """Answer the one order on stdin."""
+    line = sys.stdin.buffer.readline()
+    threading.Thread(target=_die_with_parent, args=(os.getppid(),), daemon=True).start()
+    # Whatever else is printed in this process must not get between parent and answer.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    with answers:
+        json.dump(_answer(Order(**json.loads(line))), answers)
+
+
+def _die_with_parent(parent: int) -> None:
+    while os.getppid() == parent:
+        readable, _, _ = select.select([sys.stdin.fileno()], [], [], _PARENT_CHECK_S)
+        if readable and not os.read(sys.stdin.fileno(), 1024):
+            break
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)
+
+
+def _answer(order: Order) -> dict[str, object]:
+    install_connect_guard(order.allow_private_addresses)
+    # libcurl opens its sockets where the guard cannot see them, and serves to pass as a browser, which we do not.
+    sys.modules["curl_cffi"] = None  # type: ignore[assignment]
+    journal = _Journal()
+    try:
+        return _fetch(order, journal)
+    except FailureError as error:
+        return {"failure": asdict(error.failure)}
+    except Exception as error:  # noqa: BLE001 - the edge of the process: whatever yt-dlp raises leaves it typed
+        from voicesieve.fetching.ytdlp_failures import classify
+
+        failure = classify(error, youtube=is_youtube(order.url))
+        return {"failure": asdict(replace(failure, chain=failure.chain + tuple(journal.warnings)))}
+
+
+def _fetch(order: Order, journal: _Journal) -> dict[str, object]:
+    from yt_dlp import YoutubeDL
+    from yt_dlp.utils import unsmuggle_url
+
+    folder = Path(order.scratch) / DOWNLOAD_FOLDER
+    folder.mkdir()
+    # yt-dlp passes options to its extractors inside URLs; a URL from outside has none to give.
+    url, _ = unsmuggle_url(order.url)
+    with YoutubeDL(_options(order, folder, journal)) as downloader:
+        info = _one_video(downloader, url)
+        _check(info, order)
+        downloader.process_ie_result(info, download=True)
+    size = _keep_the_only_file(folder, Path(order.scratch) / MEDIA_NAME)
+    return {"bytes": size, "duration_s": _number(info.get("duration")), "facts": _facts(info)}
+
+
+def _options(order: Order, folder: Path, journal: _Journal) -> dict[str, object]:
+    return {
+        "quiet": True,
+        "noprogress": True,
+        "logger": journal,
+        "progress_hooks": [_size_check(order.max_bytes)],
+        "color": "no_color",
+        # The original language before any dub, and of that the smallest: speech needs no more.
+        "format": "ba/b",
+        "format_sort": ["lang", "+br"],
+        "geo_bypass": False,  # on, it would send a made-up address
+        "proxy": "",
+        "cachedir": False,
+        "fixup": "never",
+        "hls_prefer_native": True,
+        "paths": {"home": str(folder)},
+        "outtmpl": {"default": f"{MEDIA_NAME}.%(ext)s"},
+        "updatetime": False,
+        "noplaylist": True,
+        "extract_flat": "in_playlist",
+        "playlist_items": "1:2",  # enough to tell one entry from many
+        "socket_timeout": order.stall_s,
+        "retries": _RETRIES,
+        "fragment_retries": _RETRIES,
+        "extractor_retries": _RETRIES,
+        "skip_unavailable_fragments": False,  # a hole in the middle is not a complete file
+        "js_runtimes": {"deno": {}, "node": {}, "bun": {}, "quickjs": {}},
+    }
+
+
+def _size_check(max_bytes: int) -> Callable[[Mapping[str, Any]], None]:
+    """Stops a file that grows too large before the parent, which looks only now and then, would see it."""
+
+    def check(progress: Mapping[str, Any]) -> None:
+        size = max(_number(progress.get("total_bytes")) or 0, _number(progress.get("downloaded_bytes")) or 0)
+        if size > max_bytes:
+            message = f"the file has {size:,.0f} bytes or more; {max_bytes:,} are allowed"
+            raise FailureError(Failure(FailureKind.TOO_LONG, message))
+
+    return check
+
+
+def _one_video(downloader: YoutubeDL, url: str) -> dict[str, Any]:
+    """Everything about the one video behind ``url``; a list of exactly one counts as that one."""
+    info = _extracted(downloader, url, None)
+    if not _is_list(info):
+        return info
+    entries = [entry for entry in info.get("entries") or () if entry]
+    if len(entries) != 1:
+        raise FailureError(_not_one(len(entries)))
+    entry: dict[str, Any] = entries[0]
+    if entry.get("_type") in ("url", "url_transparent"):
+        entry = _extracted(downloader, entry["url"], entry.get("ie_key"))
+    if _is_list(entry):
+        raise FailureError(_not_one(2))
+    return entry
+
+
+def _extracted(downloader: YoutubeDL, url: str, extractor: str | None) -> dict[str, Any]:
+    info = downloader.extract_info(url, download=False, ie_key=extractor)
+    if not isinstance(info, dict):
+        raise FailureError(_not_one(0))
+    return info
+
+
+def _is_list(info: Mapping[str, Any]) -> bool:
+    return info.get("_type") in ("playlist", "multi_video", "compat_list")
+
+
+def _not_one(count: int) -> Failure:
+    if count == 0:
+        return Failure(FailureKind.UNSUPPORTED, "there is no video at this address")
+    message = "the address holds several videos; add it as a source (channel, playlist or feed), not as a video"
+    return Failure(FailureKind.UNSUPPORTED, message)
+
+
+def _check(info: Mapping[str, Any], order: Order) -> None:
+    """Refuse before a byte of media is fetched."""
+    live_status = info.get("live_status")
+    if live_status in _LIVE:
+        starts_at = _number(info.get("release_timestamp"))
+        wait = max(starts_at - time.time(), 0.0) if live_status == "is_upcoming" and starts_at else None
+        message = f"it is not a finished recording ({live_status})"
+        raise FailureError(Failure(FailureKind.LIVE_OR_UPCOMING, message, retry_after_s=wait))
+    availability = str(info.get("availability"))
+    if availability in _CLOSED_DOORS:
+        grown_up = availability == "needs_auth" and (_number(info.get("age_limit")) or 0) >= _ADULT_AGE
+        kind = FailureKind.AGE_RESTRICTED if grown_up else _CLOSED_DOORS[availability]
+        raise FailureError(Failure(kind, f"not open to everybody ({availability})"))
+    duration = _number(info.get("duration"))
+    if duration is not None and duration > order.max_duration_s:
+        message = f"it lasts {duration:.0f} s; {order.max_duration_s:.0f} s are allowed"
+        raise FailureError(Failure(FailureKind.TOO_LONG, message))
+
+
+def _keep_the_only_file(folder: Path, target: Path) -> int:
+    """Move what was fetched to ``target``; its size in bytes.
+
+    yt-dlp reports success without a file, or with parts of one, in several cases: only the folder tells.
+    """
+    files = list(folder.iterdir())
+    if len(files) != 1 or not stat.S_ISREG(files[0].lstat().st_mode) or files[0].suffix in (".part", ".ytdl"):
+        message = f"yt-dlp reported success but left {len(files)} files instead of one complete file"
+        raise FailureError(Failure(FailureKind.TRUNCATED, message))
+    size = files[0].stat().st_size
+    if size == 0:
+        raise FailureError(Failure(FailureKind.TRUNCATED, "the fetched file is empty"))
+    files[0].replace(target)
+    return size
+
+
+def _facts(info: Mapping[str, Any]) -> dict[str, object]:
+    facts: dict[str, object] = {}
+    for name, fields in _TEXT_FACTS.items():
+        value = next((info[field] for field in fields if isinstance(info.get(field), str)), "")
+        facts[name] = clean(value, _MAX_TEXT_CHARS)
+    facts["duration_s"] = _number(info.get("duration"))
+    facts["age_limit"] = _number(info.get("age_limit"))
+    facts["asr_language"] = _asr_language(info.get("automatic_captions"))
+    facts["subtitle_languages"] = _languages(info.get("subtitles"))
+    return {name: value for name, value in facts.items() if value not in (None, "", [])}
+
+
+def _asr_language(captions: object) -> str | None:
+    """The language YouTube's speech recognition heard: the key of the track that is no translation."""
+    spoken = (code.removesuffix("-orig") for code in _languages(captions) if code.endswith("-orig"))
+    return next(spoken, None)
+
+
+def _languages(tracks: object) -> list[str]:
+    codes = tracks if isinstance(tracks, Mapping) else {}
+    return [clean(str(code), _MAX_CODE_CHARS) for code in codes][:_MAX_LANGUAGES]
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= sys.float_info.max else None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""What feeds and web pages have in common: one document is read, picked apart, and handed out page by page."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from email.message import Message
+from typing import ClassVar
+
+from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, Query, SourceProblem
+from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.sources.cleaning import clean_text, is_character_set, shown
+from voicesieve.sources.identity import host_of, normalise_url
+from voicesieve.sources.paging import Finding, Findings
+from voicesieve.sources.protocol import Answer, Reader
+
+MAX_DOCUMENT_BYTES = 20_000_000
+"""Podcast feeds of thousands of episodes with full show notes stay below this; more is an attack or a mistake."""
+DEADLINE_S = 120.0
+"""Lets the greatest document come over a link of 170 kB/s."""
+MAX_DOCUMENTS = 1_000
+"""Length of a chain of documents (feeds show some 10 to 50 entries each); keeps the cursor below 20 kB."""
+
+_DIGEST_HEX_DIGITS = 16
+_CONDITIONS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
+
+
+@dataclass(frozen=True)
+class Document:
+    """What one document holds, in its own order, and the address that it names as the next one of a chain."""
+
+    findings: tuple[Candidate | SourceProblem, ...]
+    next_url: str | None = None
+
+
+@dataclass(frozen=True)
+class _Position:
+    """Where a walk stands: how many findings of the document at ``url`` were given, and what that document was.
+
+    ``visited`` are digests of the addresses before this one; ``validators`` belong to the first document.
+    """
+
+    url: str
+    skip: int = 0
+    digest: str | None = None
+    visited: tuple[str, ...] = ()
+    validators: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_start(self) -> bool:
+        return self.digest is None and not self.visited
+
+    def cursor(self) -> Cursor:
+        return {
+            "url": self.url,
+            "skip": self.skip,
+            "digest": self.digest,
+            "visited": list(self.visited),
+            "validators": dict(self.validators),
+        }
+
+
+@dataclass(frozen=True)
+class _Opened:
+    url: str
+    digest: str
+    document: Document
+    final_url: str
+    validators: Mapping[str, str]
+
+
+class DocumentSource(ABC):
+    """Base of the sources that read one document per request.
+
+    A document with more candidates than a page may hold is kept until its last page, so that it costs one request;
+    after a restart it is read once more, and from its first finding if it changed meanwhile. ``memory`` keeps the ETag
+    and Last-Modified of the first document: as long as the server answers 304 to them, a walk gives an empty page.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._opened: dict[str, _Opened] = {}
+
+    @abstractmethod
+    def parse(self, answer: Answer) -> Document:
+        """Pick ``answer`` apart; runs in a thread. Raises FailureError when it is not this kind of document."""
+
+    def fair_host(self, query: Query) -> str | None:
+        return host_of(query.argument)
+
+    async def page(self, query: Query, cursor: Cursor | None, memory: Cursor, budget: Budget) -> Page:
+        position = _position(cursor, query)
+        opened = self._opened.pop(query.argument, None)
+        requests = 0
+        if opened is None or (opened.url, opened.digest) != (position.url, position.digest):
+            answer = await self._read(position, memory)
+            requests = 1
+            if answer.status == 304:
+                return Page(memory=memory, requests=requests)
+            opened = await self._open(position, answer)
+        if position.digest != opened.digest:
+            position = replace(position, skip=0, digest=opened.digest)
+        if not position.visited:
+            position = replace(position, validators=opened.validators)
+        taken = _findings(opened.document, position.skip).take(budget)
+        if taken.resume is not None:
+            self._opened[query.argument] = opened
+            following: _Position | None = replace(position, skip=position.skip + _count(taken.resume))
+            problems = taken.problems
+        else:
+            following, objection = _next_document(query, position, opened)
+            problems = taken.problems + objection
+        return Page(
+            candidates=taken.candidates,
+            cursor=following.cursor() if following is not None else None,
+            memory=memory if following is not None else position.validators,
+            problems=problems,
+            requests=requests,
+        )
+
+    async def _read(self, position: _Position, memory: Cursor) -> Answer:
+        conditions = _conditions(memory) if position.is_start else {}
+        answer = await self._reader.read(
+            position.url, max_bytes=MAX_DOCUMENT_BYTES, deadline_s=DEADLINE_S, headers=conditions
+        )
+        if answer.status == 304 and not conditions:
+            message = f"{host_of(position.url)} answers “not modified” although nothing was asked to compare with"
+            raise FailureError(Failure(FailureKind.SERVER_ERROR, message))
+        return answer
+
+    async def _open(self, position: _Position, answer: Answer) -> _Opened:
+        if not answer.body.strip():
+            message = f"{shown(position.url)} is empty: check the address in a browser"
+            raise FailureError(Failure(FailureKind.UNSUPPORTED, message))
+        document = await asyncio.to_thread(self.parse, answer)
+        return _Opened(position.url, _digest(answer.body), document, answer.url, _validators(answer))
+
+
+def content_type(answer: Answer) -> tuple[str, str | None]:
+    """MIME type in lower case (empty when not stated) and character set (``None`` when not stated or not safe)."""
+    header = Message()
+    header["content-type"] = clean_text(answer.headers.get("content-type", ""))
+    stated = header.get_content_type() if header["content-type"] else ""
+    charset = header.get_content_charset()
+    return stated, charset if charset is not None and is_character_set(charset) else None
+
+
+def _next_document(
+    query: Query, position: _Position, opened: _Opened
+) -> tuple[_Position | None, tuple[SourceProblem, ...]]:
+    if opened.document.next_url is None:
+        return None, ()
+    visited = (*position.visited, _address_digest(position.url))
+    try:
+        url = normalise_url(opened.document.next_url)
+    except ValueError as error:
+        objection: str | None = str(error)
+    else:
+        objection = _objection(url, visited, (host_of(query.argument), host_of(opened.final_url)))
+    if objection is not None:
+        message = f"its next link is not followed: {objection}: {shown(opened.document.next_url)}"
+        return None, (SourceProblem(f"document {len(visited)}", message),)
+    return _Position(url, visited=visited, validators=position.validators), ()
+
+
+def _objection(url: str, visited: tuple[str, ...], own_hosts: tuple[str, ...]) -> str | None:
+    if _address_digest(url) in visited:
+        return "it leads in a circle"
+    if host_of(url) not in own_hosts:
+        # Pace is kept for the host of the query; another one would be asked without any.
+        return "it leads to another host; add that feed as a source of its own"
+    if len(visited) >= MAX_DOCUMENTS:
+        return f"more than {MAX_DOCUMENTS} documents in a row"
+    return None
+
+
+def _findings(document: Document, skip: int) -> Findings:
+    return Findings(Finding(what, {"count": count}) for count, what in enumerate(document.findings[skip:], start=1))
+
+
+def _count(resume: Cursor) -> int:
+    count = resume["count"]
+    assert isinstance(count, int)
+    return count
+
+
+def _position(cursor: Cursor | None, query: Query) -> _Position:
+    """The position that ``cursor`` means; the start for one that this revision does not understand."""
+    if cursor is None:
+        return _Position(query.argument)
+    url, skip, digest = cursor.get("url"), cursor.get("skip"), cursor.get("digest")
+    visited, validators = cursor.get("visited"), cursor.get("validators")
+    if not (isinstance(url, str) and isinstance(skip, int) and isinstance(digest, str | None)):
+        return _Position(query.argument)
+    if not (isinstance(visited, list) and isinstance(validators, Mapping)):
+        return _Position(query.argument)
+    return _Position(url, skip, digest, tuple(visited), validators)
+
+
+def _conditions(memory: Cursor) -> dict[str, str]:
+    return {ask: value for name, ask in _CONDITIONS.items() if isinstance(value := memory.get(name), str)}
+
+
+def _validators(answer: Answer) -> dict[str, str]:
+    """The headers to compare with next time. One that cleaning would change could not be sent back as it was."""
+    stated = {name: answer.headers.get(name, "") for name in _CONDITIONS}
+    return {name: value for name, value in stated.items() if value and clean_text(value) == value}
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:_DIGEST_HEX_DIGITS]
+
+
+def _address_digest(url: str) -> str:
+    return _digest(url.encode("utf-8"))

@@ -1,0 +1,45 @@
+"""Candidates made of what a remote party or a list offers, cleaned and checked in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from voicesieve.domain.candidates import Candidate
+from voicesieve.languages.codes import normalise
+from voicesieve.sources.cleaning import clean_text
+from voicesieve.sources.identity import FILE, absolute_url, candidate_identity, is_youtube, youtube_video_id
+
+
+def remote_candidate(
+    address: str,
+    *,
+    base: str | None = None,
+    title: object = "",
+    channel: object = "",
+    duration_s: float | None = None,
+    published_at: float | None = None,
+    language: str | None = None,
+    licence: object = "",
+    metadata: Mapping[str, object] | None = None,
+) -> Candidate:
+    """A candidate for ``address``, which may be relative to ``base``. Texts are as the other side gave them.
+
+    Raises ValueError, with a reason for people, when the address is not one that a fetcher may open.
+    """
+    identity = candidate_identity(absolute_url(base, address) if base else address)
+    if identity.source == FILE:
+        raise ValueError("not an http or https address")
+    if is_youtube(identity.url) and youtube_video_id(identity.url) is None:
+        raise ValueError("a YouTube address that names no single video")
+    return Candidate(
+        source=identity.source,
+        native_id=identity.native_id,
+        url=identity.url,
+        title=clean_text(title),
+        channel=clean_text(channel),
+        duration_s=duration_s,
+        published_at=published_at,
+        language=normalise(language),
+        licence=clean_text(licence) or None,
+        metadata=metadata or {},
+    )

@@ -1,0 +1,75 @@
+"""What every source of candidates promises, and the little it needs of an HTTP client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Protocol
+
+from voicesieve.domain.candidates import Budget, Cursor, Page, Query
+
+
+class Source(Protocol):
+    """A place where candidates come from, asked page by page.
+
+    A source holds no durable state: everything needed to go on stands in the cursor, which is plain JSON. Its caller
+    commits a page's candidates and its cursor in one transaction, so a restart goes on behind the last committed page
+    and repeats no finished request. In return a source promises:
+
+    - The order of what it finds is stable, and the same cursor gives the same continuation as long as the other side
+      does not change. Where the other side did change, the walk may begin again: it may show a candidate twice (the
+      catalog knows it by its id), but it misses none that is still there.
+    - A page keeps within its budget. A remote source spends one request or none (``Page.requests`` says which).
+    - What cannot be used costs only itself: it becomes a ``SourceProblem`` and the walk goes on.
+    - Every candidate is clean: bounded text without NUL or lone surrogates, an address that was checked and
+      normalised, an id that holds no remote text.
+    """
+
+    kind: ClassVar[str]
+    """The name before the colon in ``KIND:ARGUMENT``."""
+
+    def fair_host(self, query: Query) -> str | None:
+        """The host whose pace the next request of ``query`` counts against; ``None`` when nothing remote is asked."""
+        ...
+
+    async def page(self, query: Query, cursor: Cursor | None, memory: Cursor, budget: Budget) -> Page:
+        """The next page of ``query``.
+
+        ``cursor`` is ``None`` at the start, else the cursor of the page before. ``memory`` is what the last exhausted
+        walk of this query left (an ETag, say; empty at first); it matters only at the start. The answer's ``memory``
+        replaces it. An answer without cursor means that the query is exhausted.
+
+        Raises:
+            FailureError: the request failed as a whole; nothing was found and the same cursor may be asked again.
+        """
+        ...
+
+
+class Answer(Protocol):
+    """A complete HTTP answer. ``url`` is the final address after redirects; header names are in lower case."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+
+    @property
+    def body(self) -> bytes: ...
+
+
+class Reader(Protocol):
+    """The part of `voicesieve.fetching.client.HttpClient` that sources use."""
+
+    async def read(
+        self, url: str, *, max_bytes: int, deadline_s: float, headers: Mapping[str, str] | None = None
+    ) -> Answer:
+        """The answer to a GET of ``url``, redirects followed; 304 is an answer.
+
+        Raises:
+            FailureError: no complete answer of at most ``max_bytes`` within ``deadline_s`` seconds, or a status of 400
+                and above.
+        """
+        ...

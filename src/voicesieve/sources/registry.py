@@ -1,0 +1,96 @@
+"""The kinds of sources, and how people name them."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from pathlib import Path
+
+from voicesieve.domain.candidates import Query
+from voicesieve.sources.cleaning import shown
+from voicesieve.sources.identity import normalise_url
+from voicesieve.sources.protocol import Reader, Source
+
+KINDS = {
+    "folder": "a local folder, for example folder:./recordings",
+    "urls": "a text file with one address a line, for example urls:list.txt",
+    "rss": "an RSS or Atom feed, for example rss:https://example.org/feed.xml",
+    "page": "a web page with recordings, for example page:https://example.org/stories",
+}
+"""Every kind with its description for people."""
+
+
+def parse_query(text: str) -> Query:
+    """The query that ``KIND:ARGUMENT`` names, with its argument in normal form.
+
+    Raises ValueError with what is wrong and what to write instead.
+    """
+    kind, colon, argument = text.strip().partition(":")
+    if kind.lower() in ("http", "https"):
+        forms = f"{shown(f'rss:{text}')} for a feed, {shown(f'page:{text}')} for a page"
+        raise ValueError(f"{shown(text)} does not say what it is: write {forms}")
+    if kind not in KINDS:
+        raise ValueError(f"{shown(text)} is no source{_nearest(kind)}. {_known_kinds()}")
+    if not colon or not argument.strip():
+        raise ValueError(f"{kind}: needs an argument, {KINDS[kind]}")
+    return Query(kind, _ARGUMENTS[kind](argument.strip()))
+
+
+def make_source(kind: str, client: Reader) -> Source:
+    """A source of ``kind``; ``client`` is used by the remote ones. Raises ValueError for an unknown kind."""
+    # Imported here because feedparser is heavy, and a list or a folder does not need it.
+    if kind == "folder":
+        from voicesieve.sources.folder import FolderSource
+
+        return FolderSource()
+    if kind == "urls":
+        from voicesieve.sources.urls import UrlListSource
+
+        return UrlListSource()
+    if kind == "rss":
+        from voicesieve.sources.rss import FeedSource
+
+        return FeedSource(client)
+    if kind == "page":
+        from voicesieve.sources.page import PageSource
+
+        return PageSource(client)
+    raise ValueError(f"{shown(kind)} is no source{_nearest(kind)}. {_known_kinds()}")
+
+
+def _nearest(kind: str) -> str:
+    near = difflib.get_close_matches(kind.lower(), KINDS, n=1)
+    return f"; did you mean {near[0]}:?" if near else ""
+
+
+def _known_kinds() -> str:
+    return "The kinds are: " + "; ".join(f"{kind}: {about}" for kind, about in KINDS.items())
+
+
+def _absolute_path(argument: str) -> str:
+    if "\x00" in argument:
+        raise ValueError("a path cannot hold a NUL character")
+    try:
+        path = str(Path(argument).expanduser().absolute())
+        path.encode("utf-8")
+    except (RuntimeError, UnicodeEncodeError) as error:
+        reason = (
+            "is not valid UTF-8; reach it by a link with a plain name" if isinstance(error, UnicodeError) else error
+        )
+        raise ValueError(f"the path {shown(argument)} cannot be used: {reason}") from error
+    return path
+
+
+def _web_address(argument: str) -> str:
+    try:
+        return normalise_url(argument)
+    except ValueError as error:
+        raise ValueError(f"{shown(argument)} cannot be used: {error}") from error
+
+
+_ARGUMENTS: dict[str, Callable[[str], str]] = {
+    "folder": _absolute_path,
+    "urls": _absolute_path,
+    "rss": _web_address,
+    "page": _web_address,
+}
