@@ -54,7 +54,7 @@ class HttpClient:
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # every caller sets its own deadline
+            timeout=aiohttp.ClientTimeout(total=None),  # every caller sets its own deadline
             auto_decompress=False,
             trust_env=False,
             read_bufsize=_READ_BUFFER_BYTES,

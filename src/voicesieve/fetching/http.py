@@ -32,7 +32,7 @@ _NOT_MEDIA_TYPES = re.compile(
     r"|audio/(x-)?mpegurl|application/(x-|vnd\.apple\.)mpegurl|audio/x-scpls|application/pls\+xml"
 )
 _NOT_MEDIA_STARTS = (b"<!doctype", b"<html", b"<?xml", b"#extm3u", b"[playlist]", b"ffconcat")
-_CONTENT_RANGE = re.compile(r"bytes\s+(?:(\d{1,18})-(\d{1,18})|\*)/(\d{1,18}|\*)", re.IGNORECASE)
+_CONTENT_RANGE = re.compile(r"bytes\s+(?:([0-9]{1,18})-([0-9]{1,18})|\*)/([0-9]{1,18}|\*)", re.IGNORECASE)
 
 _Answer = TypeVar("_Answer")
 
@@ -112,6 +112,8 @@ class _Transfer:
                 if self._furthest == 0 or fruitless >= MAX_FRUITLESS_RESUMES:
                     raise FailureError(interrupted.failure) from interrupted
                 await self._unless_stalled(asyncio.sleep(RESUME_PAUSE_S * fruitless))
+            else:
+                fruitless = 0 if self._furthest > furthest else fruitless
         if self._written == 0:
             raise FailureError(Failure(FailureKind.TRUNCATED, "the server sent an empty file"))
         return Fetched(self._request.scratch / MEDIA_NAME, self._written, facts=self._facts)
@@ -147,8 +149,7 @@ class _Transfer:
 
     def _beyond_the_end(self, headers: Mapping[str, str]) -> None:
         """416: nothing is left of the file, or the server has no ranges for us."""
-        stated = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
-        size = int(stated[3]) if stated and stated[3] != "*" else None
+        _, _, size = _content_range(headers)
         if self._written and self._total is None and size in (None, self._written):
             self._finished = True
         elif size == 0:
@@ -170,12 +171,11 @@ class _Transfer:
     def _span(self, response: aiohttp.ClientResponse) -> _Span:
         if response.status == 200:
             return _Span(0, response.content_length, response.content_length)
-        stated = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", "").strip())
-        if stated is None or stated[1] is None or int(stated[1]) != self._written or int(stated[2]) < self._written:
+        first, last, total = _content_range(response.headers)
+        if first != self._written or not first <= last < (total or last + 1):
             message = "the server answered with another part of the file than the one asked for"
             raise FailureError(Failure(FailureKind.SERVER_ERROR, message))
-        total = None if stated[3] == "*" else int(stated[3])
-        end = min(int(stated[2]) + 1, self._written + RANGE_BYTES)
+        end = min(last + 1, self._written + RANGE_BYTES)
         if self._changed(response, total):
             self._restart()
             message = "the file changed while it was being fetched"
@@ -250,6 +250,15 @@ class _Transfer:
     def _too_long(self, declared: int | None) -> Failure:
         size = f"{declared:,}" if declared is not None else "too many"
         return Failure(FailureKind.TOO_LONG, f"the file has {size} bytes; {self._limits.max_bytes:,} are allowed")
+
+
+def _content_range(headers: Mapping[str, str]) -> tuple[int, int, int | None]:
+    """First and last byte (-1 if not stated) and size of the whole (RFC 9110, section 14.4)."""
+    stated = _CONTENT_RANGE.fullmatch(headers.get("Content-Range", "").strip())
+    if stated is None:
+        return -1, -1, None
+    total = None if stated[3] == "*" else int(stated[3])
+    return int(stated[1] or -1), int(stated[2] or -1), total
 
 
 def _differ(before: object, now: object) -> bool:

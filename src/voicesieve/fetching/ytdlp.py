@@ -29,7 +29,7 @@ _MAX_COMPLAINT_BYTES = 2**16
 _MAX_TEXT_CHARS = 1_000
 _MAX_ITEMS = 500
 
-_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
 """What the worker sees of our environment: no keys, no proxies, no options."""
 
 
@@ -118,7 +118,10 @@ async def _drained(stream: asyncio.StreamReader, max_bytes: int) -> bytes:
 
 
 async def _watched(worker: _Worker, request: FetchRequest) -> bytes:
-    """The worker's answer, unless time, stall or size limit comes first."""
+    """The worker's answer, unless time, stall or size limit comes first.
+
+    The stall limit runs from the start: a page that trickles is a stall as much as media that do.
+    """
     limits = request.limits
     clock = StallClock(stall_s=limits.stall_s, stall_bytes=limits.stall_bytes, now=_now())
     most = 0

@@ -52,6 +52,8 @@ _TEXTS: tuple[tuple[str, FailureKind], ...] = (
 )
 _KINDS_BY_TEXT = tuple((re.compile(pattern), kind) for pattern, kind in _TEXTS)
 
+_SOURCE_WIDE = frozenset({FailureKind.RATE_LIMITED, FailureKind.NEEDS_OPERATOR})
+
 _ADVICE = {
     FailureKind.RATE_LIMITED: "Wait at least an hour, then go on more slowly.",
     FailureKind.NEEDS_OPERATOR: "Update yt-dlp and its JavaScript runtime; if that does not help, wait some hours.",
@@ -126,7 +128,9 @@ def _by_text(related: list[BaseException], text: str, youtube: bool) -> FailureK
         return FailureKind.NEEDS_OPERATOR if youtube else FailureKind.NO_AUDIO
     if "downloaded file is empty" in text:
         return FailureKind.RATE_LIMITED if youtube else FailureKind.TRUNCATED
-    return next((kind for pattern, kind in _KINDS_BY_TEXT if pattern.search(text)), None)
+    found = (kind for pattern, kind in _KINDS_BY_TEXT if pattern.search(text))
+    # Elsewhere the text holds names that strangers chose, and no stranger's word may pause a whole source.
+    return next((kind for kind in found if youtube or kind not in _SOURCE_WIDE), None)
 
 
 def _by_status(related: list[BaseException], text: str, youtube: bool) -> Failure | None:

@@ -52,7 +52,7 @@ async def walk_query(
             if failure.remedy is Remedy.GIVE_UP or due_at - context.clock() > wait_s:
                 return failure
             continue
-        await _commit(context, row, page)
+        await _commit(context, source, row, page)
         progressed()
         if page.cursor is None:
             return None
@@ -72,9 +72,11 @@ async def screen_discovered(context: RunContext) -> None:
         pass
 
 
-async def _commit(context: RunContext, row: QueryRow, page: Page) -> None:
+async def _commit(context: RunContext, source: Source, row: QueryRow, page: Page) -> None:
+    # A look at one's own disk bothers nobody, so local sources are read again by every run.
+    refresh_s = 0.0 if source.fair_host(row.query) is None else context.rules.refresh_s
     added = await context.committer.run(
-        discovery.commit_page, row.id, page, host_of, context.clock(), refresh_s=context.rules.refresh_s
+        discovery.commit_page, row.id, page, host_of, context.clock(), refresh_s=refresh_s
     )
     query = str(row.query)
     context.events.emit("page_committed", query=query, found=added.found, new=added.new, requests=page.requests)

@@ -6,7 +6,7 @@ import calendar
 import io
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -23,6 +23,9 @@ from voicesieve.sources.offers import remote_candidate
 from voicesieve.sources.protocol import Answer
 
 _XML_ENCODING = re.compile(rb"<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([^\"'>]{0,100})", re.IGNORECASE)
+_Described = dict[str, Any]
+"""A feed, an entry or a link as feedparser describes it. Always read by ``dict.get``: the class has a ``get`` of its own
+that answers some keys, ``license`` among them, from elsewhere or not at all."""
 _NO_MEDIA_TYPES = frozenset({"", "application/octet-stream"})
 
 
@@ -62,14 +65,14 @@ class _Offer:
     duration: str = ""
 
 
-def _parsed(answer: Answer) -> Mapping[str, Any]:
+def _parsed(answer: Answer) -> _Described:
     encoding = _XML_ENCODING.match(answer.body.lstrip()[:500])
     if encoding and not is_character_set(encoding[1].decode("latin-1")):
         raise _no_feed(answer, "it claims to be encoded in something that is no character set")
     mime_type, charset = content_type(answer)
     stated_type = f"{mime_type or 'application/xml'}" + (f"; charset={charset}" if charset else "")
     try:
-        parsed: Mapping[str, Any] = feedparser.parse(
+        parsed: _Described = feedparser.parse(
             io.BytesIO(answer.body),
             response_headers={"content-type": stated_type, "content-location": answer.url},
             resolve_relative_uris=False,  # these two concern HTML inside of texts, which we do not use
@@ -82,7 +85,7 @@ def _parsed(answer: Answer) -> Mapping[str, Any]:
     return parsed
 
 
-def _read_entry(entry: Mapping[str, Any], where: str, channel: _Channel, base: str) -> Candidate | SourceProblem:
+def _read_entry(entry: _Described, where: str, channel: _Channel, base: str) -> Candidate | SourceProblem:
     offer = next(_media(entry), None) or _Offer(_text(entry, "link"))
     if not offer.address.strip():
         return SourceProblem(where, "it has neither an audio or video enclosure nor a link")
@@ -101,17 +104,17 @@ def _read_entry(entry: Mapping[str, Any], where: str, channel: _Channel, base: s
         return SourceProblem(where, f"{error}: {shown(offer.address)}")
 
 
-def _media(entry: Mapping[str, Any]) -> Iterator[_Offer]:
+def _media(entry: _Described) -> Iterator[_Offer]:
     """The audio and video of an entry, enclosures first."""
     for link in _mappings(entry, "links"):
-        if link.get("rel") == "enclosure" and _is_media(link, "href"):
+        if _text(link, "rel") == "enclosure" and _is_media(link, "href"):
             yield _Offer(_text(link, "href"))
     for content in _mappings(entry, "media_content"):
-        if content.get("medium") in ("audio", "video") or _is_media(content, "url"):
+        if _text(content, "medium") in ("audio", "video") or _is_media(content, "url"):
             yield _Offer(_text(content, "url"), _text(content, "duration"))
 
 
-def _is_media(link: Mapping[str, Any], key: str) -> bool:
+def _is_media(link: _Described, key: str) -> bool:
     mime_type = _text(link, "type").strip().lower()
     if mime_type not in _NO_MEDIA_TYPES:
         return is_media_type(mime_type)
@@ -121,18 +124,18 @@ def _is_media(link: Mapping[str, Any], key: str) -> bool:
         return False
 
 
-def _licence(described: Mapping[str, Any]) -> str:
+def _licence(described: _Described) -> str:
     """The licence of a feed or an entry as it states it: a licence element or link, else the copyright line."""
-    links = (_text(link, "href") for link in _mappings(described, "links") if link.get("rel") == "license")
-    media = described.get("media_license")
-    media_link = _text(media, "href") if isinstance(media, Mapping) else ""
+    links = (_text(link, "href") for link in _mappings(described, "links") if _text(link, "rel") == "license")
+    media = dict.get(described, "media_license")
+    media_link = _text(media, "href") if isinstance(media, dict) else ""
     named = (_text(described, key) for key in ("license", "podcast_license", "rights"))
     return next((text for text in (*links, media_link, *named) if text.strip()), "")
 
 
-def _published_at(entry: Mapping[str, Any]) -> float | None:
+def _published_at(entry: _Described) -> float | None:
     """Seconds since the epoch; ``None`` when the entry has no date that can be read."""
-    moment = entry.get("published_parsed")
+    moment = dict.get(entry, "published_parsed")
     if not isinstance(moment, time.struct_time):
         return None
     try:
@@ -141,9 +144,9 @@ def _published_at(entry: Mapping[str, Any]) -> float | None:
         return None
 
 
-def _next_url(feed: Mapping[str, Any], base: str) -> str | None:
+def _next_url(feed: _Described, base: str) -> str | None:
     for link in _mappings(feed, "links"):
-        if link.get("rel") == "next" and _text(link, "href"):
+        if _text(link, "rel") == "next" and _text(link, "href"):
             try:
                 return absolute_url(base, _text(link, "href"))
             except ValueError:
@@ -151,12 +154,12 @@ def _next_url(feed: Mapping[str, Any], base: str) -> str | None:
     return None
 
 
-def _mappings(described: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    return [item for item in described.get(key) or [] if isinstance(item, Mapping)]
+def _mappings(described: _Described, key: str) -> list[_Described]:
+    return [item for item in dict.get(described, key) or [] if isinstance(item, dict)]
 
 
-def _text(described: Mapping[str, Any], key: str) -> str:
-    value = described.get(key)
+def _text(described: _Described, key: str) -> str:
+    value = dict.get(described, key)
     return value if isinstance(value, str) else ""
 
 

@@ -1,0 +1,43 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`. Each sets up what it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+DEMO_OUTPUT ?= demo-output
+
+.PHONY: demo test check lock clips clean
+
+demo: $(VENV)/.core
+	$(BIN)/python -m demo.run --output $(DEMO_OUTPUT)
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest -n 2
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.core: $(VENV)/bin/python requirements/core.txt pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/core.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.core requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
+	touch $@
+
+lock:  ## Resolve the lock files anew (needs uv: pip install uv)
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet \
+		--no-emit-index-url --extra build pyproject.toml --output-file requirements/core.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet \
+		--no-emit-index-url --extra build --extra dev pyproject.toml --output-file requirements/dev.txt
+
+clips:  ## Make the demo's clips anew (needs espeak-ng)
+	$(BIN)/python -m demo.make_clips
+
+clean:
+	rm -rf $(VENV) $(DEMO_OUTPUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis
