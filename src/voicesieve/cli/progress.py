@@ -49,7 +49,7 @@ class Progress:
         elif event.name == "attempt_failed":
             self._failing[facts["kind"]] += 1
             step = f"{facts['kind']}: {facts['message']} [{facts['method']}; {facts['next']}]"
-            self._line("given_up" if "given up" in facts["next"] else "failed", facts["video"], facts["title"], step)
+            self._line(facts["state"], facts["video"], facts["title"], step)
         elif event.name == "page_committed":
             self._line("found", facts["query"], "", f"{facts['found']} videos, {facts['new']} of them new")
         elif event.name == "source_failed":
@@ -58,7 +58,7 @@ class Progress:
             self._line("skipped", facts["query"], "", f"{facts['where']}: {facts['message']}")
         elif event.name == "host_paused":
             self._line("paused", facts["host"], "", f"left alone until {facts['until']}: {facts['reason']}")
-        elif event.name in ("run_stopping", "files_swept"):
+        elif event.name in ("run_stopping", "query_not_due"):
             self._line("note", facts["message"], "", "")
 
     def _line(self, mark: str, subject: str, title: str, reason: str) -> None:

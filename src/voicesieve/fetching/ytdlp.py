@@ -24,6 +24,9 @@ from voicesieve.fetching.ytdlp_worker import Order
 
 WATCH_S = 0.25
 """How often the scratch folder is measured: fine against any stall limit, and a handful of stat calls."""
+PREPARATION_S = 20.0
+"""Starting the worker takes 0.6 s on an idle core and several on a loaded one; YouTube adds its pages and a pre-roll
+wait that yt-dlp observes."""
 MAX_ANSWER_BYTES = 2**20
 _MAX_COMPLAINT_BYTES = 2**16
 _MAX_TEXT_CHARS = 1_000
@@ -120,16 +123,20 @@ async def _drained(stream: asyncio.StreamReader, max_bytes: int) -> bytes:
 async def _watched(worker: _Worker, request: FetchRequest) -> bytes:
     """The worker's answer, unless time, stall or size limit comes first.
 
-    The stall limit runs from the start: a page that trickles is a stall as much as media that do.
+    The stall limit runs from the first byte of media; before it there is `PREPARATION_S` more, since starting the
+    worker and reading pages brings no bytes however fast the other side is.
     """
     limits = request.limits
-    clock = StallClock(stall_s=limits.stall_s, stall_bytes=limits.stall_bytes, now=_now())
+    clock = StallClock(stall_s=limits.stall_s, stall_bytes=limits.stall_bytes, now=_now() + PREPARATION_S)
     most = 0
     try:
         async with asyncio.timeout(limits.deadline_s):
             while not worker.answer.done():
                 await asyncio.wait({worker.answer}, timeout=WATCH_S)
-                most = max(most, _folder_bytes(request.scratch))
+                arrived = _folder_bytes(request.scratch)
+                if arrived and not most:
+                    clock = StallClock(stall_s=limits.stall_s, stall_bytes=limits.stall_bytes, now=_now())
+                most = max(most, arrived)
                 clock.saw(most, _now())
                 if most > limits.max_bytes:
                     raise FailureError(_too_large(limits))

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 DOWNLOAD_FOLDER = "download"
 
-
 _PARENT_CHECK_S = 1.0
 """How often to look whether the parent lives, for the case that somebody else still holds our stdin open."""
 _RETRIES = 3
@@ -139,10 +138,10 @@ def _fetch(order: Order, journal: _Journal) -> dict[str, object]:
     url, _ = unsmuggle_url(order.url)
     with YoutubeDL(_options(order, folder, journal)) as downloader:
         info = _one_video(downloader, url)
-        _check(info, order)
+        check_wanted(info, order)
         downloader.process_ie_result(info, download=True)
     size = _keep_the_only_file(folder, Path(order.scratch) / MEDIA_NAME)
-    return {"bytes": size, "duration_s": _number(info.get("duration")), "facts": _facts(info)}
+    return {"bytes": size, "duration_s": _number(info.get("duration")), "facts": facts_of(info)}
 
 
 def _options(order: Order, folder: Path, journal: _Journal) -> dict[str, object]:
@@ -221,8 +220,11 @@ def _not_one(count: int) -> Failure:
     return Failure(FailureKind.UNSUPPORTED, message)
 
 
-def _check(info: Mapping[str, Any], order: Order) -> None:
-    """Refuse before a byte of media is fetched."""
+def check_wanted(info: Mapping[str, Any], order: Order) -> None:
+    """Refuse before a byte of media is fetched: unfinished, not open to everybody, or too long. Raises `FailureError`.
+
+    ``info`` is yt-dlp's dictionary of one video.
+    """
     live_status = info.get("live_status")
     if live_status in _LIVE:
         starts_at = _number(info.get("release_timestamp"))
@@ -256,7 +258,8 @@ def _keep_the_only_file(folder: Path, target: Path) -> int:
     return size
 
 
-def _facts(info: Mapping[str, Any]) -> dict[str, object]:
+def facts_of(info: Mapping[str, Any]) -> dict[str, object]:
+    """What is worth keeping of yt-dlp's dictionary of one video, bounded and cleaned; what it lacks is left out."""
     facts: dict[str, object] = {}
     for name, fields in _TEXT_FACTS.items():
         value = next((info[field] for field in fields if isinstance(info.get(field), str)), "")

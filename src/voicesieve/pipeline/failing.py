@@ -11,6 +11,7 @@ from voicesieve.catalog import views
 from voicesieve.catalog.records import Claim
 from voicesieve.catalog.transactions import leases, results
 from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
+from voicesieve.domain.states import VideoState
 from voicesieve.files import OUT_OF_SPACE, disk_full_message
 from voicesieve.pipeline.context import RunContext
 from voicesieve.policy.retries import NextStep, next_step
@@ -76,7 +77,7 @@ async def record_failure(
     """
     deciding = deciding or failure
     step = await context.committer.run(_fail, context, claim, attempt, failure, deciding)
-    await tell_failure(context, claim, attempt, deciding, step.sentence)
+    await tell_failure(context, claim, attempt, deciding, step.state, step.sentence)
     if step.pause_host_until is not None:
         until = views.iso(step.pause_host_until)
         context.events.emit("host_paused", host=claim.host, until=until, reason=deciding.message)
@@ -85,9 +86,9 @@ async def record_failure(
 
 
 async def tell_failure(
-    context: RunContext, claim: Claim, attempt: OpenAttempt, failure: Failure, next_sentence: str
+    context: RunContext, claim: Claim, attempt: OpenAttempt, failure: Failure, state: VideoState, next_sentence: str
 ) -> None:
-    """Emit the one event in which an error carries its whole story."""
+    """Emit the one event in which an error carries its whole story. ``state`` is the video's from now on."""
     attempts = await context.committer.run(views.attempts_of, claim.key)
     context.events.emit(
         "attempt_failed",
@@ -103,6 +104,7 @@ async def tell_failure(
         recording=claim.recording_path,
         exception_type=failure.exception_type,
         chain=list(failure.chain),
+        state=state.value,
         next=next_sentence,
     )
 

@@ -85,7 +85,7 @@ async def _try_method(
         await context.committer.run(
             leases.finish_attempt, attempt.id, context.clock(), failure=failure, next_sentence=sentence
         )
-        await tell_failure(context, claim, attempt, failure, sentence)
+        await tell_failure(context, claim, attempt, failure, claim.waiting_state, sentence)
         return None
     deciding = _most_telling(attempts)
     await record_failure(context, claim, attempt, failure, deciding=deciding)

@@ -24,7 +24,8 @@ class FolderSource:
     """Walks a folder depth first, each folder in the byte order of its names.
 
     Hidden files and folders are passed over, symbolic links to folders are not followed. The cursor is the relative
-    path up to which the walk came. Memory holds the listings from the top to where the walk stands, never the tree.
+    path up to which the walk came. A candidate's metadata holds its ``size`` in bytes. What is held in memory are the
+    listings from the top to where the walk stands, never the tree.
     """
 
     kind: ClassVar[str] = "folder"

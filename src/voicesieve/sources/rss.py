@@ -24,8 +24,8 @@ from voicesieve.sources.protocol import Answer
 
 _XML_ENCODING = re.compile(rb"<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([^\"'>]{0,100})", re.IGNORECASE)
 _Described = dict[str, Any]
-"""A feed, an entry or a link as feedparser describes it. Always read by ``dict.get``: the class has a ``get`` of its own
-that answers some keys, ``license`` among them, from elsewhere or not at all."""
+"""A feed, an entry or a link as feedparser describes it. Always read by ``dict.get``: the ``get`` of its own class
+answers some keys, ``license`` among them, from elsewhere or not at all."""
 _NO_MEDIA_TYPES = frozenset({"", "application/octet-stream"})
 
 

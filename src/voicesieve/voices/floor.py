@@ -76,6 +76,7 @@ class SoftmaxModel:
 
 _ARRAYS = ("mean", "scale", "hidden", "hidden_bias", "output", "output_bias")
 
+
 class FloorDetector:
     """See the module's text. Satisfies `voicesieve.voices.detector.Detector`."""
 
@@ -114,7 +115,7 @@ def speech_windows(blocks: Iterable[np.ndarray]) -> Iterator[tuple[float, float,
 
     A window's span is trimmed to the speech inside it; its features also look at the context around it.
     """
-    activity, gate = VoiceActivity(), _SpeechGate()
+    activity = VoiceActivity()
     last_sound = np.zeros(features.FRAME - features.HOP, np.float32)
     frames = np.zeros((0, features.FRAME_FEATURES), np.float32)
     probabilities = np.zeros(0, np.float32)
@@ -128,7 +129,8 @@ def speech_windows(blocks: Iterable[np.ndarray]) -> Iterator[tuple[float, float,
         new_probabilities = activity.probabilities(sound.reshape(-1, CHUNK))
         frames = np.concatenate([frames, features.frame_features(np.concatenate([last_sound, sound]))])
         probabilities = np.concatenate([probabilities, new_probabilities])
-        speech = np.concatenate([speech, gate.open_chunks(new_probabilities)])
+        new_speech = speech_chunks(new_probabilities, open_before=bool(speech[-1:].any()))
+        speech = np.concatenate([speech, new_speech])
         last_sound = sound[-len(last_sound) :]
         padded = _widen(speech)
         held = first + len(speech)
@@ -146,18 +148,16 @@ def speech_windows(blocks: Iterable[np.ndarray]) -> Iterator[tuple[float, float,
         frames, probabilities, speech = frames[drop:], probabilities[drop:], speech[drop:]
 
 
-class _SpeechGate:
-    """Hysteresis over the voice-activity probabilities, chunk by chunk."""
-
-    def __init__(self) -> None:
-        self._open = False
-
-    def open_chunks(self, probabilities: np.ndarray) -> np.ndarray:
-        speech = np.zeros(len(probabilities), bool)
-        for index, probability in enumerate(probabilities.tolist()):
-            self._open = probability >= (OFF_PROBABILITY if self._open else ON_PROBABILITY)
-            speech[index] = self._open
-        return speech
+def speech_chunks(
+    probabilities: np.ndarray, on: float = ON_PROBABILITY, off: float = OFF_PROBABILITY, *, open_before: bool = False
+) -> np.ndarray:
+    """Which chunks are speech, bool (n,): from the first that reaches ``on`` until one falls below ``off``."""
+    speech = np.zeros(len(probabilities), bool)
+    is_open = open_before
+    for index, probability in enumerate(probabilities.tolist()):
+        is_open = probability >= (off if is_open else on)
+        speech[index] = is_open
+    return speech
 
 
 def _widen(speech: np.ndarray) -> np.ndarray:
