@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import signal
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from voicesieve.catalog import views
+from voicesieve.catalog.records import QueryRow
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.transactions import discovery, leases
 from voicesieve.cli.output import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
@@ -28,6 +31,9 @@ from voicesieve.pipeline.folder import DataFolder
 from voicesieve.pipeline.takedown import finish_deletions
 from voicesieve.settings import Settings
 from voicesieve.sources.registry import make_source, parse_query
+
+METRICS_EVERY_S = 15.0
+"""Prometheus scrapes every 15 s in many set-ups; more often would show nothing more."""
 
 
 @dataclass(frozen=True)
@@ -66,22 +72,29 @@ def _parse(text: str) -> Query:
 async def _crawl(
     options: CrawlOptions, settings: Settings, queries: Sequence[Query], folder: DataFolder, catalog: Catalog
 ) -> int:
+    run = f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
     metrics = Metrics()
     progress = Progress(quiet=options.quiet or options.as_json, status=lambda: _status(catalog))
-    log: list[LogSink] = []
-    events = Events([lambda event: log[0](event), metrics, progress])
-    async with opened_run(folder, catalog, settings, events) as context:
-        log.append(_log_sink(options, settings, folder, context.run))
-        try:
-            _recover(context, events)
-            plan = await _plan(options, queries, context)
+    with closing(_log_sink(options, settings, folder, run)) as log:
+        events = Events([log, metrics, progress])
+        async with opened_run(run, folder, catalog, settings, events) as context:
+            _recover(context, only_driver=not settings.catalog.url.get_secret_value())
             with progress:
-                result = await _drive(context, plan, events)
-            _conclude(context, catalog, result, events)
+                plan = await _plan(options, queries, context)
+                writing = asyncio.create_task(_write_metrics(metrics, folder, catalog, events))
+                result = await _drive(context, plan)
+                writing.cancel()
+            _conclude(context, result)
             metrics.write(folder.metrics)
-        finally:
-            log[0].close()
     return _report(options, catalog, folder, result)
+
+
+async def _write_metrics(metrics: Metrics, folder: DataFolder, catalog: Catalog, events: Events) -> None:
+    """Keep the metrics file fresh while the run lasts."""
+    while True:
+        await asyncio.sleep(METRICS_EVERY_S)
+        events.emit("catalog_waits", **_status(catalog)["catalog"])
+        metrics.write(folder.metrics)
 
 
 def _log_sink(options: CrawlOptions, settings: Settings, folder: DataFolder, run: str) -> LogSink:
@@ -96,30 +109,26 @@ def _log_sink(options: CrawlOptions, settings: Settings, folder: DataFolder, run
     )
 
 
-def _recover(context: RunContext, events: Events) -> None:
+def _recover(context: RunContext, *, only_driver: bool) -> None:
     """Make good what a dead run left: leases, half-written scratch, promised deletions."""
     with context.catalog.write() as connection:
-        taken_back = leases.recover(connection, context.clock(), only_driver=True)
+        taken_back = leases.recover(connection, context.clock(), only_driver=only_driver)
         leases.start_run(connection, context.run, context.clock())
     swept = context.folder.sweep_scratch()
     deleted = finish_deletions(context.catalog, context.store)
-    events.emit("run_started", run=context.run, leases_taken_back=taken_back, scratch_swept=len(swept), deleted=deleted)
+    context.events.emit("run_started", leases_taken_back=taken_back, scratch_swept=len(swept), deleted=deleted)
 
 
 async def _plan(options: CrawlOptions, queries: Sequence[Query], context: RunContext) -> Plan:
     now = context.clock()
-    rows = (
-        []
-        if options.analyse_only
-        else [await context.committer.run(discovery.register_query, query, now) for query in dict.fromkeys(queries)]
-    )
-    if not queries and not options.analyse_only:
-        rows = await context.committer.run(views.open_queries)
+    rows: list[QueryRow] = []
+    if not options.analyse_only:
+        rows = [await context.committer.run(discovery.register_query, query, now) for query in dict.fromkeys(queries)]
+        rows = rows or await context.committer.run(views.open_queries)
     for row in rows:
         if row.exhausted:
-            note(
-                f"{row.query} was read to its end; it is asked again in {row.due_at - now:.0f} s (discovery.refresh_s)."
-            )
+            again = f"it is asked again in {row.due_at - now:.0f} s (discovery.refresh_s)"
+            context.events.emit("query_not_due", message=f"{row.query} was read to its end; {again}")
     rows = [row for row in rows if not row.exhausted]
     sources = {kind: make_source(kind, context.client) for kind in {row.query.source for row in rows}}
     return Plan(
@@ -132,14 +141,14 @@ async def _plan(options: CrawlOptions, queries: Sequence[Query], context: RunCon
     )
 
 
-async def _drive(context: RunContext, plan: Plan, events: Events) -> RunResult:
+async def _drive(context: RunContext, plan: Plan) -> RunResult:
     ending = Ending()
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
         again = ending.requested.is_set()
         message = "stopping now" if again else "stopping: finishing what is in hand (again: stop now)"
-        events.emit("run_stopping", message=message)
+        context.events.emit("run_stopping", message=message)
         ending.ask()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -151,10 +160,10 @@ async def _drive(context: RunContext, plan: Plan, events: Events) -> RunResult:
             loop.remove_signal_handler(number)
 
 
-def _conclude(context: RunContext, catalog: Catalog, result: RunResult, events: Events) -> None:
+def _conclude(context: RunContext, result: RunResult) -> None:
     if result.fault is not None:
         fault = result.fault
-        events.emit(
+        context.events.emit(
             "run_fault",
             kind=fault.kind.value,
             message=fault.message,
@@ -164,11 +173,11 @@ def _conclude(context: RunContext, catalog: Catalog, result: RunResult, events: 
         )
         return
     ending = "interrupted" if result.interrupted else "done"
-    with catalog.write() as connection:
+    with context.catalog.write() as connection:
         leases.end_run(connection, context.run, context.clock(), ending)
-    finish_deletions(catalog, context.store)
-    events.emit("catalog_waits", **_status(catalog)["catalog"])
-    events.emit("run_ended", run=context.run, ending=ending)
+    finish_deletions(context.catalog, context.store)
+    context.events.emit("catalog_waits", **_status(context.catalog)["catalog"])
+    context.events.emit("run_ended", ending=ending)
 
 
 def _report(options: CrawlOptions, catalog: Catalog, folder: DataFolder, result: RunResult) -> int:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -114,7 +112,7 @@ def opened_catalog(data: Path, settings: Settings, *, create: bool = False) -> I
 
 @asynccontextmanager
 async def opened_run(
-    folder: DataFolder, catalog: Catalog, settings: Settings, events: Events
+    run: str, folder: DataFolder, catalog: Catalog, settings: Settings, events: Events
 ) -> AsyncIterator[RunContext]:
     """Everything a run needs, opened in order and closed in reverse."""
     from voicesieve.fetching.client import HttpClient
@@ -137,7 +135,7 @@ async def opened_run(
     try:
         async with client:
             yield RunContext(
-                run=f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}",
+                run=run,
                 folder=folder,
                 catalog=catalog,
                 committer=committer,

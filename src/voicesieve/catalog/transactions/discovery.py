@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, func, select, update
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.changes import add_hosts, add_waiting, change, insert_missing
@@ -54,6 +54,7 @@ def commit_page(
 ) -> PageResult:
     """Store a page's candidates and the query's cursor together, so that a restart repeats no request."""
     candidates = _without_tombstones(connection, {c.id: c for c in page.candidates}.values())
+    _describe_known(connection, query_id, candidates, now)
     new = _insert_videos(connection, candidates, host_of, now)
     found = connection.execute(select(query.c.found).where(query.c.id == query_id)).scalar_one()
     _insert_findings(connection, query_id, candidates, found)
@@ -102,6 +103,43 @@ def _without_tombstones(connection: Connection, candidates: Iterable[Candidate])
         for c in wanted
         if tombstone_hash(c.id) not in withdrawn and not (c.channel and channel_hash(c.channel) in withdrawn)
     ]
+
+
+_DESCRIPTION = {
+    "title": "title",
+    "channel": "channel",
+    "duration_s": "duration_s",
+    "published_at": "published_at",
+    "declared_language": "language",
+    "licence": "licence",
+}
+"""What a candidate says of a video: the column, and the field it comes from."""
+
+
+def _describe_known(connection: Connection, query_id: int, candidates: Sequence[Candidate], now: float) -> None:
+    """Let the query that was asked first describe a video that several name, whichever of them answered first.
+
+    A later query only adds what is missing. So the corpus does not depend on which of two feeds was faster.
+    """
+    given = {c.id: c for c in candidates}
+    first_finder = (
+        select(func.min(schema.finding.c.query)).where(schema.finding.c.video == video.c.key).scalar_subquery()
+    )
+    known = connection.execute(
+        select(video, first_finder.label("first_finder")).where(
+            video.c.id.in_(given), video.c.state != VideoState.WITHDRAWN
+        )
+    ).all()
+    for row in known:
+        leads = row.first_finder is None or query_id <= row.first_finder
+        stated = {column: getattr(given[row.id], field) for column, field in _DESCRIPTION.items()}
+        better = {
+            column: value
+            for column, value in stated.items()
+            if value not in (None, "") and value != getattr(row, column) and (leads or not getattr(row, column))
+        }
+        if better:
+            connection.execute(update(video).where(video.c.key == row.key).values(changed_at=now, **better))
 
 
 def _insert_videos(
