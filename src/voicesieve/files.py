@@ -25,12 +25,13 @@ OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @contextmanager
-def atomic_file(path: Path, mode: str = "wb") -> Iterator[IO[bytes]]:
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
     """Write ``path`` completely or not at all. Raises `FailureError` ``disk_full``, or `OSError`."""
-    temporary = path.with_name(f"{path.name[:100]}{TEMPORARY_MARK}{secrets.token_hex(6)}")
+    # 40 characters are at most 160 bytes, so that the mark fits into the 255 bytes of a name too.
+    temporary = path.with_name(f"{path.name[:40]}{TEMPORARY_MARK}{secrets.token_hex(6)}")
     with typed_disk_errors(path):
         try:
-            with temporary.open(mode) as file:
+            with temporary.open("wb") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from voicesieve.files import move_durably
+from voicesieve.files import move_durably, sync_folder
 
 CHUNK = 1 << 20
 
@@ -21,10 +21,11 @@ class RecordingStore:
     def adopt(self, file: Path, sha256: str, suffix: str) -> str:
         """Move a finished file in; it is durable when this returns. Returns its path relative to the root.
 
-        Doing it twice is harmless: the same content has the same name.
+        Doing it twice is harmless: the same content has the same name. Raises `ValueError` if ``suffix`` would lead
+        out of the store.
         """
         relative = relative_path(sha256, suffix)
-        move_durably(file, self.root / relative)
+        move_durably(file, self.path(relative))
         return relative
 
     def path(self, relative: str) -> Path:
@@ -35,8 +36,11 @@ class RecordingStore:
         return path
 
     def remove(self, relative: str) -> None:
-        """Delete a file; one that is gone already is what was asked for."""
-        self.path(relative).unlink(missing_ok=True)
+        """Delete a file for good, power loss included; one that is gone already is what was asked for."""
+        path = self.path(relative)
+        path.unlink(missing_ok=True)
+        if path.parent.is_dir():
+            sync_folder(path.parent)
 
     def files(self) -> Iterator[str]:
         """All files in the store, relative to the root, in a stable order."""

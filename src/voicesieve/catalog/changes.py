@@ -12,6 +12,9 @@ from voicesieve.catalog.schema import host, recording, verdict, video
 from voicesieve.catalog.store import add_to_counter
 from voicesieve.domain.states import VideoState, may_move
 
+NEWEST_FIRST = (verdict.c.analysed_at.desc(), verdict.c.model, verdict.c.revision)
+"""Order of a recording's verdicts; the last two only settle a tie, so that everybody picks the same."""
+
 
 class IllegalMoveError(Exception):
     """A defect of ours: a stage tried a move that the state machine does not allow."""
@@ -102,6 +105,6 @@ def _count_recording(connection: Connection, sha256: str, step: int) -> None:
 def child_seconds(connection: Connection, sha256: str) -> float:
     """Child seconds of the newest verdict on a recording, 0 without one."""
     found = connection.execute(
-        select(verdict.c.child_s).where(verdict.c.recording == sha256).order_by(verdict.c.analysed_at.desc()).limit(1)
+        select(verdict.c.child_s).where(verdict.c.recording == sha256).order_by(*NEWEST_FIRST).limit(1)
     ).scalar()
     return float(found or 0.0)

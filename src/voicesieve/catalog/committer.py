@@ -14,9 +14,8 @@ from concurrent.futures import Future
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
 
-from voicesieve.catalog.store import Catalog
+from voicesieve.catalog.store import Catalog, refused_by_database
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 
 P = ParamSpec("P")
@@ -37,6 +36,8 @@ class Committer:
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self._steps: queue.SimpleQueue[_Step | None] = queue.SimpleQueue()
+        self._door = threading.Lock()
+        self._closed = False
         self._thread = threading.Thread(target=self._work, name="catalog-committer", daemon=True)
         self._thread.start()
 
@@ -48,13 +49,20 @@ class Committer:
         return await asyncio.shield(asyncio.wrap_future(self.submit(step, *args, **kwargs)))
 
     def submit(self, step: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Hand ``step`` over; the future cannot be cancelled. Raises `RuntimeError` once the committer is closed."""
         done: Future[R] = Future()
-        self._steps.put((lambda connection: step(connection, *args, **kwargs), done))
+        done.set_running_or_notify_cancel()
+        with self._door:
+            if self._closed:
+                raise RuntimeError("the committer is closed")
+            self._steps.put((lambda connection: step(connection, *args, **kwargs), done))
         return done
 
     def close(self) -> None:
         """Commit what was handed over, then end the thread."""
-        self._steps.put(None)
+        with self._door:
+            self._closed = True
+            self._steps.put(None)
         self._thread.join()
 
     def _work(self) -> None:
@@ -101,9 +109,9 @@ class Committer:
         try:
             with connection.begin_nested():
                 return done, step(connection), None
-        except OperationalError:
-            raise  # the database itself refuses (disk full, I/O error): the whole group has failed
-        except Exception as error:  # noqa: BLE001 - handed to the one who asked
+        except Exception as error:
+            if refused_by_database(error):
+                raise  # disk full, I/O error: the whole group has failed
             return done, None, error
 
     @staticmethod

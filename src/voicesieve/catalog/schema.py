@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from sqlalchemy import (
@@ -23,6 +24,26 @@ from sqlalchemy import (
     text,
 )
 
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    """``text`` with U+FFFD for what no database takes: half a surrogate pair, and in PostgreSQL NUL.
+
+    Both come in with file names and remote text; they must not cost more than themselves.
+    """
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+class Words(TypeDecorator[str]):
+    """Text of any length and origin."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else storable(value)
+
 
 class JsonText(TypeDecorator[Any]):
     """Plain JSON values in a text column, so that a row reads the same in every database and tool."""
@@ -31,7 +52,9 @@ class JsonText(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+        if value is None:
+            return None
+        return storable(json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True))
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)
@@ -54,7 +77,7 @@ run = Table(
     Column("id", String(32), primary_key=True),
     Column("started_at", Double, nullable=False),
     Column("ended_at", Double),
-    Column("ending", Text),
+    Column("ending", Words),
 )
 
 query = Table(
@@ -62,7 +85,7 @@ query = Table(
     metadata,
     Column("id", Key, primary_key=True),
     Column("source", String(40), nullable=False),
-    Column("argument", Text, nullable=False),
+    Column("argument", Words, nullable=False),
     Column("exhausted", Boolean, nullable=False),
     Column("due_at", Double, nullable=False),
     Column("cursor", JsonText),
@@ -81,12 +104,12 @@ query = Table(
 host = Table(
     "host",
     metadata,
-    Column("name", Text, primary_key=True),
+    Column("name", Words, primary_key=True),
     Column("waiting", Integer, nullable=False),
     Column("slot_at", Double, nullable=False),
     Column("blocked_until", Double, nullable=False),
     Column("refusals", Integer, nullable=False),
-    Column("block_reason", Text),
+    Column("block_reason", Words),
     Index("ix_host_slot_at", "slot_at", sqlite_where=text("waiting > 0"), postgresql_where=text("waiting > 0")),
 )
 
@@ -94,7 +117,7 @@ recording = Table(
     "recording",
     metadata,
     Column("sha256", String(64), primary_key=True),
-    Column("path", Text, nullable=False),
+    Column("path", Words, nullable=False),
     Column("bytes", BigInteger, nullable=False),
     Column("duration_s", Double, nullable=False),
     Column("container", String(60), nullable=False),
@@ -109,16 +132,16 @@ video = Table(
     "video",
     metadata,
     Column("key", Key, primary_key=True),
-    Column("id", Text, nullable=False, unique=True),
+    Column("id", Words, nullable=False, unique=True),
     Column("source", String(40), nullable=False),
-    Column("url", Text, nullable=False),
-    Column("host", Text, nullable=False),
-    Column("title", Text, nullable=False),
-    Column("channel", Text, nullable=False),
+    Column("url", Words, nullable=False),
+    Column("host", Words, nullable=False),
+    Column("title", Words, nullable=False),
+    Column("channel", Words, nullable=False),
     Column("duration_s", Double),
     Column("published_at", Double),
     Column("declared_language", String(40)),
-    Column("licence", Text),
+    Column("licence", Words),
     Column("metadata", JsonText, nullable=False),
     Column("facts", JsonText, nullable=False),
     Column("state", String(20), nullable=False),
@@ -133,7 +156,7 @@ video = Table(
     Column("lease_until", Double),
     Column("recording", String(64), ForeignKey("recording.sha256"), index=True),
     Column("language", String(40)),
-    Column("rights_basis", Text),
+    Column("rights_basis", Words),
     Column("discovered_at", Double, nullable=False),
     Column("changed_at", Double, nullable=False),
     Index(
@@ -177,16 +200,16 @@ attempt = Table(
     Column("run", String(32), nullable=False),
     Column("stage", String(20), nullable=False),
     Column("method", String(40), nullable=False),
-    Column("scratch", Text),
+    Column("scratch", Words),
     Column("started_at", Double, nullable=False),
     Column("ended_at", Double),
     Column("outcome", String(20), nullable=False),
     Column("kind", String(40)),
-    Column("message", Text),
+    Column("message", Words),
     Column("bytes", BigInteger, nullable=False),
-    Column("exception_type", Text),
+    Column("exception_type", Words),
     Column("chain", JsonText),
-    Column("next", Text),
+    Column("next", Words),
     Index(
         "ix_attempt_running",
         "run",
@@ -248,13 +271,13 @@ tombstone = Table(
     metadata,
     Column("hash", String(64), primary_key=True),
     Column("subject", String(20), nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", Words, nullable=False),
     Column("made_at", Double, nullable=False),
 )
 
 deletion = Table(
     "deletion",
     metadata,
-    Column("path", Text, primary_key=True),
+    Column("path", Words, primary_key=True),
     Column("asked_at", Double, nullable=False),
 )

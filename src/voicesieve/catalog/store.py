@@ -9,7 +9,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, update
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, update
 from sqlalchemy import exc as sql_errors
 from sqlalchemy.pool import QueuePool
 
@@ -22,6 +22,12 @@ BUSY_TIMEOUT_S = 30.0
 
 NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "9p", "fuse.sshfs", "ceph", "lustre"})
 """WAL needs memory shared between processes, which these do not give (sqlite.org/wal.html)."""
+
+
+MOUNTS = Path("/proc/self/mounts")
+
+POSTGRES_WRITE_LOCK = int.from_bytes(b"vsieve")
+"""Key of the advisory lock that writers take; any number does that other programs in the database do not use."""
 
 
 class CatalogError(Exception):
@@ -60,7 +66,7 @@ class Catalog:
             yield connection
 
     def close(self) -> None:
-        with self._turn():
+        with _typed_errors(), self._turn():
             self._reader.dispose()
             self._writer.dispose()
 
@@ -104,20 +110,24 @@ def open_catalog(folder: Path, url: str = "", *, create: bool) -> Catalog:
     file = folder / "catalog.sqlite3"
     if not file.exists() and not create:
         raise CatalogError(f"There is no catalog in {folder}. Start one with `voicesieve crawl --data {folder} ...`.")
-    _refuse_network_file_system(folder)
+    refuse_network_file_system(folder)
     turnstile = Turnstile(folder / "catalog.turnstile", timeout_s=BUSY_TIMEOUT_S)
+    writer = _sqlite_engine(file, writing=True)
     try:
-        catalog = Catalog(_sqlite_engine(file, writing=True), _sqlite_engine(file, writing=False), turnstile)
         with turnstile.hold():
-            versions.bring_up_to_date(catalog._writer)
+            try:
+                versions.bring_up_to_date(writer)
+            except BaseException:
+                writer.dispose()
+                raise
     except (OSError, sql_errors.DBAPIError, versions.NewerCatalogError, TurnstileTimeoutError) as error:
         raise _explained(file, error) from error
-    return catalog
+    return Catalog(writer, _sqlite_engine(file, writing=False), turnstile)
 
 
 def _sqlite_engine(file: Path, *, writing: bool) -> Engine:
     engine = create_engine(
-        f"sqlite:///{file}",
+        URL.create("sqlite", database=str(file)),
         poolclass=QueuePool,
         pool_size=1 if writing else 4,
         max_overflow=0 if writing else 8,
@@ -146,12 +156,15 @@ def _sqlite_engine(file: Path, *, writing: bool) -> Engine:
 
 
 def _open_postgres(url: str, *, create: bool) -> Catalog:
-    normalised = url.replace("postgres://", "postgresql://", 1).replace("postgresql://", "postgresql+psycopg://", 1)
     try:
-        engine = create_engine(normalised, pool_pre_ping=True)
-        if not create and not versions.is_present(engine):
+        engine = create_engine(_postgres_url(url), pool_pre_ping=True)
+        # Readers see one snapshot for the whole block, as they do on SQLite.
+        reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        writer = engine.execution_options()
+        event.listen(writer, "begin", _take_postgres_write_lock)
+        if not create and not versions.is_present(reader):
             raise CatalogError("The PostgreSQL database of catalog.url holds no catalog yet. Start with a crawl.")
-        versions.bring_up_to_date(engine)
+        versions.bring_up_to_date(writer)
     except ModuleNotFoundError as error:
         raise CatalogError("PostgreSQL needs an extra: pip install 'voicesieve[postgres]'.") from error
     except sql_errors.SQLAlchemyError as error:
@@ -159,11 +172,33 @@ def _open_postgres(url: str, *, create: bool) -> Catalog:
         raise CatalogError(f"The PostgreSQL database of catalog.url cannot be used: {type(error).__name__}.") from None
     except versions.NewerCatalogError as error:
         raise CatalogError(str(error)) from error
-    return Catalog(engine, engine, None)
+    return Catalog(writer, reader, None)
 
 
-def _refuse_network_file_system(folder: Path) -> None:
-    kind = _file_system_of(folder)
+def _postgres_url(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except (sql_errors.ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or parsed.get_backend_name() not in ("postgresql", "postgres"):
+        # Neither the URL nor the parser's text is shown: both may hold the password.
+        raise CatalogError("catalog.url is not like postgresql://user:password@host/database, or empty for SQLite.")
+    return parsed.set(drivername="postgresql+psycopg")
+
+
+def _take_postgres_write_lock(connection: Connection) -> None:
+    """One writer at a time here too: steps touch the same counters in different orders and would deadlock.
+
+    The server ends the session of a writer that is silent for as long as others wait, a machine that lost power.
+    """
+    for timeout in ("lock_timeout", "idle_in_transaction_session_timeout"):
+        connection.exec_driver_sql(f"SET LOCAL {timeout} = '{BUSY_TIMEOUT_S:.0f}s'")
+    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({POSTGRES_WRITE_LOCK})")
+
+
+def refuse_network_file_system(folder: Path, mounts: Path = MOUNTS) -> None:
+    """Raise `CatalogError` if ``folder`` lies where SQLite is not safe, by the table ``mounts`` of the kernel."""
+    kind = _file_system_of(folder, mounts)
     if kind in NETWORK_FILE_SYSTEMS:
         raise CatalogError(
             f"{folder} lies on a network file system ({kind}), where SQLite cannot keep its promises. "
@@ -171,9 +206,8 @@ def _refuse_network_file_system(folder: Path) -> None:
         )
 
 
-def _file_system_of(folder: Path) -> str | None:
+def _file_system_of(folder: Path, mounts: Path) -> str | None:
     """The type of the mount that holds ``folder``; ``None`` where the system does not tell (no /proc)."""
-    mounts = Path("/proc/self/mounts")
     if not mounts.exists():
         return None
     target = folder.resolve()
@@ -190,11 +224,8 @@ def _explained(file: Path, error: Exception) -> CatalogError:
     if isinstance(error, versions.NewerCatalogError | TurnstileTimeoutError):
         return CatalogError(str(error))
     text = str(getattr(error, "orig", None) or error)
-    if "not a database" in text or "malformed" in text:
-        return DamagedCatalogError(
-            f"{file} is damaged or is not a catalog ({text}). Nothing was changed. Restore a copy of it; "
-            "docs/recovery.md shows how. The recordings folder is untouched and keeps its audio."
-        )
+    if _is_damage(text):
+        return DamagedCatalogError(f"{file} is damaged or is not a catalog ({text}). {_RESTORE}")
     if "readonly" in text or "unable to open" in text or _is_read_only(error):
         where = f"Check the permissions of {file.parent}, or choose another --data."
         return CatalogError(f"{file} cannot be written ({text}). {where}")
@@ -207,8 +238,24 @@ def _is_read_only(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.EROFS, errno.EPERM, errno.EACCES)
 
 
+_RESTORE = (
+    "Nothing was changed. Restore a copy of it; docs/recovery.md shows how. The recordings folder is untouched and "
+    "keeps its audio."
+)
+
+
+def _is_damage(text: str) -> bool:
+    return "not a database" in text or "malformed" in text
+
+
 def _is_full(text: str, error: Exception) -> bool:
     return "full" in text or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
+
+
+def refused_by_database(error: BaseException) -> bool:
+    """Whether the database itself cannot go on (disk, damage, connection), as against a step that is wrong."""
+    wrong = sql_errors.IntegrityError | sql_errors.ProgrammingError | sql_errors.DataError
+    return isinstance(error, sql_errors.DatabaseError) and not isinstance(error, wrong)
 
 
 @contextmanager
@@ -218,12 +265,22 @@ def _typed_errors() -> Iterator[None]:
         yield
     except TurnstileTimeoutError as error:
         raise FailureError(Failure.from_exception(FailureKind.CATALOG_UNAVAILABLE, error)) from error
-    except (sql_errors.OperationalError, sql_errors.DatabaseError) as error:
-        if isinstance(error, sql_errors.IntegrityError | sql_errors.ProgrammingError | sql_errors.DataError):
+    except sql_errors.DatabaseError as error:
+        if not refused_by_database(error):
             raise
-        text = str(error.orig)
-        kind = FailureKind.CATALOG_UNAVAILABLE
-        # A write limit (RLIMIT_FSIZE, quota) reaches us as an I/O error of SQLite, not as SQLITE_FULL.
-        if "full" in text or "disk I/O error" in text:
-            kind = FailureKind.DISK_FULL
-        raise FailureError(Failure.from_exception(kind, error, f"the catalog cannot be written: {text}")) from error
+        raise FailureError(_refusal(error)) from error
+
+
+def _refusal(error: sql_errors.DatabaseError) -> Failure:
+    text = " ".join(str(error.orig).split())
+    # A write limit (RLIMIT_FSIZE, quota) reaches us as an I/O error of SQLite; the last text is PostgreSQL's.
+    if any(sign in text for sign in ("full", "disk I/O error", "No space left")):
+        message = (
+            f"the catalog cannot be written: {text}. Everything committed is safe. Free some space, or mend the disk, "
+            "and start the same command again"
+        )
+        return Failure.from_exception(FailureKind.DISK_FULL, error, message)
+    if _is_damage(text):
+        message = f"the catalog is damaged: {text}. {_RESTORE}"
+        return Failure.from_exception(FailureKind.CATALOG_UNAVAILABLE, error, message)
+    return Failure.from_exception(FailureKind.CATALOG_UNAVAILABLE, error, f"the catalog cannot be used: {text}")

@@ -61,36 +61,37 @@ class Turnstile:
     def _locked_descriptor(self) -> int:
         descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self._wait_in_line(descriptor)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                self._wait_in_line(descriptor)
         except BaseException:
             os.close(descriptor)
             raise
         return descriptor
 
     def _wait_in_line(self, descriptor: int) -> None:
-        """Block in the kernel's queue on a helper thread, which takes over the descriptor if we give up."""
-        settled = threading.Lock()
+        """Block in the kernel's queue on a helper thread, so that we can stop waiting.
+
+        Both hold a descriptor of the same lock, which is free again when both are closed: whoever gives up, for
+        whatever reason, only has to close its own.
+        """
         got_it = threading.Event()
-        gave_up = False
+        in_line = os.dup(descriptor)
 
         def block() -> None:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            with settled:
-                if gave_up:
-                    os.close(descriptor)
-                else:
-                    got_it.set()
+            try:
+                fcntl.flock(in_line, fcntl.LOCK_EX)
+                got_it.set()
+            finally:
+                os.close(in_line)
 
         started = time.monotonic()
         threading.Thread(target=block, name="catalog-turnstile", daemon=True).start()
         got_it.wait(self._timeout_s)
         self.waits.busy_waits += 1
         self.waits.wait_s += time.monotonic() - started
-        with settled:
-            if got_it.is_set():
-                return
-            gave_up = True
+        if got_it.is_set():
+            return
         self.waits.timeouts += 1
         raise TurnstileTimeoutError(f"{self._path} has been held by another process for {self._timeout_s:.0f} s")

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from voicesieve.catalog import schema
+from voicesieve.catalog.changes import NEWEST_FIRST
 from voicesieve.catalog.records import Pace, QueryRow, UnknownVideoError
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.states import DECIDED, Stage, VideoState
@@ -148,7 +149,7 @@ def _recording_facts(connection: Connection, video: Row[Any]) -> dict[str, Any] 
 def newest_verdict(connection: Connection, sha256: str | None) -> Row[Any] | None:
     table = schema.verdict
     return connection.execute(
-        select(table).where(table.c.recording == sha256).order_by(table.c.analysed_at.desc()).limit(1)
+        select(table).where(table.c.recording == sha256).order_by(*NEWEST_FIRST).limit(1)
     ).one_or_none()
 
 

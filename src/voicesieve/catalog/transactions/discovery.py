@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.changes import add_hosts, add_waiting, change, insert_missing
+from voicesieve.catalog.changes import add_hosts, add_waiting, change
 from voicesieve.catalog.records import PageResult, QueryRow
 from voicesieve.catalog.store import add_to_counter
 from voicesieve.catalog.transactions.takedown import channel_hash, tombstone_hash
@@ -56,8 +56,7 @@ def commit_page(
     candidates = _without_tombstones(connection, {c.id: c for c in page.candidates}.values())
     _describe_known(connection, query_id, candidates, now)
     new = _insert_videos(connection, candidates, host_of, now)
-    found = connection.execute(select(query.c.found).where(query.c.id == query_id)).scalar_one()
-    _insert_findings(connection, query_id, candidates, found)
+    found = _insert_findings(connection, query_id, candidates)
     exhausted = page.cursor is None
     connection.execute(
         update(query)
@@ -69,7 +68,7 @@ def commit_page(
             due_at=now + refresh_s if exhausted else now,
             pages=query.c.pages + 1,
             requests=query.c.requests + page.requests,
-            found=query.c.found + len(candidates),
+            found=query.c.found + found,
             new=query.c.new + new,
             problems=query.c.problems + len(page.problems),
             failures=0,
@@ -179,13 +178,21 @@ def _video_row(candidate: Candidate, host_name: str, now: float) -> dict[str, An
     }
 
 
-def _insert_findings(connection: Connection, query_id: int, candidates: Sequence[Candidate], found: int) -> None:
+def _insert_findings(connection: Connection, query_id: int, candidates: Sequence[Candidate]) -> int:
+    """Note the place of each video among all that the query ever found. Returns how many it had not found before."""
+    finding = schema.finding
     ids = [c.id for c in candidates]
     keys = {row.id: row.key for row in connection.execute(select(video.c.id, video.c.key).where(video.c.id.in_(ids)))}
-    rows = [
-        {"query": query_id, "video": keys[id_], "position": found + place} for place, id_ in enumerate(ids, start=1)
-    ]
-    insert_missing(connection, schema.finding, rows)
+    of_query = finding.c.query == query_id
+    noted = set(
+        connection.execute(select(finding.c.video).where(of_query, finding.c.video.in_(keys.values()))).scalars()
+    )
+    fresh = [keys[id_] for id_ in ids if keys[id_] not in noted]
+    last = connection.execute(select(query.c.found).where(query.c.id == query_id)).scalar_one()
+    rows = [{"query": query_id, "video": key, "position": last + place} for place, key in enumerate(fresh, start=1)]
+    if rows:
+        connection.execute(finding.insert(), rows)
+    return len(rows)
 
 
 def screen_again(connection: Connection, screened_by: str, now: float) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
@@ -36,15 +36,20 @@ def recover(connection: Connection, now: float, *, only_driver: bool) -> int:
     keys = list(connection.execute(leased).scalars())
     for key in keys:
         change(connection, load(connection, key), now, lease_token=None, lease_until=None, due_at=now)
+    interrupt_attempts(connection, None if only_driver else keys, "the program ended before this attempt did", now)
+    return len(keys)
+
+
+def interrupt_attempts(connection: Connection, keys: Sequence[int] | None, message: str, now: float) -> None:
+    """End the open attempts on some videos, or on all, whose lease is taken away."""
     open_attempts = schema.attempt.c.outcome == "running"
-    if not only_driver:
+    if keys is not None:
         open_attempts &= schema.attempt.c.video.in_(keys)
     connection.execute(
         update(schema.attempt)
         .where(open_attempts)
-        .values(outcome="interrupted", ended_at=now, message="the program ended before this attempt did", next="due")
+        .values(outcome="interrupted", ended_at=now, message=message, next="due")
     )
-    return len(keys)
 
 
 def claim_fetches(
@@ -160,7 +165,11 @@ def release(connection: Connection, claim: Claim, now: float) -> None:
 def start_attempt(
     connection: Connection, run: str, claim: Claim, method: str, now: float, *, scratch: str | None = None
 ) -> int:
-    """Write down that a method is about to be tried, so that a crash leaves its trace."""
+    """Write down that a method is about to be tried, so that a crash leaves its trace.
+
+    Raises `StaleLeaseError` if the video is no longer ours to try.
+    """
+    leased(connection, claim)
     values = {"video": claim.key, "run": run, "stage": claim.stage, "method": method, "scratch": scratch}
     insert = schema.attempt.insert().values(**values, started_at=now, outcome="running", bytes=0)
     key: int = connection.execute(insert.returning(schema.attempt.c.id)).scalar_one()
@@ -177,6 +186,7 @@ def finish_attempt(
     interrupted: bool = False,
     next_sentence: str = "",
 ) -> None:
+    """End an open attempt. One that somebody else has ended already stays as it is."""
     values: dict[str, Any] = {"ended_at": now, "bytes": size, "next": next_sentence}
     values["outcome"] = "interrupted" if interrupted else "failed" if failure else "ok"
     if failure:
@@ -186,4 +196,5 @@ def finish_attempt(
             "exception_type": failure.exception_type,
             "chain": list(failure.chain),
         }
-    connection.execute(update(schema.attempt).where(schema.attempt.c.id == attempt_id).values(**values))
+    still_open = (schema.attempt.c.id == attempt_id) & (schema.attempt.c.outcome == "running")
+    connection.execute(update(schema.attempt).where(still_open).values(**values))

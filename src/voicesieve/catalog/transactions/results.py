@@ -12,13 +12,19 @@ from voicesieve.catalog import schema
 from voicesieve.catalog.changes import change, child_seconds, insert_missing, load
 from voicesieve.catalog.records import Claim, StaleLeaseError
 from voicesieve.catalog.store import add_to_counter
-from voicesieve.catalog.transactions.leases import leased
-from voicesieve.catalog.transactions.takedown import bury, delete_later, forget_recording, is_withdrawn
+from voicesieve.catalog.transactions.leases import interrupt_attempts, leased
+from voicesieve.catalog.transactions.takedown import (
+    bury,
+    channel_hash,
+    delete_unless_named,
+    forget_recording,
+    is_withdrawn,
+)
 from voicesieve.domain.decisions import Decision
 from voicesieve.domain.failures import Failure, Remedy
 from voicesieve.domain.fetching import FetchedRecording
 from voicesieve.domain.languages import SpokenLanguage
-from voicesieve.domain.states import Stage, VideoState
+from voicesieve.domain.states import DECIDED, Stage, VideoState
 from voicesieve.domain.verdicts import Verdict
 from voicesieve.policy.retries import NextStep
 
@@ -36,14 +42,17 @@ def finish_fetch(
 ) -> VideoState:
     """Name the stored file. It must lie durably under ``path`` before this transaction commits.
 
-    A recording whose audio was withdrawn is not stored again: the video becomes withdrawn too.
+    Audio that was withdrawn is not stored again, nor is what turns out to come from a withdrawn channel: the video
+    becomes withdrawn too.
     """
     row = leased(connection, claim)
     free = {"lease_token": None, "lease_until": None}
     host_recovered(connection, row.host)
-    if is_withdrawn(connection, fetched.sha256):
+    facts = dict(fetched.facts)
+    channel = facts.get("channel")
+    if is_withdrawn(connection, fetched.sha256) or (channel and is_withdrawn(connection, channel_hash(str(channel)))):
         bury(connection, row, now)
-        delete_later(connection, path, now)
+        delete_unless_named(connection, path, now)
         return VideoState.WITHDRAWN
     insert_missing(
         connection,
@@ -63,7 +72,6 @@ def finish_fetch(
             }
         ],
     )
-    facts = dict(fetched.facts)
     learnt = {
         column: facts[fact]
         for column, fact in (("title", "title"), ("channel", "channel"), ("licence", "licence"))
@@ -120,8 +128,13 @@ def redecide(
     decision: Decision,
     now: float,
 ) -> None:
-    """Apply a new decision to a decided video from its stored scores."""
+    """Apply a new decision to a decided video from its stored scores.
+
+    A video that was withdrawn or queued since its scores were read has nothing to decide any more.
+    """
     row = load(connection, key)
+    if row.state not in DECIDED or row.recording is None:
+        return
     _save_verdict(connection, row.recording, verdict, windows, levels, now)
     _decide(connection, row, verdict, decision, now)
 
@@ -160,11 +173,7 @@ def _save_verdict(
     connection: Connection, sha256: str, verdict: Verdict, windows: bytes, levels: dict[str, float], now: float
 ) -> None:
     table = schema.verdict
-    holders = connection.execute(
-        select(schema.recording.c.accepted_videos).where(schema.recording.c.sha256 == sha256)
-    ).scalar_one()
-    if holders:
-        add_to_counter(connection, "child_s", verdict.child_s - child_seconds(connection, sha256))
+    before = child_seconds(connection, sha256)
     connection.execute(
         delete(table).where(
             table.c.recording == sha256,
@@ -191,6 +200,11 @@ def _save_verdict(
             analysed_at=now,
         )
     )
+    holders = connection.execute(
+        select(schema.recording.c.accepted_videos).where(schema.recording.c.sha256 == sha256)
+    ).scalar_one()
+    if holders:
+        add_to_counter(connection, "child_s", child_seconds(connection, sha256) - before)
 
 
 def fail(
@@ -250,6 +264,8 @@ def retry(connection: Connection, now: float, *, ids: Sequence[str] = (), kind: 
     if kind:
         wanted = wanted.where(video.c.failure_kind == kind)
     rows = connection.execute(wanted).all()
+    taken = [row.key for row in rows if row.lease_token]
+    interrupt_attempts(connection, taken, "a retry was asked for before this attempt ended", now)
     for row in rows:
         state = VideoState.FETCHED if row.recording else VideoState.QUEUED
         stage = Stage.ANALYSE if row.recording else Stage.FETCH
@@ -273,6 +289,8 @@ def retry(connection: Connection, now: float, *, ids: Sequence[str] = (), kind: 
 def fetch_again(connection: Connection, sha256: str, now: float) -> int:
     """Forget a recording whose file is lost or damaged; its videos are fetched anew. Returns how many."""
     rows = connection.execute(select(video).where(video.c.recording == sha256)).all()
+    taken = [row.key for row in rows if row.lease_token]
+    interrupt_attempts(connection, taken, "the stored file was lost before this attempt ended", now)
     for row in rows:
         change(
             connection,
@@ -283,6 +301,9 @@ def fetch_again(connection: Connection, sha256: str, now: float) -> int:
             due_at=now,
             recording=None,
             reasons=[{"rule": "file_lost", "message": "its stored file was lost or damaged; it is fetched again"}],
+            failure_kind=None,
+            item_failures=0,
+            machine_failures=0,
             lease_token=None,
             lease_until=None,
         )
