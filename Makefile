@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO_OUTPUT ?= demo-output
 
-.PHONY: demo test check lock clips clean
+.PHONY: demo test check lock clips picture clean
 
 demo: $(VENV)/.core
 	$(BIN)/python -m demo.run --output $(DEMO_OUTPUT)
@@ -38,6 +38,9 @@ lock:  ## Resolve the lock files anew (needs uv: pip install uv)
 
 clips:  ## Make the demo's clips anew (needs espeak-ng)
 	$(BIN)/python -m demo.make_clips
+
+picture:  ## Draw the README's picture from what the demo prints
+	$(BIN)/python -m demo.picture docs/images/demo.svg
 
 clean:
 	rm -rf $(VENV) $(DEMO_OUTPUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -21,6 +21,8 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    func,
+    select,
     text,
 )
 
@@ -101,6 +103,9 @@ query = Table(
     Index("uq_query_source_argument", "source", "argument", unique=True),
 )
 
+HAS_WAITING = text("waiting > 0")
+"""A literal, also in queries: SQLite uses a partial index only where its very condition stands in the query."""
+
 host = Table(
     "host",
     metadata,
@@ -110,7 +115,7 @@ host = Table(
     Column("blocked_until", Double, nullable=False),
     Column("refusals", Integer, nullable=False),
     Column("block_reason", Words),
-    Index("ix_host_slot_at", "slot_at", sqlite_where=text("waiting > 0"), postgresql_where=text("waiting > 0")),
+    Index("ix_host_slot_at", "slot_at", sqlite_where=HAS_WAITING, postgresql_where=HAS_WAITING),
 )
 
 recording = Table(
@@ -281,3 +286,11 @@ deletion = Table(
     Column("path", Words, primary_key=True),
     Column("asked_at", Double, nullable=False),
 )
+
+first_due_of_host = (
+    select(func.min(video.c.due_at))
+    .where(video.c.stage == "fetch", video.c.host == host.c.name, video.c.due_at.is_not(None))
+    .correlate(host)
+    .scalar_subquery()
+)
+"""When the first video of a host is due; one look at an index."""

@@ -41,7 +41,7 @@ def paused_hosts(connection: Connection, now: float) -> list[dict[str, Any]]:
     """Hosts that are left alone because they refused us, with the time from which they are asked again."""
     host = schema.host
     rows = connection.execute(
-        select(host).where(host.c.waiting > 0, host.c.blocked_until > now).order_by(host.c.blocked_until).limit(100)
+        select(host).where(schema.HAS_WAITING, host.c.blocked_until > now).order_by(host.c.blocked_until).limit(100)
     )
     return [
         {"host": r.name, "until": iso(r.blocked_until), "waiting": r.waiting, "reason": r.block_reason} for r in rows
@@ -199,12 +199,12 @@ def _last_decision(connection: Connection, key: int) -> dict[str, Any] | None:
 
 
 def next_claim_at(
-    connection: Connection, pace: Pace, *, scheduled_by: float, fetch: bool, analyse: bool
+    connection: Connection, pace: Pace, now: float, *, scheduled_by: float, fetch: bool, analyse: bool
 ) -> float | None:
     """The epoch second at which the next claim can succeed, ``None`` when nothing is scheduled.
 
-    Only videos whose retry time and whose source's pause end by ``scheduled_by`` count; the wait for the host's
-    pace comes on top of that.
+    Looks no further once something is ready ``now``. Only videos whose retry time and whose source's pause end by
+    ``scheduled_by`` count; the wait for the host's pace comes on top of that.
     """
     video, host = schema.video, schema.host
     times: list[float] = []
@@ -214,19 +214,20 @@ def next_claim_at(
         ).scalar()
         times += [] if found is None or found > scheduled_by else [found]
     if fetch:
-        first_due = (
-            select(func.min(video.c.due_at))
-            .where(video.c.stage == Stage.FETCH, video.c.host == host.c.name, video.c.due_at.is_not(None))
-            .scalar_subquery()
+        hosts = (
+            select(host.c.name, host.c.slot_at, host.c.blocked_until, schema.first_due_of_host.label("due"))
+            .where(schema.HAS_WAITING)
+            .order_by(host.c.slot_at)
+            .execution_options(yield_per=64)
         )
-        rows = connection.execute(
-            select(host.c.name, host.c.slot_at, host.c.blocked_until, first_due.label("due")).where(host.c.waiting > 0)
-        )
-        for row in rows:
-            if row.due is None or max(row.due, row.blocked_until) > scheduled_by:
-                continue
-            slot = 0.0 if row.name == "" else pace.earliest(row.slot_at)
-            times.append(max(row.due, row.blocked_until, slot))
+        with connection.execute(hosts) as rows:
+            for row in rows:
+                if row.due is None or max(row.due, row.blocked_until) > scheduled_by:
+                    continue
+                slot = 0.0 if row.name == "" else pace.earliest(row.slot_at)
+                times.append(max(row.due, row.blocked_until, slot))
+                if times[-1] <= now:
+                    break
     return min(times, default=None)
 
 

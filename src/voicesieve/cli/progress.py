@@ -13,10 +13,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from voicesieve.cli.report import STATE_STYLES
 from voicesieve.observability.events import Event
 from voicesieve.observability.terminal import safe_text
-
-MARKS = {"accepted": "green", "rejected": "dim", "unsure": "yellow", "failed": "red", "given_up": "red"}
 
 
 class Progress:
@@ -64,7 +63,7 @@ class Progress:
     def _line(self, mark: str, subject: str, title: str, reason: str) -> None:
         if self._quiet:
             return
-        line = Text(f"{mark:<9} ", style=MARKS.get(mark, "cyan"))
+        line = Text(f"{mark:<9} ", style=STATE_STYLES.get(mark, "cyan"))
         line.append(safe_text(subject, limit=80))
         if title:
             line.append(f"  {safe_text(title, limit=50)}", style="bold")

@@ -12,17 +12,22 @@ from voicesieve.observability.terminal import safe_text
 
 FUNNEL = ("discovered", "screened_out", "queued", "fetched", "accepted", "rejected", "unsure", "failed", "given_up")
 
+STATE_STYLES = {
+    "accepted": "green",
+    "rejected": "dim",
+    "unsure": "yellow",
+    "screened_out": "dim",
+    "failed": "red",
+    "given_up": "red",
+    "withdrawn": "dim",
+}
+BAR_WIDTH = 40
+
 
 def print_status(status: dict[str, Any]) -> None:
     """The funnel, failures by kind, and the queries."""
     console = Console(highlight=False)
-    table = Table(title="videos", title_justify="left", box=None, pad_edge=False)
-    for heading in ("state", "videos"):
-        table.add_column(heading, justify="right" if heading == "videos" else "left")
-    for state in (*FUNNEL, "withdrawn"):
-        if status["videos"][state]:
-            table.add_row(state, f"{status['videos'][state]:,}")
-    console.print(table)
+    console.print(_funnel(status["videos"]))
     console.print(
         f"accepted: {status['accepted_recordings']:,} recordings, {_hours(status['accepted_s'])} of audio, "
         f"{_hours(status['child_s'])} of child speech"
@@ -42,6 +47,20 @@ def print_status(status: dict[str, Any]) -> None:
     if waits["busy_waits"]:
         waited = f"{waits['busy_waits']} writes waited {waits['wait_s']:.1f} s in all, {waits['timeouts']} gave up"
         console.print(f"catalog: {waited}")
+
+
+def _funnel(videos: dict[str, int]) -> Table:
+    """Each state with its count and a bar, in the order in which videos pass through them."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(justify="left")
+    table.add_column(justify="right")
+    total = sum(videos.values())
+    table.add_row("videos", f"{total:,}")
+    for state in (*FUNNEL, "withdrawn"):
+        if videos[state]:
+            bar = "█" * max(1, round(BAR_WIDTH * videos[state] / total))
+            table.add_row(f"  {state}", f"{videos[state]:,}", Text(bar, style=STATE_STYLES.get(state, "cyan")))
+    return table
 
 
 def print_why(story: dict[str, Any]) -> None:

@@ -29,15 +29,21 @@ async def analyse_video(context: RunContext, claim: Claim) -> None:
     """
     if claim.recording is None or claim.recording_path is None:
         raise StaleLeaseError(claim.video)
-    if not context.store.path(claim.recording_path).is_file():
-        await context.committer.run(results.fetch_again, claim.recording, context.clock())
-        context.events.emit("file_lost", video=claim.video, recording=claim.recording_path, next="fetched again")
+    # Equal audio under another id waits here until the scores of the first are stored.
+    async with context.in_analysis.setdefault(claim.recording, asyncio.Lock()):
+        await _analyse_and_publish(context, claim, claim.recording, claim.recording_path)
+
+
+async def _analyse_and_publish(context: RunContext, claim: Claim, recording: str, path: str) -> None:
+    if not context.store.path(path).is_file():
+        await context.committer.run(results.fetch_again, recording, context.clock())
+        context.events.emit("file_lost", video=claim.video, recording=path, next="fetched again")
         return
-    stored = await context.committer.run(_stored_scores, context, claim.recording)
+    stored = await context.committer.run(_stored_scores, context, recording)
     started = context.clock()
     attempt = await open_attempt(context, claim, "stored_scores" if stored else context.rules.detector)
     try:
-        analysed = stored or await _analyse(context, claim, claim.recording_path)
+        analysed = stored or await _analyse(context, claim, path)
         verdict = verdict_of(analysed, context)
         decision = decide(verdict, context.rules.acceptance)
         await context.committer.run(_publish, context, claim, attempt, analysed, verdict, decision)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog.committer import Committer
@@ -48,7 +50,10 @@ class Rules:
 
 @dataclass(frozen=True)
 class RunContext:
-    """One run: its stores, its engine and its rules. ``clock`` gives epoch seconds."""
+    """One run: its stores, its engine and its rules. ``clock`` gives epoch seconds.
+
+    ``in_analysis`` holds a lock for each recording whose analysis is in hand.
+    """
 
     run: str
     folder: DataFolder
@@ -64,3 +69,4 @@ class RunContext:
     clock: Callable[[], float] = time.time
     random: random.Random = field(default_factory=random.SystemRandom)
     new_token: Callable[[], str] = lambda: secrets.token_hex(8)
+    in_analysis: MutableMapping[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)

@@ -117,10 +117,12 @@ class Driver:
             self._progress.clear()
             await self._take_up_analyses()
             await self._take_up_fetches()
+            now = self._context.clock()
             ready_at = await self._context.committer.run(
                 views.next_claim_at,
                 self._context.rules.pace,
-                scheduled_by=self._context.clock() + self._plan.wait_s,
+                now,
+                scheduled_by=now + self._plan.wait_s,
                 fetch=await self._places_to_fetch() > 0,
                 analyse=self._places_to_analyse() > 0,
             )

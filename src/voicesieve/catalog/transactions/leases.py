@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, select, update
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.changes import add_hosts, change, load
@@ -56,20 +56,16 @@ def claim_fetches(
     connection: Connection, limit: int, now: float, *, lease_s: float, pace: Pace, new_token: Callable[[], str]
 ) -> list[Claim]:
     """Lease up to ``limit`` due videos, taking turns between hosts and taking one slot of the host's pace each."""
-    first_due = (
-        select(func.min(video.c.due_at))
-        .where(video.c.stage == Stage.FETCH, video.c.host == host.c.name, video.c.due_at.is_not(None))
-        .scalar_subquery()
-    )
     ready = connection.execute(
         select(host.c.name, host.c.slot_at)
-        .where(host.c.waiting > 0, host.c.blocked_until <= now, first_due <= now)
-        .order_by(host.c.slot_at, host.c.name)
-        .limit(limit * 4)
+        .where(schema.HAS_WAITING, host.c.blocked_until <= now, schema.first_due_of_host <= now)
+        .order_by(host.c.slot_at)
+        .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
     slots = {row.name: row.slot_at for row in ready}
-    queues = {row.name: _due_on(connection, row.name, now, limit) for row in ready}
+    turns = -(-limit // max(1, len(ready)))
+    queues = {row.name: _due_on(connection, row.name, now, turns) for row in ready}
     claims: list[Claim] = []
     while len(claims) < limit and queues:
         for name in list(queues):

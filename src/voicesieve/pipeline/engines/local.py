@@ -8,14 +8,14 @@ import os
 import resource
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.pipeline.engines.turns import Turns
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -41,12 +41,10 @@ class LocalEngine:
             initargs=(memory_mb,),
             context=context,
         )
-        self._changed = asyncio.Condition()
-        self._running = 0
-        self._exclusive = False
+        self._turns = Turns()
 
     async def run(self, function: Callable[[T], R], item: T, *, deadline_s: float, alone: bool = False) -> R:
-        async with self._turn(alone):
+        async with self._turns.hold(alone=alone):
             try:
                 result: R = await asyncio.wrap_future(self._pool.schedule(function, args=(item,), timeout=deadline_s))
             except TimeoutError as error:
@@ -62,21 +60,6 @@ class LocalEngine:
     async def close(self) -> None:
         self._pool.stop()  # type: ignore[no-untyped-call]
         await asyncio.to_thread(self._pool.join)
-
-    @asynccontextmanager
-    async def _turn(self, alone: bool) -> AsyncIterator[None]:
-        async with self._changed:
-            await self._changed.wait_for(lambda: not self._exclusive and not (alone and self._running))
-            self._exclusive = alone
-            self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
-            if alone:
-                self._exclusive = False
-            async with self._changed:
-                self._changed.notify_all()
 
 
 def _prepare_worker(memory_mb: int) -> None:
