@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 from pydantic_settings import SettingsConfigDict as SettingsConfig
 from pydantic_settings import SettingsError as UnreadableValueError
@@ -17,8 +18,12 @@ PREFIX = "VOICESIEVE_"
 NOT_SETTINGS = frozenset({"VOICESIEVE_DATA", "VOICESIEVE_CONFIG", "VOICESIEVE_CORPORA"})
 """Environment variables with our prefix that are no settings: options of the command line and of the tests."""
 
-Seconds = Annotated[float, Field(ge=0)]
-PositiveSeconds = Annotated[float, Field(gt=0)]
+LONGEST_S = 366 * 86_400
+"""A year: longer than any wait or recording makes sense, and short enough that every time stays a date. TOML can
+write ``inf``."""
+
+Seconds = Annotated[float, Field(ge=0, le=LONGEST_S)]
+PositiveSeconds = Annotated[float, Field(gt=0, le=LONGEST_S)]
 
 
 class SettingsError(Exception):
@@ -48,9 +53,20 @@ class Fetching(_Section):
     )
     contact: str = Field("", description="Mail address or URL shown to servers in the User-Agent.")
 
+    @model_validator(mode="after")
+    def _leave_something(self) -> Self:
+        if self.min_duration_s > self.max_duration_s:
+            raise ValueError(
+                f"min_duration_s {self.min_duration_s:g} is above max_duration_s {self.max_duration_s:g}, "
+                "which leaves no recording"
+            )
+        return self
+
 
 class Pace(_Section):
-    requests_per_hour: float = Field(240.0, ge=0, description="Per host, over all runs. 0 = no pace (own servers).")
+    requests_per_hour: float = Field(
+        240.0, ge=0, allow_inf_nan=False, description="Per host, over all runs. 0 = no pace (own servers)."
+    )
     burst: int = Field(4, ge=1, description="Requests that may follow each other at once after a rest.")
 
 
@@ -145,7 +161,7 @@ def load_settings(file: Path | None = None, command_line: Mapping[str, Mapping[s
     try:
         return Settings(**layers)
     except UnreadableValueError as error:
-        raise SettingsError(f'environment: {error}. Lists are written as JSON: \'["http", "yt-dlp"]\'.') from error
+        raise SettingsError("\n".join(_unreadable_variables()) or f"environment: {error}.") from None
     except ValidationError as error:
         lines = [_explain(dict(problem), from_command_line, file) for problem in error.errors(include_url=False)]
         raise SettingsError("\n".join(lines)) from None
@@ -171,23 +187,63 @@ def _refuse_unknown_environment() -> None:
             raise SettingsError(f"environment: {name} is not a setting. Allowed: {allowed}.")
 
 
+def _unreadable_variables() -> list[str]:
+    """One line for each variable that has to hold JSON, because it stands for a section or a list, and does not."""
+    lines = []
+    for name, keys in _environment():
+        value = os.environ[name]
+        if _is_written_as_json(keys) and _parsed(value) is None:
+            shown = "" if _may_hold_secret(keys) else f" = {value!r}"
+            lines.append(f'environment: {name} ({".".join(keys)}){shown}: is not JSON such as \'["http", "yt-dlp"]\'.')
+    return lines
+
+
+def _is_written_as_json(keys: list[str]) -> bool:
+    field = _section_fields(keys[0]).get(keys[-1])
+    return len(keys) == 1 or (field is not None and get_origin(field.annotation) is tuple)
+
+
+def _environment() -> list[tuple[str, list[str]]]:
+    """Our variables of the environment and the keys that each stands for."""
+    names = [name for name in sorted(os.environ) if name.upper().startswith(PREFIX) and name not in NOT_SETTINGS]
+    return [(name, name.lower().removeprefix(PREFIX.lower()).split("__")) for name in names]
+
+
+def _parsed(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return None
+
+
+def _variable_of(keys: list[str]) -> str | None:
+    """The variable that sets ``keys``, by itself or as part of a section written as JSON."""
+    for name, stands_for in _environment():
+        rest = keys[len(stands_for) :]
+        if keys[: len(stands_for)] == stands_for and (not rest or _holds(_parsed(os.environ[name]), rest)):
+            return name
+    return None
+
+
 def _explain(problem: dict[str, Any], command_line: Mapping[str, Any], file: Path | None) -> str:
     keys = [str(part) for part in problem["loc"] if not isinstance(part, int)]
     dotted = ".".join(keys)
-    variable = PREFIX + "__".join(key.upper() for key in keys)
+    variable = _variable_of(keys)
     if _holds(command_line, keys):
         where = "command line"
-    elif any(name.upper() == variable for name in os.environ):
+    elif variable is not None:
         where, dotted = "environment", f"{variable} ({dotted})"
     else:
         where = str(file or "settings")
     if problem["type"] == "extra_forbidden":
         return f"{where}: {dotted} is not a setting. {_allowed_keys(keys)}"
-    given = "" if _is_secret(keys) or isinstance(problem["input"], dict) else f" = {problem['input']!r}"
-    return f"{where}: {dotted}{given}: {problem['msg'][0].lower()}{problem['msg'][1:]}."
+    hidden = _may_hold_secret(keys) or isinstance(problem["input"], dict | BaseModel)
+    given = "" if hidden else f" = {problem['input']!r}"
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{where}: {dotted}{given}: {message[0].lower()}{message[1:]}."
 
 
-def _holds(tree: Mapping[str, Any], keys: list[str]) -> bool:
+def _holds(tree: Any, keys: list[str]) -> bool:
     node: Any = tree
     for key in keys:
         if not isinstance(node, Mapping) or key not in node:
@@ -207,9 +263,13 @@ def _section_fields(name: str) -> Mapping[str, Any]:
     return section.model_fields if isinstance(section, type) and issubclass(section, BaseModel) else {}
 
 
-def _is_secret(keys: list[str]) -> bool:
-    field = _section_fields(keys[0]).get(keys[1]) if len(keys) > 1 and keys[0] in Settings.model_fields else None
-    return field is not None and field.annotation is SecretStr
+def _may_hold_secret(keys: list[str]) -> bool:
+    """Whether what was given for ``keys`` may hold a secret: it is one, or a section that has one."""
+    if keys[0] not in Settings.model_fields:
+        return False
+    fields = _section_fields(keys[0])
+    asked = fields.values() if len(keys) == 1 else [fields[key] for key in keys[1:2] if key in fields]
+    return any(field.annotation is SecretStr for field in asked)
 
 
 def commented_template() -> str:

@@ -73,7 +73,7 @@ def open_media(path: Path) -> Iterator[OpenMedia]:
         file.seek(0)
         options = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS}
         try:
-            container = av.open(file, "r", options=options)
+            container = av.open(file, "r", options=options, metadata_errors="replace")
         except (av.FFmpegError, ValueError, OverflowError) as error:
             raise _cannot_open(head, error) from error
         with container:

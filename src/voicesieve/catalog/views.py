@@ -21,7 +21,7 @@ BATCH = 500
 
 def status(connection: Connection) -> dict[str, Any]:
     """The counts of the whole catalog. Reads only counters and queries, so it is instant at any size."""
-    counters = dict(connection.execute(select(schema.counter.c.name, schema.counter.c.value)).tuples().all())
+    counters = dict(connection.execute(select(schema.counter.c.name, schema.counter.c.value)).all())
     return {
         "videos": {state.value: int(counters.get(f"state:{state}", 0)) for state in VideoState},
         "failures": _whole(counters, "failure:"),

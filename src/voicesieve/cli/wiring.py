@@ -72,11 +72,12 @@ def fetch_limits_of(settings: Settings) -> FetchLimits:
 
 
 def acceptance_of(settings: Settings) -> AcceptanceRules:
-    from voicesieve.voices.pooling import OPERATING_POINTS
+    from voicesieve.voices.pooling import OPERATING_POINTS, POOLING
 
     policy = settings.policy
     return AcceptanceRules(
         operating_point=OPERATING_POINTS[policy.operating_point],
+        pooling=POOLING,
         min_score=policy.min_score,
         min_child_s=policy.min_child_s,
         min_child_share=policy.min_child_share,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,24 +12,8 @@ from typing import Any
 import structlog
 
 from voicesieve.observability.events import Event
+from voicesieve.observability.redaction import redact
 from voicesieve.observability.terminal import safe_text
-
-_SECRET_NAMES = "key|api_key|apikey|access_token|token|sig|signature|lsig|password|auth|ip|ei"
-_SECRET_PARAMETER = re.compile(rf"([?&;](?:{_SECRET_NAMES})=)[^&#\s'\"]+", re.IGNORECASE)
-_USER_INFO = re.compile(r"(\w+://)[^/@\s'\"]+@")
-
-
-def redact(value: Any, secrets: Sequence[str] = ()) -> Any:
-    """``value`` with credentials, signed parameters of URLs and the given secrets blotted out."""
-    if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, "[secret]")
-        return _USER_INFO.sub(r"\1[secret]@", _SECRET_PARAMETER.sub(r"\1[secret]", value))
-    if isinstance(value, dict):
-        return {key: redact(item, secrets) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [redact(item, secrets) for item in value]
-    return value
 
 
 class LogSink:
@@ -64,7 +47,7 @@ class LogSink:
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 without_secrets,
-                structlog.processors.JSONRenderer(ensure_ascii=False, default=str),
+                structlog.processors.JSONRenderer(ensure_ascii=False),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
             run=run,

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from voicesieve.files import atomic_file
 from voicesieve.observability.events import Event
+from voicesieve.observability.redaction import redact
 
 SECONDS = (0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000)
 
@@ -38,7 +39,7 @@ class Metrics:
     def __call__(self, event: Event) -> None:
         facts = event.fields
         if event.name == "page_committed":
-            self._discovered.labels(query=facts["query"]).inc(facts["new"])
+            self._discovered.labels(query=redact(facts["query"])).inc(facts["new"])
         elif event.name == "attempt_failed":
             self._failures.labels(stage=facts["stage"], kind=facts["kind"]).inc()
         elif event.name == "attempt_started" and facts["retry"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from voicesieve.domain.decisions import Decision, Outcome, Reason
@@ -13,12 +14,13 @@ from voicesieve.policy.revision import revision_of
 class AcceptanceRules:
     """What a recording needs to enter the corpus.
 
-    The operating point turns window scores into child seconds and a label; the other three are held against
-    the verdict that results. ``min_score`` is a calibrated probability, ``min_child_s`` seconds,
+    The operating point turns window scores into child seconds and a label, by the pooling of revision ``pooling``;
+    the other three are held against the verdict that results. ``min_score`` is a calibrated probability, ``min_child_s`` seconds,
     ``min_child_share`` child seconds over speech seconds.
     """
 
     operating_point: OperatingPoint
+    pooling: str
     min_score: float
     min_child_s: float
     min_child_share: float
@@ -29,7 +31,12 @@ class AcceptanceRules:
 
 
 def decide(verdict: Verdict, rules: AcceptanceRules) -> Decision:
-    """Accept what every rule accepts, reject what the verdict denies, and send the doubtful to review."""
+    """Accept what every rule accepts, reject what the verdict denies, and send the doubtful to review.
+
+    Raises `ValueError` for a verdict that holds NaN: an error of a model is neither a yes nor a no.
+    """
+    if any(math.isnan(value) for value in (verdict.score, verdict.child_s, verdict.child_share, verdict.speech_s)):
+        raise ValueError("the verdict holds a value that is not a number")
     reasons = tuple(_reasons(verdict, rules))
     if not reasons:
         found = f"{verdict.child_s:.1f} s of child speech in {verdict.child_runs} runs, score {verdict.score:.2f}"

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from voicesieve.domain.failures import Failure, Remedy
 from voicesieve.domain.states import VideoState
 
+LONGEST_WAIT_S = 366 * 86_400.0
+"""A year. Waits are asked for by remote parties, and every time must stay a date that can be shown."""
+
 
 @dataclass(frozen=True)
 class RetryRules:
@@ -71,9 +74,9 @@ def next_step(
     if item_failures >= rules.max_item_failures:
         return NextStep(VideoState.GIVEN_UP, None, f"given up after {item_failures} failures")
     if remedy is Remedy.DEFER:
-        delay = max(failure.retry_after_s or 0.0, rules.defer_s)
+        delay = max(_asked(failure, 0.0), rules.defer_s)
     else:
-        delay = max(failure.retry_after_s or 0.0, backoff(item_failures, jitter, rules))
+        delay = max(_asked(failure, 0.0), backoff(item_failures, jitter, rules))
     tried = f"try {item_failures + 1} of {rules.max_item_failures} in {delay:.0f} s"
     return NextStep(VideoState.FAILED, now + delay, tried)
 
@@ -85,6 +88,11 @@ def backoff(failures: int, jitter: float, rules: RetryRules) -> float:
 
 
 def _pause(failure: Failure, refusals: int, rules: RetryRules) -> float:
-    asked = rules.pause_s if failure.retry_after_s is None else failure.retry_after_s
+    asked = _asked(failure, rules.pause_s)
     escalated = asked * 2.0 ** min(max(refusals - 1, 0), 16)
     return max(asked, min(escalated, rules.max_delay_s))
+
+
+def _asked(failure: Failure, otherwise: float) -> float:
+    """Seconds that the other side asked us to wait, within reason; ``otherwise`` if it did not."""
+    return otherwise if failure.retry_after_s is None else min(max(failure.retry_after_s, 0.0), LONGEST_WAIT_S)

@@ -1,0 +1,524 @@
+"""Feeds and web pages, read with the real client from a real server on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from voicesieve.domain.candidates import Budget, Cursor, Page, Query
+from voicesieve.domain.failures import FailureError, FailureKind
+from voicesieve.fetching.client import HttpClient
+from voicesieve.sources.protocol import Source
+from voicesieve.sources.registry import make_source
+
+ID = "dQw4w9WgXcQ"
+
+
+@dataclass
+class Site:
+    """A server whose answers a test sets: path to (body, headers)."""
+
+    base: str = ""
+    answers: dict[str, tuple[bytes, dict[str, str]]] = field(default_factory=dict)
+    requests: list[str] = field(default_factory=list)
+
+    def put(self, path: str, body: str | bytes, **headers: str) -> str:
+        stated = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.answers[path] = (body.encode() if isinstance(body, str) else body, stated)
+        return self.base + path
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            site.requests.append(self.path)
+            if self.path not in site.answers:
+                self.send_error(404)
+                return
+            body, headers = site.answers[self.path]
+            known = [("If-None-Match", "ETag"), ("If-Modified-Since", "Last-Modified")]
+            if any(name in headers and self.headers.get(ask) == headers[name] for ask, name in known):
+                self.send_response(304)
+                self.end_headers()
+                return
+            self.send_response(302 if "Location" in headers else 200)
+            for name, value in {"Content-Length": str(len(body)), **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    site.base = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield site
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+Walk = Callable[..., list[Page]]
+
+
+def walk(
+    url: str, kind: str = "rss", memory: Cursor | None = None, size: int = 500, restarts: bool = False
+) -> list[Page]:
+    """All pages of one walk; with ``restarts``, each by a new source as after a crash."""
+
+    async def ask() -> list[Page]:
+        async with HttpClient(allow_private_addresses=True, max_redirects=3, user_agent="voicesieve-test") as client:
+            source: Source = make_source(kind, client)
+            pages: list[Page] = []
+            while not pages or pages[-1].cursor is not None:
+                cursor = pages[-1].cursor if pages else None
+                query, budget = Query(kind, url), Budget(max_candidates=size)
+                pages.append(await source.page(query, cursor, memory or {}, budget))
+                if restarts:
+                    source = make_source(kind, client)
+            return pages
+
+    return asyncio.run(ask())
+
+
+def one(url: str, kind: str = "rss", **options: object) -> Page:
+    [page] = walk(url, kind, **options)  # type: ignore[arg-type]
+    return page
+
+
+def addresses(*pages: Page) -> list[str]:
+    return [candidate.url for page in pages for candidate in page.candidates]
+
+
+def rss(*items: str, channel: str = "<title>Kể chuyện</title>") -> str:
+    namespaces = (
+        'xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd" xmlns:media="http://search.yahoo.com/mrss/" '
+        'xmlns:atom="http://www.w3.org/2005/Atom" xmlns:dc="http://purl.org/dc/elements/1.1/" '
+        'xmlns:creativeCommons="http://backend.userland.com/creativeCommonsRssModule" '
+        'xmlns:podcast="https://podcastindex.org/namespace/1.0"'
+    )
+    entries = "".join(f"<item>{item}</item>" for item in items)
+    return f'<?xml version="1.0"?><rss version="2.0" {namespaces}><channel>{channel}{entries}</channel></rss>'
+
+
+def audio(number: object, inside: str = "") -> str:
+    return f'<enclosure url="http://media.example/{number}.mp3" type="audio/mpeg" length="1"/>{inside}'
+
+
+def test_a_podcast_entry_brings_all_that_the_feed_says_of_it(site: Site) -> None:
+    channel = "<title>Kể chuyện</title><language>vi-VN</language><copyright>© Bà Lan</copyright>"
+    item = audio(
+        1,
+        "<title> Tấm\n  Cám\x07 </title><pubDate>Tue, 03 Mar 2026 07:30:00 +0700</pubDate>"
+        "<itunes:duration>1:02:03</itunes:duration><link>http://site.example/1</link>",
+    ).replace("\x07", "")
+    url = site.put("/feed", rss(item, channel=channel))
+
+    page = one(url)
+    [candidate] = page.candidates
+
+    assert (candidate.source, candidate.url) == ("url", "http://media.example/1.mp3")
+    assert (candidate.title, candidate.channel) == ("Tấm Cám", "Kể chuyện")
+    assert candidate.duration_s == 3723.0
+    assert candidate.published_at == 1_772_497_800.0
+    assert (candidate.language, candidate.licence) == ("vi", "© Bà Lan")
+    assert (page.problems, page.cursor, page.requests) == ((), None, 1)
+
+
+@pytest.mark.parametrize(
+    ("channel", "item", "licence"),
+    [
+        ("<copyright>c</copyright>", "", "c"),
+        ("<creativeCommons:license>http://cc.example/by</creativeCommons:license><copyright>c</copyright>", "",
+         "http://cc.example/by"),
+        ("<podcast:license>cc-by-4.0</podcast:license>", "", "cc-by-4.0"),
+        ("<license>free</license>", "", "free"),
+        ("<copyright>c</copyright>", "<dc:rights>mine</dc:rights>", "mine"),
+        ("", '<media:license href="http://cc.example/by-sa">x</media:license>', "http://cc.example/by-sa"),
+        ("", "", None),
+    ],
+)  # fmt: skip
+def test_the_licence_is_the_nearest_statement(site: Site, channel: str, item: str, licence: str | None) -> None:
+    page = one(site.put("/feed", rss(audio(1, item), channel=channel)))
+
+    assert [candidate.licence for candidate in page.candidates] == [licence]
+
+
+def test_what_counts_as_the_recording_of_an_entry(site: Site) -> None:
+    url = site.put(
+        "/dir/feed",
+        rss(
+            '<enclosure url="/cover.jpg" type="image/jpeg"/><enclosure url="a b.mp3" type="audio/mpeg"/>',
+            '<enclosure url="x.ogg" type="application/octet-stream"/>',
+            '<media:group><media:content url="v.mp4" type="video/mp4" duration="12"/></media:group>',
+            "<link>/episode/4</link>",
+            '<guid isPermaLink="true">http://site.example/5</guid>',
+            f"<link>https://youtu.be/{ID}</link>",
+        ),
+    )
+
+    page = one(url)
+
+    assert addresses(page) == [
+        f"{site.base}/dir/a%20b.mp3",
+        f"{site.base}/dir/x.ogg",
+        f"{site.base}/dir/v.mp4",
+        f"{site.base}/episode/4",
+        "http://site.example/5",
+        f"https://www.youtube.com/watch?v={ID}",
+    ]
+    assert page.candidates[2].duration_s == 12.0
+    assert page.candidates[5].id == f"youtube:{ID}"
+
+
+def test_a_video_channel_feed_gives_its_videos(site: Site) -> None:
+    url = site.put(
+        "/feeds/videos.xml",
+        f"""<?xml version="1.0" encoding="UTF-8"?>
+        <feed xmlns:yt="http://www.youtube.com/xml/schemas/2015" xmlns:media="http://search.yahoo.com/mrss/"
+              xmlns="http://www.w3.org/2005/Atom"><title>Bé Na</title>
+        <entry><id>yt:video:{ID}</id><title>Bé hát</title>
+          <link rel="alternate" href="https://www.youtube.com/watch?v={ID}"/>
+          <author><name>Bé Na</name></author><published>2026-03-03T00:30:00+00:00</published>
+          <media:group><media:title>Bé hát</media:title>
+            <media:content url="https://www.youtube.com/v/{ID}?version=3" type="application/x-shockwave-flash"/>
+          </media:group></entry></feed>""",
+    )
+
+    [candidate] = one(url).candidates
+
+    assert (candidate.id, candidate.title, candidate.channel) == (f"youtube:{ID}", "Bé hát", "Bé Na")
+    assert candidate.published_at == 1_772_497_800.0
+
+
+@pytest.mark.parametrize(
+    ("item", "reason"),
+    [
+        ("<title>nothing</title>", "neither"),
+        ('<guid isPermaLink="false">tag:1</guid>', "neither"),
+        ("<link>javascript:alert(1)</link>", "not an http or https address"),
+        ('<enclosure url="data:audio/mpeg;base64,AA" type="audio/mpeg"/>', "not an http or https address"),
+        ('<enclosure url="file:///etc/passwd" type="audio/mpeg"/>', "not an http or https address"),
+        ('<enclosure url="http://u:p@media.example/1.mp3" type="audio/mpeg"/>', "password"),
+        ('<enclosure url="http://[x/1.mp3" type="audio/mpeg"/>', "host name"),
+        (f'<enclosure url="http://media.example/{"x" * 5000}.mp3" type="audio/mpeg"/>', "more than 4000"),
+        ("<link>https://www.youtube.com/@channel</link>", "no single video"),
+    ],
+)
+def test_an_entry_without_a_usable_address_costs_only_itself(site: Site, item: str, reason: str) -> None:
+    page = one(site.put("/feed", rss(audio(1), item, audio(3))))
+
+    assert addresses(page) == ["http://media.example/1.mp3", "http://media.example/3.mp3"]
+    [problem] = page.problems
+    assert problem.where == "entry 2"
+    assert reason in problem.message
+    assert len(problem.message) < 300
+
+
+def test_bad_dates_durations_and_languages_are_unknown(site: Site) -> None:
+    inside = "<pubDate>Mon, 31 Feb 2026 25:61:00</pubDate><itunes:duration>long</itunes:duration>"
+    url = site.put("/feed", rss(audio(1, inside), channel="<language>Klingon!</language>"))
+
+    [candidate] = one(url).candidates
+
+    assert (candidate.published_at, candidate.duration_s, candidate.language) == (None, None, None)
+
+
+def test_a_title_without_measure_is_cut(site: Site) -> None:
+    [candidate] = one(site.put("/feed", rss(audio(1, f"<title>{'x' * 3_000_000}</title>")))).candidates
+
+    assert len(candidate.title) == 1_000
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "hint"),
+    [
+        (b"", {}, "is empty"),
+        (b"   \n", {}, "is empty"),
+        (b"<!DOCTYPE html><html><head><title>x</title></head></html>", {"Content-Type": "text/html"}, "page:"),
+        (b"just text", {}, "not a feed"),
+        (b'{"items": []}', {"Content-Type": "application/json"}, "not a feed"),
+        (b"ID3\x00\x00", {"Content-Type": "audio/mpeg"}, "urls:"),
+        (b"\x00\xff" * 500, {}, "not a feed"),
+        (b'<?xml version="1.0" encoding="punycode"?><rss version="2.0">' + b"a" * 2_000_000, {}, "no character set"),
+    ],
+)
+def test_what_is_no_feed_fails_with_what_to_do(site: Site, body: bytes, headers: dict[str, str], hint: str) -> None:
+    site.answers["/feed"] = (body, headers)
+
+    with pytest.raises(FailureError) as raised:
+        walk(site.base + "/feed")
+
+    assert raised.value.failure.kind is FailureKind.UNSUPPORTED
+    assert hint in raised.value.failure.message
+
+
+def test_entities_that_would_explode_do_not(site: Site) -> None:
+    levels = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 20))
+    bomb = rss(audio(1, "<title>&e19;</title>")).replace("<rss", f'<!DOCTYPE rss [<!ENTITY e0 "ha">{levels}]><rss', 1)
+    url = site.put("/feed", bomb)
+
+    try:
+        page = one(url)
+    except FailureError as error:
+        assert error.failure.kind is FailureKind.UNSUPPORTED
+    else:
+        assert all(len(candidate.title) <= 1_000 for candidate in page.candidates)
+
+
+def test_a_feed_that_is_cut_off_gives_what_came(site: Site) -> None:
+    page = one(site.put("/feed", rss(audio(1), audio(2)).removesuffix("</item></channel></rss>")))
+
+    assert addresses(page) == ["http://media.example/1.mp3", "http://media.example/2.mp3"]
+
+
+def test_a_feed_without_entries_is_a_problem_not_a_failure(site: Site) -> None:
+    page = one(site.put("/feed", rss()))
+
+    assert page.candidates == ()
+    assert "no entries" in page.problems[0].message
+
+
+@pytest.mark.parametrize("header", ["ETag", "Last-Modified"])
+def test_an_unchanged_feed_is_answered_with_304_and_an_empty_page(site: Site, header: str) -> None:
+    stamp = {"ETag": 'W/"abc"', "Last-Modified": "Tue, 03 Mar 2026 07:30:00 GMT"}[header]
+    site.answers["/feed"] = (rss(audio(1)).encode(), {header: stamp})
+    first = one(site.base + "/feed")
+    assert dict(first.memory) == {header.lower(): stamp}
+
+    second = one(site.base + "/feed", memory=first.memory)
+
+    assert second == Page(memory=first.memory, requests=1)
+
+    site.answers["/feed"] = (rss(audio(1), audio(2)).encode(), {header: stamp.replace("a", "b")})
+    third = one(site.base + "/feed", memory=second.memory)
+    assert len(third.candidates) == 2
+    assert third.memory != first.memory
+
+
+def test_a_missing_feed_is_a_typed_failure_of_the_client(site: Site) -> None:
+    with pytest.raises(FailureError) as raised:
+        walk(site.base + "/feed")
+
+    assert raised.value.failure.kind is FailureKind.GONE
+
+
+def chain_of_three(site: Site) -> str:
+    for number in (1, 2, 3):
+        following = f'<atom:link rel="next" href="feed?page={number + 1}"/>' if number < 3 else ""
+        path = "/feed" if number == 1 else f"/feed?page={number}"
+        items = [audio(f"{number}-{count}") for count in range(4)]
+        site.put(path, rss(*items, channel=f"<title>t</title>{following}"), ETag=f'"{number}"')
+    return site.base + "/feed"
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 5, 500])
+def test_a_paged_feed_is_walked_with_one_request_a_document(site: Site, size: int) -> None:
+    url = chain_of_three(site)
+
+    pages = walk(url, size=size)
+
+    assert addresses(*pages) == [f"http://media.example/{n}-{k}.mp3" for n in (1, 2, 3) for k in range(4)]
+    assert site.requests == ["/feed", "/feed?page=2", "/feed?page=3"]
+    assert sum(page.requests for page in pages) == 3
+    assert all(len(page.candidates) <= size and page.requests <= 1 for page in pages)
+    assert dict(pages[-1].memory) == {"etag": '"1"'}
+    assert all(dict(page.memory) == {} for page in pages[:-1])
+
+
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_a_restart_goes_on_where_the_cursor_stands(site: Site, size: int) -> None:
+    pages = walk(chain_of_three(site), size=size, restarts=True)
+
+    assert addresses(*pages) == [f"http://media.example/{n}-{k}.mp3" for n in (1, 2, 3) for k in range(4)]
+    assert pages[-1].problems == ()
+
+
+def test_a_feed_that_changed_while_it_was_walked_misses_nothing(site: Site) -> None:
+    url = site.put("/feed", rss(audio(1), audio(2), audio(3)))
+
+    async def ask() -> tuple[Page, Page]:
+        async with HttpClient(allow_private_addresses=True, max_redirects=3, user_agent="voicesieve-test") as client:
+            query = Query("rss", url)
+            first = await make_source("rss", client).page(query, None, {}, Budget(max_candidates=2))
+            site.put("/feed", rss(audio(0), audio(1), audio(2), audio(3)))
+            return first, await make_source("rss", client).page(query, first.cursor, {}, Budget())
+
+    first, second = asyncio.run(ask())
+
+    assert addresses(first) == ["http://media.example/1.mp3", "http://media.example/2.mp3"]
+    assert addresses(second) == [f"http://media.example/{n}.mp3" for n in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("following", "reason"),
+    [
+        ("feed", "circle"),
+        ("http://other.example/feed", "another host"),
+        ("file:///etc/passwd", "not an http or https address"),
+    ],
+)
+def test_a_next_link_that_leads_astray_is_not_followed(site: Site, following: str, reason: str) -> None:
+    url = site.put("/feed", rss(audio(1), channel=f'<title>t</title><atom:link rel="next" href="{following}"/>'))
+
+    page = one(url)
+
+    assert len(page.candidates) == 1
+    assert reason in page.problems[0].message
+    assert site.requests == ["/feed"]
+
+
+def test_a_chain_that_comes_back_ends(site: Site) -> None:
+    link = '<title>t</title><atom:link rel="next" href="{}"/>'
+    site.put("/b", rss(audio(2), channel=link.format("/feed")))
+    url = site.put("/feed", rss(audio(1), channel=link.format("/b")))
+
+    pages = walk(url)
+
+    assert site.requests == ["/feed", "/b"]
+    assert "circle" in pages[-1].problems[0].message
+
+
+def test_relative_addresses_are_read_where_a_redirect_ended(site: Site) -> None:
+    url = site.put("/feed", "", Location="/new/place/feed")
+    site.put("/new/place/feed", rss('<enclosure url="1.mp3" type="audio/mpeg"/>'))
+
+    assert addresses(one(url)) == [f"{site.base}/new/place/1.mp3"]
+
+
+def test_pace_counts_against_the_host_of_the_query() -> None:
+    source = make_source("rss", client=HttpClient(allow_private_addresses=True, max_redirects=0, user_agent="x"))
+
+    assert source.fair_host(Query("rss", "https://feeds.example:8443/x")) == "feeds.example"
+
+
+PAGE = """<!doctype html><html lang="vi-VN"><head><title>Truyện &amp; thơ</title>
+<base href="/media/"><link rel="license" href="https://cc.example/by/4.0/">
+<meta property="og:audio" content="og.mp3"><meta property="og:image" content="cover.jpg">
+<meta property="og:video:secure_url" content="https://cdn.example/og.mp4"></head><body>
+<a href="/about">about</a> <a href="javascript:play('x.mp3')">play</a> <a name="x">no href</a>
+<audio src="one.ogg" title="Một"></audio>
+<video controls><source src="two.webm"><source src="two.mp4"></video>
+<picture><source src="picture.webp"></picture>
+<a href="three.MP3?x=1"> Bé <b>kể</b>
+ chuyện </a> <a href="three.MP3?x=1">again</a>
+<a href="/watch?v=7">Tập 7</a> <a href="/videos/8">Tập 8</a> <a href="/videos">all</a> <a href="/watch">none</a>
+<a href="http://other.example/watch?v=9">elsewhere</a> <a href="http://other.example/9.flac">file elsewhere</a>
+<a href="mailto:a@example.org">mail</a> <a href="http://[bad">bad</a>
+</body></html>"""
+
+
+def test_a_page_gives_its_recordings_in_document_order(site: Site) -> None:
+    url = site.put("/stories", PAGE, Content_Type="text/html; charset=utf-8")
+
+    page = one(url, "page")
+
+    assert [(candidate.url.removeprefix(site.base), candidate.title) for candidate in page.candidates] == [
+        ("/media/og.mp3", "Truyện & thơ"),
+        ("https://cdn.example/og.mp4", "Truyện & thơ"),
+        ("/media/one.ogg", "Một"),
+        ("/media/two.webm", "Truyện & thơ"),
+        ("/media/three.MP3?x=1", "Bé kể chuyện"),
+        ("/watch?v=7", "Tập 7"),
+        ("/videos/8", "Tập 8"),
+        ("http://other.example/9.flac", "file elsewhere"),
+    ]
+    assert {candidate.language for candidate in page.candidates} == {"vi"}
+    assert {candidate.licence for candidate in page.candidates} == {"https://cc.example/by/4.0/"}
+    assert {candidate.channel for candidate in page.candidates} == {"127.0.0.1"}
+    assert (page.problems, page.cursor, page.requests) == ((), None, 1)
+
+
+def test_what_a_page_shows_but_nobody_may_open_is_a_problem(site: Site) -> None:
+    url = site.put("/p", '<audio src="data:audio/mpeg;base64,AA"></audio><a href="file:///a.mp3">x</a><a href=1.mp3>')
+
+    page = one(url, "page")
+
+    assert addresses(page) == [f"{site.base}/1.mp3"]
+    assert [problem.where for problem in page.problems] == ["reference 1", "reference 2"]
+
+
+def test_a_page_without_recordings_is_a_problem(site: Site) -> None:
+    page = one(site.put("/p", "<p>Hello</p>"), "page")
+
+    assert page.candidates == ()
+    assert "no audio or video" in page.problems[0].message
+
+
+def test_a_page_is_handed_out_in_parts_for_one_request(site: Site) -> None:
+    links = "".join(f'<a href="{n}.mp3">{n}</a>' for n in range(7))
+    pages = walk(site.put("/p", links, ETag='"p"'), "page", size=3)
+
+    assert [len(page.candidates) for page in pages] == [3, 3, 1]
+    assert site.requests == ["/p"]
+    assert one(site.base + "/p", "page", memory=pages[-1].memory).candidates == ()
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "hint"),
+    [("audio/mpeg", "urls:"), ("application/rss+xml", "rss:"), ("application/pdf", "application/pdf")],
+)
+def test_what_is_no_page_fails_with_what_to_do(site: Site, mime_type: str, hint: str) -> None:
+    with pytest.raises(FailureError) as raised:
+        walk(site.put("/p", "x", Content_Type=mime_type), "page")
+
+    assert raised.value.failure.kind is FailureKind.UNSUPPORTED
+    assert hint in raised.value.failure.message
+
+
+@pytest.mark.parametrize(
+    ("content_type", "head", "encoding"),
+    [
+        ("text/html; charset=windows-1258", "", "cp1258"),
+        ("text/html", '<meta charset="shift_jis">', "shift_jis"),
+        ("text/html", '<meta http-equiv="Content-Type" content="text/html; charset=utf-16le">', "utf-16"),
+        ("text/html; charset=punycode", "", "utf-8"),
+        ("text/html; charset=nonsense", "", "utf-8"),
+        ("text/html", "", "utf-8"),
+    ],
+)
+def test_titles_are_read_in_the_character_set_of_the_page(
+    site: Site, content_type: str, head: str, encoding: str
+) -> None:
+    title = "こども" if encoding == "shift_jis" else "ĐƯƠC"
+    body = f'{head}<a href="1.mp3">{title}</a>'.encode(encoding)
+
+    [candidate] = one(site.put("/p", body, Content_Type=content_type), "page").candidates
+
+    assert candidate.title == title
+
+
+@pytest.mark.parametrize(
+    "unit", ["<", "<!--", "<a ", '<a x="', "</", "<![CDATA[", "<script>", "&#", "<!", "<?", "<a href=1.mp3>", "<audio>"]
+)
+def test_hostile_markup_costs_no_more_than_its_length(site: Site, unit: str) -> None:
+    page = one(site.put("/p", unit * 50_000), "page")
+
+    assert len(page.candidates) <= 1
+
+
+@pytest.mark.parametrize("kind", ["rss", "page"])
+def test_a_document_of_nothing_but_tags_is_refused_before_it_is_parsed(site: Site, kind: str) -> None:
+    with pytest.raises(FailureError, match="more than 1,000,000 tags") as raised:
+        walk(site.put("/d", "<a>" * 1_000_001), kind)
+
+    assert raised.value.failure.kind is FailureKind.UNSUPPORTED
+
+
+def test_a_body_beyond_the_limit_is_refused_by_the_client(site: Site) -> None:
+    url = site.put("/feed", b" " * 20_000_001)
+
+    with pytest.raises(FailureError) as raised:
+        walk(url)
+
+    assert raised.value.failure.kind is FailureKind.TOO_LONG
