@@ -15,8 +15,8 @@ class AcceptanceRules:
     """What a recording needs to enter the corpus.
 
     The operating point turns window scores into child seconds and a label, by the pooling of revision ``pooling``;
-    the other three are held against the verdict that results. ``min_score`` is a calibrated probability, ``min_child_s`` seconds,
-    ``min_child_share`` child seconds over speech seconds.
+    the other three are held against the verdict that results. ``min_score`` is a calibrated probability,
+    ``min_child_s`` seconds, ``min_child_share`` child seconds over speech seconds.
     """
 
     operating_point: OperatingPoint
