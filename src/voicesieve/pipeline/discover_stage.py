@@ -38,6 +38,8 @@ async def walk_query(
     while True:
         now = context.clock()
         if due_at - now > wait_s:
+            message = f"{row.query} is asked again in {due_at - now:.0f} s, after {failures} failures"
+            context.events.emit("query_not_due", message=message)
             return None
         await asyncio.sleep(max(0.0, due_at - now))
         await _wait_for_slot(context, source.fair_host(row.query))
@@ -98,7 +100,8 @@ async def _record_failure(context: RunContext, row: QueryRow, failure: Failure, 
         jitter=context.random.random(),
         rules=context.rules.retry,
     )
-    due_at = now + context.rules.refresh_s if step.at is None else step.at
+    # What only the operator can mend is asked again as soon as they start another run.
+    due_at = now if step.at is None else step.at
     if failure.remedy is not Remedy.STOP_RUN:
         await context.committer.run(discovery.query_failed, row.id, failure, due_at)
     context.events.emit(
@@ -109,7 +112,7 @@ async def _record_failure(context: RunContext, row: QueryRow, failure: Failure, 
         message=failure.message,
         exception_type=failure.exception_type,
         chain=list(failure.chain),
-        next=f"asked again in {due_at - now:.0f} s, by this run or a later one",
+        next="asked again by the next run" if step.at is None else f"asked again in {due_at - now:.0f} s",
     )
     return due_at
 
