@@ -162,6 +162,7 @@ video = Table(
     Column("recording", String(64), ForeignKey("recording.sha256"), index=True),
     Column("language", String(40)),
     Column("rights_basis", Words),
+    Column("rights_statement", Words),
     Column("discovered_at", Double, nullable=False),
     Column("changed_at", Double, nullable=False),
     Index(

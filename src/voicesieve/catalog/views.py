@@ -88,6 +88,7 @@ def why(connection: Connection, wanted: str) -> dict[str, Any]:
         "channel": row.channel,
         "licence": row.licence,
         "rights_basis": row.rights_basis,
+        "rights_statement": row.rights_statement,
         "due": iso(row.due_at),
         "found_by": _finders(connection, row.key),
         "attempts": attempts_of(connection, row.key),

@@ -72,9 +72,9 @@ def print_why(story: dict[str, Any]) -> None:
 
     line("video", story["video"])
     line("state", story["state"])
-    for name in ("title", "url", "channel", "licence", "rights_basis", "due"):
+    for name in ("title", "url", "channel", "licence", "rights_basis", "rights_statement", "due"):
         if story[name]:
-            line(name.replace("rights_basis", "basis"), story[name])
+            line(name.removeprefix("rights_"), story[name])
     for finder in story["found_by"]:
         line("found by", f"{finder['query']}, place {finder['position']}")
     for attempt in story["attempts"]:

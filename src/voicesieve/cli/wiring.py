@@ -55,6 +55,7 @@ def rules_of(settings: Settings) -> Rules:
         refresh_s=settings.discovery.refresh_s,
         page_size=settings.discovery.page_size,
         rights_basis=settings.rights.basis,
+        rights_statement=settings.rights.statement,
     )
 
 

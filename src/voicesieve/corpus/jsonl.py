@@ -90,6 +90,7 @@ def recording_row(accepted: views.Accepted) -> dict[str, Any]:
         "language": video.language,
         "licence": video.licence,
         "rights_basis": video.rights_basis,
+        "rights_statement": video.rights_statement,
         "score": round(verdict.score, 4),
         "child_s": round(verdict.child_s, 3),
         "verdict": verdict.label,

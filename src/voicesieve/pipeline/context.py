@@ -46,6 +46,7 @@ class Rules:
     refresh_s: float
     page_size: int
     rights_basis: str
+    rights_statement: str
 
 
 @dataclass(frozen=True)

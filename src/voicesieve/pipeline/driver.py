@@ -31,6 +31,9 @@ GRACE_S = 10.0
 SHORTEST_WAIT_S = 0.02
 """Least time between two looks for work that is said to be ready."""
 
+LONGEST_WAIT_S = 5.0
+"""Most time between two looks for work: another command (`retry`) may have made some due, and tells nobody."""
+
 UNANALYSED_PER_WORKER = 4
 """Fetching holds back when this many recordings wait for each analysis worker: downloads must not pile up."""
 
@@ -187,7 +190,8 @@ class Driver:
             asyncio.ensure_future(self._progress.wait()),
             asyncio.ensure_future(self._ending.requested.wait()),
         }
-        timeout = None if ready_at is None else max(SHORTEST_WAIT_S, ready_at - self._context.clock())
+        until = LONGEST_WAIT_S if ready_at is None else ready_at - self._context.clock()
+        timeout = min(max(SHORTEST_WAIT_S, until), LONGEST_WAIT_S)
         try:
             await asyncio.wait(waiters, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         finally:

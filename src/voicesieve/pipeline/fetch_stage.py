@@ -128,8 +128,16 @@ def _commit(
 ) -> VideoState:
     now = context.clock()
     leases.finish_attempt(connection, attempt.id, now, size=recording.bytes, next_sentence="analysed next")
-    basis = context.rules.rights_basis
-    return results.finish_fetch(connection, claim, recording, path, now, rights_basis=basis)
+    rules = context.rules
+    return results.finish_fetch(
+        connection,
+        claim,
+        recording,
+        path,
+        now,
+        rights_basis=rules.rights_basis,
+        rights_statement=rules.rights_statement,
+    )
 
 
 async def _wait_for_slot(context: RunContext, claim: Claim) -> None:

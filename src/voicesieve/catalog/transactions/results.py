@@ -39,6 +39,7 @@ def finish_fetch(
     now: float,
     *,
     rights_basis: str,
+    rights_statement: str = "",
 ) -> VideoState:
     """Name the stored file. It must lie durably under ``path`` before this transaction commits.
 
@@ -87,6 +88,7 @@ def finish_fetch(
         recording=fetched.sha256,
         facts=facts,
         rights_basis=rights_basis,
+        rights_statement=rights_statement,
         failure_kind=None,
         item_failures=0,
         machine_failures=0,

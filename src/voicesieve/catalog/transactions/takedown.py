@@ -62,8 +62,9 @@ def bury(connection: Connection, row: Row[Any], now: float) -> None:
         connection.execute(delete(table).where(table.c.video == row.key))
     blank: dict[str, Any] = dict.fromkeys(("title", "channel", "url"), "")
     blank |= dict.fromkeys(
-        ("duration_s", "published_at", "declared_language", "licence", "recording", "language", "rights_basis"), None
+        ("duration_s", "published_at", "declared_language", "licence", "recording", "language"), None
     )
+    blank |= dict.fromkeys(("rights_basis", "rights_statement"), None)
     blank |= dict.fromkeys(("stage", "due_at", "failure_kind", "lease_token", "lease_until"), None)
     withdrawn = [{"rule": "withdrawn", "message": "taken down; later crawls keep it out"}]
     change(connection, row, now, state=VideoState.WITHDRAWN, reasons=withdrawn, metadata={}, facts={}, **blank)

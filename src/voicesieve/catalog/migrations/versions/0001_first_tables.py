@@ -139,6 +139,7 @@ def upgrade() -> None:
         sa.Column("recording", sa.String(length=64), nullable=True),
         sa.Column("language", sa.String(length=40), nullable=True),
         sa.Column("rights_basis", sa.Text(), nullable=True),
+        sa.Column("rights_statement", sa.Text(), nullable=True),
         sa.Column("discovered_at", sa.Double(), nullable=False),
         sa.Column("changed_at", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(["recording"], ["recording.sha256"], name=op.f("fk_video_recording_recording")),

@@ -1,0 +1,166 @@
+"""What all tests share: no traffic to the outside, real speech where it is at hand, and catalogs of both kinds."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from voicesieve.catalog.store import Catalog, open_catalog
+
+ROOT = Path(__file__).parent.parent
+GUARD = Path(__file__).parent / "guard"
+
+MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+"""Where databases of tests lie, so that thousands of fsyncs cost nothing. What they are worth is tested elsewhere."""
+
+SERVER_START_S = 60.0
+"""Long enough for a loaded machine; a healthy server answers within a second."""
+
+
+def _guard_this_process_and_its_children() -> None:
+    spec = importlib.util.spec_from_file_location("network_guard", GUARD / "sitecustomize.py")
+    assert spec is not None and spec.loader is not None
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    earlier = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(GUARD), earlier)))
+
+
+_guard_this_process_and_its_children()
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The folder of real speech corpora."""
+    folder = Path(os.environ.get("VOICESIEVE_CORPORA") or ROOT.parent / "shared" / "corpora")
+    if not folder.is_dir():
+        pytest.skip(f"no speech corpora in {folder}; set VOICESIEVE_CORPORA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def blank_catalog_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A catalog file without a row, so that not every test waits for the migrations."""
+    folder = tmp_path_factory.mktemp("blank")
+    open_catalog(folder, create=True).close()
+    return folder / "catalog.sqlite3"
+
+
+@pytest.fixture
+def catalog(blank_catalog_file: Path) -> Iterator[Catalog]:
+    """A fresh catalog on SQLite."""
+    with tempfile.TemporaryDirectory(prefix="voicesieve-catalog-", dir=MEMORY) as folder:
+        shutil.copy(blank_catalog_file, folder)
+        opened = open_catalog(Path(folder), create=False)
+        yield opened
+        opened.close()
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A running PostgreSQL server that only this test session knows. Its socket lies in ``folder``."""
+
+    folder: Path
+
+    def url(self, database: str) -> str:
+        return f"postgresql://postgres@/{database}?host={self.folder}"
+
+    def execute(self, statement: str) -> None:
+        import psycopg
+
+        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+            connection.execute(statement)
+
+    @contextmanager
+    def database(self, *, template: str = "template0") -> Iterator[str]:
+        """The URL of a new database, which is dropped when the block ends."""
+        name = f"test_{secrets.token_hex(8)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        try:
+            yield self.url(name)
+        finally:
+            self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Cluster]:
+    """A PostgreSQL server made for this session: real, without fsync, on a Unix socket."""
+    programs = _postgres_programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL server programs (initdb, postgres) in PATH or /usr/lib/postgresql")
+    # Not below pytest's own folder: that is closed to the user whom the server runs as.
+    folder = Path(tempfile.mkdtemp(prefix="voicesieve-pg-", dir=MEMORY))
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("PostgreSQL refuses to run as root, and there is no setpriv to run it as somebody else")
+        shutil.chown(folder, "nobody")
+        as_user = ["setpriv", "--reuid=nobody", "--clear-groups", "--pdeathsig=INT"]
+    data = folder / "data"
+    initdb = [str(programs / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
+    subprocess.run([*as_user, *initdb, "--no-sync"], check=True, capture_output=True, cwd=folder)
+    options = ("fsync=off", "full_page_writes=off", f"unix_socket_directories={folder}", "listen_addresses=")
+    arguments = [part for option in options for part in ("-c", option)]
+    with (folder / "server.log").open("wb") as log:
+        command = [*as_user, str(programs / "postgres"), "-D", str(data), *arguments]
+        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+    try:
+        cluster = Cluster(folder)
+        _wait_until_ready(cluster, server)
+        cluster.execute("CREATE DATABASE blank_catalog")
+        open_catalog(folder, cluster.url("blank_catalog"), create=True).close()
+        yield cluster
+    finally:
+        server.send_signal(signal.SIGINT)
+        server.wait(timeout=30)
+        shutil.rmtree(folder)
+
+
+def _postgres_programs() -> Path | None:
+    in_path = shutil.which("initdb")
+    installed = [Path(in_path).resolve().parent] if in_path else []
+    installed += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+    return next((folder for folder in installed if (folder / "postgres").exists()), None)
+
+
+def _wait_until_ready(cluster: Cluster, server: subprocess.Popen[bytes]) -> None:
+    import psycopg
+
+    deadline = time.monotonic() + SERVER_START_S
+    while True:
+        try:
+            cluster.execute("SELECT 1")
+        except psycopg.OperationalError:
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((cluster.folder / "server.log").read_text()) from None
+            time.sleep(0.05)
+        else:
+            return
+
+
+@pytest.fixture
+def postgres_catalog(postgres: Cluster, tmp_path: Path) -> Iterator[Catalog]:
+    """A fresh catalog on PostgreSQL."""
+    with postgres.database(template="blank_catalog") as url:
+        opened = open_catalog(tmp_path, url, create=False)
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def any_catalog(request: pytest.FixtureRequest) -> Catalog:
+    """A fresh catalog, once on SQLite and once on PostgreSQL: both keep the same contract."""
+    name = "catalog" if request.param == "sqlite" else "postgres_catalog"
+    opened: Catalog = request.getfixturevalue(name)
+    return opened

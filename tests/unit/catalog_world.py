@@ -1,0 +1,243 @@
+"""A catalog with its clock and its tokens in the hands of the test, and a recount of all that it counts."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from sqlalchemy import Connection, select
+
+from voicesieve.catalog import schema, views
+from voicesieve.catalog.records import Claim, Pace, PageResult, QueryRow
+from voicesieve.catalog.store import Catalog
+from voicesieve.catalog.transactions import discovery, leases, results, takedown
+from voicesieve.domain.candidates import Candidate, Page, Query
+from voicesieve.domain.decisions import Decision, Outcome, Reason
+from voicesieve.domain.failures import Failure, FailureKind
+from voicesieve.domain.fetching import FetchedRecording, MediaInfo
+from voicesieve.domain.languages import LanguageEvidence, SpokenLanguage
+from voicesieve.domain.states import VideoState
+from voicesieve.domain.verdicts import Label, Model, Segment, Verdict, VerdictLabel
+from voicesieve.policy.retries import NextStep, RetryRules, next_step
+
+RETRY = RetryRules(
+    first_delay_s=60, max_delay_s=3_600, max_item_failures=3, max_machine_failures=2, defer_s=7_200, pause_s=900
+)
+UNPACED = Pace(0.0, 1)
+LEASE_S = 300.0
+REFRESH_S = 1_000.0
+MODEL = Model("floor", "r1")
+
+
+def candidate(number: int, host: str = "a.example", **facts: Any) -> Candidate:
+    """The ``number``-th video of a host; an empty host stands for a local file."""
+    url = f"https://{host}/{number}.mp3" if host else f"file:///audio/{number}.wav"
+    return Candidate("url", f"{host}{number:04d}", url, **{"title": f"title {number}", **facts})
+
+
+def sha_of(audio: str) -> str:
+    return hashlib.sha256(audio.encode()).hexdigest()
+
+
+def path_of(audio: str) -> str:
+    return f"{sha_of(audio)[:2]}/{sha_of(audio)}.opus"
+
+
+def recording(audio: str, **facts: object) -> FetchedRecording:
+    """Different audio has different seconds, so that a count of the wrong recording shows."""
+    media = MediaInfo(10.0 + len(audio), "ogg", "opus", 48_000, 1, ".opus")
+    return FetchedRecording(Path("unused"), sha_of(audio), 1_000, media, facts)
+
+
+def verdict(child_s: float = 3.0, model: Model = MODEL) -> Verdict:
+    segments = (Segment(0.5, 0.5 + child_s, Label.CHILD, 0.9),)
+    return Verdict(model, "corpus", VerdictLabel.CHILD, 10.0, 8.0, child_s, child_s / 8, 1, 0.9, segments)
+
+
+def decision(outcome: Outcome, revision: str = "policy-1") -> Decision:
+    return Decision(outcome, (Reason("because", outcome.value),), revision)
+
+
+class World:
+    """One transaction for each call; ``now`` moves only when the test says so."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.now = 10_000.0
+        self._tokens = (f"token-{number}" for number in itertools.count())
+
+    def step(self, change: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        with self.catalog.write() as connection:
+            return change(connection, *args, **kwargs)
+
+    def ask(self, view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        with self.catalog.read() as connection:
+            found = view(connection, *args, **kwargs)
+            return list(found) if hasattr(found, "__next__") else found
+
+    def query(self, argument: str = "list") -> QueryRow:
+        row: QueryRow = self.step(discovery.register_query, Query("urls", argument), self.now)
+        return row
+
+    def discover(self, *candidates: Candidate, query: QueryRow | None = None, **page: Any) -> PageResult:
+        wanted = query or self.query()
+        result: PageResult = self.step(
+            discovery.commit_page,
+            wanted.id,
+            Page(candidates, **page),
+            lambda url: urlsplit(url).hostname or "",
+            self.now,
+            refresh_s=REFRESH_S,
+        )
+        return result
+
+    def screen(self, rule: Callable[[Candidate], Reason | None] = lambda _: None, by: str = "rules-1") -> int:
+        count: int = self.step(discovery.screen_batch, rule, by, self.now, 1_000)
+        return count
+
+    def claim(self, limit: int = 1, pace: Pace = UNPACED) -> list[Claim]:
+        claims: list[Claim] = self.step(
+            leases.claim_fetches, limit, self.now, lease_s=LEASE_S, pace=pace, new_token=lambda: next(self._tokens)
+        )
+        return claims
+
+    def claim_analysis(self, limit: int = 1) -> list[Claim]:
+        claims: list[Claim] = self.step(
+            leases.claim_analyses, limit, self.now, lease_s=LEASE_S, new_token=lambda: next(self._tokens)
+        )
+        return claims
+
+    def attempt(self, claim: Claim, method: str = "http") -> int:
+        key: int = self.step(leases.start_attempt, "run-1", claim, method, self.now, scratch="t/http")
+        return key
+
+    def fetched(self, claim: Claim, audio: str, **facts: object) -> VideoState:
+        state: VideoState = self.step(
+            results.finish_fetch, claim, recording(audio, **facts), path_of(audio), self.now, rights_basis="own_channel"
+        )
+        return state
+
+    def publish(
+        self, claim: Claim, outcome: Outcome = Outcome.ACCEPTED, *, child_s: float = 3.0, model: Model = MODEL
+    ) -> None:
+        language = SpokenLanguage("vi", (LanguageEvidence("vi", "declared"),))
+        self.step(
+            results.publish,
+            claim,
+            verdict(child_s, model),
+            b"scores",
+            {"rms_dbfs": -20.0},
+            language,
+            decision(outcome),
+            self.now,
+        )
+
+    def redecide(self, video: str, outcome: Outcome, *, child_s: float = 3.0, model: Model = MODEL) -> None:
+        self.step(
+            results.redecide,
+            self.row(video).key,
+            verdict(child_s, model),
+            b"scores",
+            {},
+            decision(outcome, "policy-2"),
+            self.now,
+        )
+
+    def fail(self, claim: Claim, kind: FailureKind, retry_after_s: float | None = None) -> NextStep:
+        failure = Failure(kind, f"{kind} happened", retry_after_s=retry_after_s)
+
+        def rule(item_failures: int, machine_failures: int, host_refusals: int) -> NextStep:
+            return next_step(
+                failure,
+                waiting_state=claim.waiting_state,
+                item_failures=item_failures,
+                machine_failures=machine_failures,
+                host_refusals=host_refusals,
+                now=self.now,
+                jitter=0.0,
+                rules=RETRY,
+            )
+
+        step: NextStep = self.step(results.fail, claim, failure, rule, self.now)
+        return step
+
+    def withdraw(self, video: str) -> int:
+        count: int = self.step(takedown.withdraw_video, video, "asked for", self.now)
+        return count
+
+    def queue(self, *candidates: Candidate) -> None:
+        self.discover(*candidates)
+        self.screen()
+
+    def fetch(self, wanted: Candidate, audio: str, **facts: object) -> Claim:
+        """From nothing to fetched."""
+        self.queue(wanted)
+        (claim,) = self.claim()
+        assert claim.video == wanted.id
+        self.fetched(claim, audio, **facts)
+        return claim
+
+    def decide(self, wanted: Candidate, audio: str, outcome: Outcome = Outcome.ACCEPTED, **kwargs: Any) -> None:
+        """From nothing to a decision."""
+        self.fetch(wanted, audio)
+        (claim,) = self.claim_analysis()
+        self.publish(claim, outcome, **kwargs)
+
+    def row(self, video: str) -> Any:
+        return self.ask(views.find_video, video)
+
+    def state(self, video: str) -> str:
+        state: str = self.row(video).state
+        return state
+
+    def status(self) -> dict[str, Any]:
+        facts: dict[str, Any] = self.ask(views.status)
+        return facts
+
+    def rows(self, table: Any) -> list[Any]:
+        with self.catalog.read() as connection:
+            return list(connection.execute(select(table)).all())
+
+    def snapshot(self) -> dict[str, list[Any]]:
+        """Every row of every table, to show that a step changed nothing."""
+        tables = schema.metadata.sorted_tables
+        return {table.name: sorted(map(repr, self.rows(table))) for table in tables}
+
+    def check_counts(self) -> None:
+        """Everything that is counted along the way equals a recount of the rows."""
+        with self.catalog.read() as connection:
+            kept = {row.name: row.value for row in connection.execute(select(schema.counter))}
+            kept = {name: value for name, value in kept.items() if not name.startswith("catalog:")}
+            truth = recount(connection)
+            for name in kept.keys() | truth.keys():
+                assert abs(kept.get(name, 0.0) - truth.get(name, 0.0)) < 1e-6, (name, kept, truth)
+            videos = connection.execute(select(schema.video)).all()
+            for row in videos:
+                assert bool(row.failure_kind) == (row.state in ("failed", "given_up")), row
+                assert (row.stage is not None) == (row.due_at is not None or row.lease_token is not None), row
+                assert row.due_at is None or row.lease_token is None, row
+            waiting = Counter(row.host for row in videos if row.stage == "fetch" and row.due_at is not None)
+            hosts = {row.name: row.waiting for row in connection.execute(select(schema.host))}
+            assert {name: count for name, count in hosts.items() if count} == dict(waiting)
+            holders = Counter(row.recording for row in videos if row.state == "accepted")
+            stored = {row.sha256: row.accepted_videos for row in connection.execute(select(schema.recording))}
+            assert {sha256: count for sha256, count in stored.items() if count} == dict(holders)
+
+
+def recount(connection: Connection) -> dict[str, float]:
+    """The counters as they should be, counted from the rows."""
+    videos = connection.execute(select(schema.video)).all()
+    truth: dict[str, float] = dict(Counter(f"state:{row.state}" for row in videos))
+    truth |= Counter(f"failure:{row.failure_kind}" for row in videos if row.failure_kind)
+    accepted = {row.recording for row in videos if row.state == "accepted"}
+    truth["accepted_recordings"] = len(accepted)
+    seconds = {row.sha256: row.duration_s for row in connection.execute(select(schema.recording))}
+    truth["accepted_s"] = sum(seconds[sha256] for sha256 in accepted)
+    verdicts = (views.newest_verdict(connection, sha256) for sha256 in accepted)
+    truth["child_s"] = sum(row.child_s for row in verdicts if row is not None)
+    return truth

@@ -1,0 +1,134 @@
+"""Whatever happens in whatever order, all counts equal a recount of the rows."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from catalog_world import LEASE_S, World, candidate, sha_of
+from conftest import MEMORY
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
+
+from voicesieve.catalog.records import Claim, StaleLeaseError
+from voicesieve.catalog.store import open_catalog
+from voicesieve.catalog.transactions import discovery, leases, results, takedown
+from voicesieve.domain.decisions import Outcome, Reason
+from voicesieve.domain.failures import FailureKind
+from voicesieve.domain.states import DECIDED
+from voicesieve.domain.verdicts import Model
+
+NUMBERS = st.integers(0, 7)
+AUDIO = st.sampled_from(["a", "bb", "ccc"])
+CHILD_S = st.sampled_from([0.0, 1.5, 4.0])
+MODELS = st.sampled_from([Model("floor", "r1"), Model("floor", "r2")])
+CHANNELS = ("", "one", "two")
+
+
+def known(number: int):  # type: ignore[no-untyped-def]
+    host = ("a.example", "b.example", "")[number % 3]
+    return candidate(number, host, channel=CHANNELS[number % 3])
+
+
+class Crawl(RuleBasedStateMachine):
+    """Steps of a crawl in any order, with late workers, crashes, a clock that jumps and takedowns in between."""
+
+    claims = Bundle("claims")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory(prefix="voicesieve-machine-", dir=MEMORY)
+        self.world = World(open_catalog(Path(self.folder.name), create=True))
+
+    def teardown(self) -> None:
+        self.world.catalog.close()
+        self.folder.cleanup()
+
+    @rule(numbers=st.lists(NUMBERS, max_size=4), ended=st.booleans())
+    def discover(self, numbers: list[int], ended: bool) -> None:
+        self.world.discover(*map(known, numbers), cursor=None if ended else {"page": 1})
+
+    @rule(shut_out=NUMBERS, by=st.sampled_from(["rules-1", "rules-2"]))
+    def screen(self, shut_out: int, by: str) -> None:
+        self.world.step(discovery.screen_again, by, self.world.now)
+        self.world.screen(lambda video: Reason("no", "no") if video.id == known(shut_out).id else None, by)
+
+    @rule(target=claims, analysis=st.booleans())
+    def claim(self, analysis: bool) -> Claim | None:
+        found = self.world.claim_analysis() if analysis else self.world.claim()
+        return found[0] if found else None
+
+    @rule(claim=consumes(claims), audio=AUDIO, child_s=CHILD_S, model=MODELS, outcome=st.sampled_from(Outcome))
+    def finish(self, claim: Claim | None, audio: str, child_s: float, model: Model, outcome: Outcome) -> None:
+        if claim is None:
+            return
+        try:
+            if claim.stage == "fetch":
+                self.world.fetched(claim, audio, channel=CHANNELS[len(audio) % 3])
+            else:
+                self.world.publish(claim, outcome, child_s=child_s, model=model)
+        except StaleLeaseError:
+            assert self.world.row(claim.video).lease_token != claim.token
+
+    @rule(claim=consumes(claims), kind=st.sampled_from(FailureKind))
+    def fail(self, claim: Claim | None, kind: FailureKind) -> None:
+        if claim is None:
+            return
+        try:
+            self.world.fail(claim, kind)
+        except StaleLeaseError:
+            assert self.world.row(claim.video).lease_token != claim.token
+
+    @rule(claim=consumes(claims))
+    def release(self, claim: Claim | None) -> None:
+        if claim is not None:
+            self.world.step(leases.release, claim, self.world.now)
+
+    @rule(seconds=st.sampled_from([-50.0, 1.0, LEASE_S + 1, 10_000.0]))
+    def wait(self, seconds: float) -> None:
+        self.world.now += seconds
+
+    @rule(only_driver=st.booleans())
+    def recover(self, only_driver: bool) -> None:
+        self.world.step(leases.recover, self.world.now, only_driver=only_driver)
+
+    @rule(kind=st.sampled_from([None, "network", "gone"]))
+    def retry(self, kind: str | None) -> None:
+        self.world.step(results.retry, self.world.now, kind=kind)
+
+    @rule(audio=AUDIO)
+    def lose_file(self, audio: str) -> None:
+        self.world.step(results.fetch_again, sha_of(audio), self.world.now)
+
+    @rule(outcome=st.sampled_from(Outcome), child_s=CHILD_S, model=MODELS)
+    def redecide(self, outcome: Outcome, child_s: float, model: Model) -> None:
+        for row in self.rows_in(DECIDED):
+            self.world.redecide(row.id, outcome, child_s=child_s, model=model)
+
+    @rule(number=NUMBERS)
+    def withdraw_video(self, number: int) -> None:
+        if any(row.id == known(number).id for row in self.world.rows(discovery.video)):
+            self.world.withdraw(known(number).id)
+
+    @rule()
+    def withdraw_channel(self) -> None:
+        self.world.step(takedown.withdraw_channel, "two", "asked for", self.world.now)
+
+    @invariant()
+    def counts_are_right(self) -> None:
+        self.world.check_counts()
+
+    def rows_in(self, states):  # type: ignore[no-untyped-def]
+        return [row for row in self.world.rows(discovery.video) if row.state in states]
+
+
+TestCrawl = Crawl.TestCase
+TestCrawl.settings = settings(
+    max_examples=60,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
