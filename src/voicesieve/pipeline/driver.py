@@ -120,6 +120,8 @@ class Driver:
             self._progress.clear()
             await self._take_up_analyses()
             await self._take_up_fetches()
+            # Looked at before the catalog is asked: what ends meanwhile may have made new work.
+            idle = not (self._fetching or self._analysing or self._walking)
             now = self._context.clock()
             ready_at = await self._context.committer.run(
                 views.next_claim_at,
@@ -129,7 +131,7 @@ class Driver:
                 fetch=await self._places_to_fetch() > 0,
                 analyse=self._places_to_analyse() > 0,
             )
-            if ready_at is None and not (self._fetching or self._analysing or self._walking):
+            if idle and ready_at is None:
                 return
             await self._wait(ready_at)
 
