@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from catalog_world import MODEL, World, candidate, decision, path_of, sha_of, verdict
 from sqlalchemy import event, select
@@ -325,5 +327,5 @@ def test_only_accepted_videos_are_exported_in_a_stable_order(world: World) -> No
     assert hashes == sorted(map(sha_of, "abc"))
     assert [found.verdict.child_s for found in world.ask(views.accepted_recordings)] == [3.0] * 3
     assert world.ask(views.accepted_urls) == [candidate(number).url for number in (1, 2, 3)]
-    assert candidate(4).id not in sum(accepted(world), [])
+    assert candidate(4).id not in itertools.chain(*accepted(world))
     assert MODEL.name == world.ask(views.newest_verdict, hashes[0]).model

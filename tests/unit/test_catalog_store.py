@@ -65,6 +65,10 @@ def test_any_folder_name_will_do(tmp_path: Path, name: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+def open_descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
 def test_a_catalog_is_made_only_when_asked_for(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"no catalog in .*voicesieve crawl"):
         open_catalog(tmp_path, create=False)
@@ -86,11 +90,11 @@ def test_a_catalog_of_a_newer_program_is_left_alone(folder: Path) -> None:
 def test_a_file_that_is_no_catalog_is_named_and_left_alone(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "catalog.sqlite3"
     file.write_bytes(content)
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = open_descriptors()
     with pytest.raises(DamagedCatalogError, match=r"catalog\.sqlite3 is damaged or is not a catalog.*recovery"):
         open_catalog(tmp_path, create=True)
     assert file.read_bytes() == content
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert open_descriptors() == descriptors
 
 
 def test_damage_found_later_is_a_typed_failure_that_says_what_to_do(folder: Path) -> None:

@@ -80,10 +80,16 @@ class Progress:
         elapsed = time.monotonic() - self._started
         rate = self._ended / elapsed * 60 if elapsed > 0 else 0.0
         waiting = sum(status["videos"][state] for state in ("discovered", "queued", "fetched"))
-        eta = f", about {waiting / rate:.0f} min to go" if rate > 0 and waiting else ""
+        eta = f", about {_duration(waiting / rate * 60)} to go" if rate > 0 and waiting else ""
         child = f"{status['child_s'] / 60:.1f} min of child speech accepted"
-        lines: list[Any] = [funnel, Text(f"{child}; {rate:.0f} videos a minute{eta}; {elapsed:.0f} s so far")]
+        lines: list[Any] = [funnel, Text(f"{child}; {rate:.0f} videos a minute{eta}; {_duration(elapsed)} so far")]
         if self._failing:
             kinds = ", ".join(f"{kind} {count}" for kind, count in self._failing.most_common(6))
             lines.append(Text(f"failures so far: {kinds}", style="red"))
         return Group(*lines)
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

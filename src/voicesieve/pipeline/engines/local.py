@@ -49,7 +49,8 @@ class LocalEngine:
     async def run(self, function: Callable[[T], R], item: T, *, deadline_s: float, alone: bool = False) -> R:
         async with self._turns.hold(alone=alone):
             try:
-                result: R = await asyncio.wrap_future(self._pool.schedule(function, args=(item,), timeout=deadline_s))
+                working = self._pool.schedule(_in_worker, (function, item), timeout=deadline_s)
+                result: R = await asyncio.wrap_future(working)
             except TimeoutError as error:
                 message = f"the worker did not finish in {deadline_s:.0f} s and was stopped"
                 raise _failure(FailureKind.ANALYSER_CRASHED, error, message) from error
@@ -73,6 +74,21 @@ def _prepare_worker(memory_mb: int) -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         threading.Thread(target=_die_with, args=(parent.sentinel,), name="parent-watch", daemon=True).start()
+
+
+def _in_worker(function: Callable[[T], R], item: T) -> R:
+    """Let out only errors that travel well: one that cannot be unpickled on arrival would end the whole pool."""
+    try:
+        return function(item)
+    except FailureError:
+        raise
+    except MemoryError as error:
+        raise MemoryError(str(error)) from None
+    except Exception as error:
+        if type(error).__module__ == "builtins":
+            raise
+        message = f"a defect of voicesieve, not of the video: {type(error).__name__}: {error}"
+        raise _failure(FailureKind.INTERNAL_ERROR, error, message) from None
 
 
 def _die_with(sentinel: Any) -> None:

@@ -17,8 +17,9 @@ class Engine(Protocol):
     async def run(self, function: Callable[[T], R], item: T, *, deadline_s: float, alone: bool = False) -> R:
         """``function(item)``, in a worker. ``alone`` waits until nothing else runs, and lets nothing else start.
 
-        Raises the `FailureError` that the function raised; ``analyser_crashed`` if the worker died or overran
-        ``deadline_s``; ``out_of_memory`` if it was killed or refused memory. Cancelling ends the worker.
+        Raises the `FailureError` or the built-in error (`OSError`, say) that the function raised; ``internal_error``
+        for errors of other libraries; ``analyser_crashed`` if the worker died or overran ``deadline_s``;
+        ``out_of_memory`` if it was killed or refused memory. Cancelling ends the worker.
         """
 
     async def close(self) -> None:
