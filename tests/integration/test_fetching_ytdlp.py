@@ -84,7 +84,7 @@ def failure_of(url: str, scratch: Path, limits: FetchLimits = LIMITS) -> Failure
 
 
 def children_of(pid: int) -> list[int]:
-    """Child processes, zombies too, but for Python's own servants, which other tests of this process may have started."""
+    """Child processes, zombies too, but for the servants of pools that other tests have started."""
     children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     return [child for child in children if b"from multiprocessing" not in Path(f"/proc/{child}/cmdline").read_bytes()]
 
