@@ -6,10 +6,8 @@ import importlib.util
 import os
 import secrets
 import shutil
-import signal
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,7 +20,14 @@ from voicesieve.catalog.store import Catalog, open_catalog
 ROOT = Path(__file__).parent.parent
 GUARD = Path(__file__).parent / "guard"
 
-MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+
+def _memory() -> str | None:
+    """The file system in memory, if there is one with room for a hundred small databases."""
+    usable = os.access("/dev/shm", os.W_OK) and shutil.disk_usage("/dev/shm").free > 2 << 30
+    return "/dev/shm" if usable else None
+
+
+MEMORY = _memory()
 """Where databases of tests lie, so that thousands of fsyncs cost nothing. What they are worth is tested elsewhere."""
 
 SERVER_START_S = 60.0
@@ -99,31 +104,39 @@ def postgres() -> Iterator[Cluster]:
     programs = _postgres_programs()
     if programs is None:
         pytest.skip("no PostgreSQL server programs (initdb, postgres) in PATH or /usr/lib/postgresql")
+    root = os.geteuid() == 0
+    if root and shutil.which("setpriv") is None:
+        pytest.skip("PostgreSQL refuses to run as root, and there is no setpriv to run it as somebody else")
+    as_user = ["setpriv", "--reuid=nobody", "--clear-groups"] if root else []
     # Not below pytest's own folder: that is closed to the user whom the server runs as.
     folder = Path(tempfile.mkdtemp(prefix="voicesieve-pg-", dir=MEMORY))
-    as_user: list[str] = []
-    if os.geteuid() == 0:
-        if shutil.which("setpriv") is None:
-            pytest.skip("PostgreSQL refuses to run as root, and there is no setpriv to run it as somebody else")
+    if root:
         shutil.chown(folder, "nobody")
-        as_user = ["setpriv", "--reuid=nobody", "--clear-groups", "--pdeathsig=INT"]
     data = folder / "data"
-    initdb = [str(programs / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C"]
-    subprocess.run([*as_user, *initdb, "--no-sync"], check=True, capture_output=True, cwd=folder)
-    options = ("fsync=off", "full_page_writes=off", f"unix_socket_directories={folder}", "listen_addresses=")
-    arguments = [part for option in options for part in ("-c", option)]
-    with (folder / "server.log").open("wb") as log:
-        command = [*as_user, str(programs / "postgres"), "-D", str(data), *arguments]
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+
+    def run(program: str, *arguments: str) -> None:
+        command = [*as_user, str(programs / program), "-D", str(data), *arguments]
+        subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, timeout=SERVER_START_S)
+
     try:
+        run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        settings = {
+            "fsync": "off",
+            "full_page_writes": "off",
+            "dynamic_shared_memory_type": "mmap",
+            "listen_addresses": "",
+            "unix_socket_directories": str(folder),
+        }
+        with (data / "postgresql.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        # Not a child of ours: tests of other processes look at the children that they have.
+        run("pg_ctl", "start", "--wait", "--log", str(folder / "server.log"))
         cluster = Cluster(folder)
-        _wait_until_ready(cluster, server)
         cluster.execute("CREATE DATABASE blank_catalog")
         open_catalog(folder, cluster.url("blank_catalog"), create=True).close()
         yield cluster
+        run("pg_ctl", "stop", "--wait", "--mode=fast")
     finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(timeout=30)
         shutil.rmtree(folder)
 
 
@@ -132,21 +145,6 @@ def _postgres_programs() -> Path | None:
     installed = [Path(in_path).resolve().parent] if in_path else []
     installed += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     return next((folder for folder in installed if (folder / "postgres").exists()), None)
-
-
-def _wait_until_ready(cluster: Cluster, server: subprocess.Popen[bytes]) -> None:
-    import psycopg
-
-    deadline = time.monotonic() + SERVER_START_S
-    while True:
-        try:
-            cluster.execute("SELECT 1")
-        except psycopg.OperationalError:
-            if server.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((cluster.folder / "server.log").read_text()) from None
-            time.sleep(0.05)
-        else:
-            return
 
 
 @pytest.fixture

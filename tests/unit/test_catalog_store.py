@@ -65,8 +65,10 @@ def test_any_folder_name_will_do(tmp_path: Path, name: str) -> None:
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
-def open_descriptors() -> int:
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+def open_files(folder: Path) -> list[str]:
+    """What this process has open below ``folder``."""
+    paths = [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()]
+    return [path for path in paths if Path(path).is_relative_to(folder)]
 
 
 def test_a_catalog_is_made_only_when_asked_for(tmp_path: Path) -> None:
@@ -90,11 +92,10 @@ def test_a_catalog_of_a_newer_program_is_left_alone(folder: Path) -> None:
 def test_a_file_that_is_no_catalog_is_named_and_left_alone(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "catalog.sqlite3"
     file.write_bytes(content)
-    descriptors = open_descriptors()
     with pytest.raises(DamagedCatalogError, match=r"catalog\.sqlite3 is damaged or is not a catalog.*recovery"):
         open_catalog(tmp_path, create=True)
     assert file.read_bytes() == content
-    assert open_descriptors() == descriptors
+    assert open_files(tmp_path) == []
 
 
 def test_damage_found_later_is_a_typed_failure_that_says_what_to_do(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -41,8 +42,9 @@ def held_elsewhere(path: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def open_descriptors() -> int:
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+def open_descriptors(path: Path) -> int:
+    """How often this process has ``path`` open."""
+    return [os.path.realpath(link) for link in Path("/proc/self/fd").iterdir()].count(str(path))
 
 
 def wait_until(true: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -67,7 +69,6 @@ def test_a_killed_holder_frees_it_at_once(tmp_path: Path) -> None:
 def test_giving_up_is_counted_and_gives_everything_back(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     turnstile = Turnstile(path, timeout_s=0.05)
-    before = open_descriptors()
     with held_elsewhere(path) as holder:
         for _ in range(3):
             with pytest.raises(TurnstileTimeoutError, match="held by another process"), turnstile.hold():
@@ -78,16 +79,15 @@ def test_giving_up_is_counted_and_gives_everything_back(tmp_path: Path) -> None:
         assert not turnstile.waits.any()
         holder.stdin.close()  # type: ignore[union-attr]
         holder.wait()
-        wait_until(lambda: open_descriptors() <= before + 1)  # the pipe of the child is still open
-    wait_until(lambda: open_descriptors() == before)
+        wait_until(lambda: open_descriptors(path) == 0)
     with turnstile.hold():
-        pass
+        assert open_descriptors(path) == 1
+    assert open_descriptors(path) == 0
 
 
 def test_an_interrupted_wait_does_not_keep_the_lock(tmp_path: Path) -> None:
     """Ctrl-C in the line: the place in it must not turn into a lock that nobody gives back."""
     path = tmp_path / "lock"
-    before = open_descriptors()
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
@@ -102,7 +102,7 @@ def test_an_interrupted_wait_does_not_keep_the_lock(tmp_path: Path) -> None:
             holder.wait()
     finally:
         signal.signal(signal.SIGALRM, earlier)
-    wait_until(lambda: open_descriptors() == before)
+    wait_until(lambda: open_descriptors(path) == 0)
     with Turnstile(path, timeout_s=1.0).hold():
         pass
 

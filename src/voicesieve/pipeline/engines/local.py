@@ -1,4 +1,8 @@
-"""The engine of one machine: a pool of processes, with deadlines and replacement of dead workers (pebble)."""
+"""The engine of one machine: worker processes with deadlines, replaced when they die (pebble).
+
+Each worker is a pebble pool of one. In a larger pool a worker that dies before its first message is read leaves the
+pool unable to tell whose item it had: the item waits until its deadline, or all items fail with it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,9 @@ import resource
 import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from multiprocessing.connection import wait
 from typing import Any, TypeVar
 
@@ -24,6 +31,11 @@ TASKS_PER_WORKER = 500
 """A worker is replaced after this many items, so that a leak in a decoder cannot grow without end."""
 
 
+START_S = 60.0
+"""A worker's deadline counts from its first message. One that sends none for this much longer, the time in which it
+has to start on a busy machine, is given up too."""
+
+
 class LocalEngine:
     """``workers`` processes, each bounded to ``memory_mb`` MiB of address space.
 
@@ -35,35 +47,82 @@ class LocalEngine:
         # One worker for each core: BLAS threads beside it only get in its way (measured: 47 s for an hour of audio
         # with them, 34 s without). Read when numpy loads, so it is set before the server process starts.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(list(preload))
-        self._pool = ProcessPool(
-            max_workers=workers,
-            max_tasks=TASKS_PER_WORKER,
-            initializer=_prepare_worker,
-            initargs=(memory_mb,),
-            context=context,
-        )
+        self._memory_mb = memory_mb
+        self._processes = multiprocessing.get_context("forkserver")
+        self._processes.set_forkserver_preload(list(preload))
         self._turns = Turns()
+        self._places = asyncio.Semaphore(workers)
+        self._idle: list[ProcessPool] = []
+        self._busy: set[ProcessPool] = set()
+        self._ending: set[asyncio.Task[None]] = set()
+        self._closed = False
 
     async def run(self, function: Callable[[T], R], item: T, *, deadline_s: float, alone: bool = False) -> R:
-        async with self._turns.hold(alone=alone):
+        async with self._turns.hold(alone=alone), self._places:
             try:
-                working = self._pool.schedule(_in_worker, (function, item), timeout=deadline_s)
-                result: R = await asyncio.wrap_future(working)
+                return await self._on_a_worker(function, item, deadline_s)
             except TimeoutError as error:
                 message = f"the worker did not finish in {deadline_s:.0f} s and was stopped"
                 raise _failure(FailureKind.ANALYSER_CRASHED, error, message) from error
-            except ProcessExpired as error:
+            except (ProcessExpired, BrokenProcessPool) as error:
                 raise _worker_died(error) from error
             except MemoryError as error:
                 message = "the worker reached its memory limit (analysis.memory_mb)"
                 raise _failure(FailureKind.OUT_OF_MEMORY, error, message) from error
-        return result
 
     async def close(self) -> None:
-        self._pool.stop()  # type: ignore[no-untyped-call]
-        await asyncio.to_thread(self._pool.join)
+        self._closed = True
+        for worker in (*self._idle, *self._busy):
+            self._end(worker)
+        self._idle.clear()
+        await asyncio.gather(*self._ending)
+
+    async def _on_a_worker(self, function: Callable[[T], R], item: T, deadline_s: float) -> R:
+        if self._idle:
+            # A waiting worker may have died of something else. If a new one dies too, it was this item.
+            with suppress(BrokenProcessPool):
+                return await self._work(self._idle.pop(), function, item, deadline_s)
+        return await self._work(self._new_worker(), function, item, deadline_s)
+
+    async def _work(self, worker: ProcessPool, function: Callable[[T], R], item: T, deadline_s: float) -> R:
+        if self._closed:
+            raise RuntimeError("the engine is closed")
+        try:
+            working = worker.schedule(_in_worker, (function, item), timeout=deadline_s)
+        except RuntimeError as error:
+            self._end(worker)
+            raise BrokenProcessPool("the worker is gone") from error
+        self._busy.add(worker)
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(working), deadline_s + START_S)
+        finally:
+            self._put_back(worker, working)
+
+    def _new_worker(self) -> ProcessPool:
+        return ProcessPool(
+            max_workers=1,
+            max_tasks=TASKS_PER_WORKER,
+            initializer=_prepare_worker,
+            initargs=(self._memory_mb,),
+            context=self._processes,
+        )
+
+    def _put_back(self, worker: ProcessPool, working: Future[Any]) -> None:
+        """Keep a worker that has answered; end one that was cancelled, gave no sign or is broken."""
+        if worker not in self._busy:
+            return  # the engine was closed meanwhile
+        self._busy.remove(worker)
+        if working.cancelled() or not working.done() or isinstance(working.exception(), BrokenProcessPool):
+            self._end(worker)
+        else:
+            self._idle.append(worker)
+
+    def _end(self, worker: ProcessPool) -> None:
+        self._busy.discard(worker)
+        worker.stop()  # type: ignore[no-untyped-call]
+        ending = asyncio.create_task(asyncio.to_thread(worker.join))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
 
 def _prepare_worker(memory_mb: int) -> None:
@@ -85,7 +144,8 @@ def _in_worker(function: Callable[[T], R], item: T) -> R:
     except MemoryError as error:
         raise MemoryError(str(error)) from None
     except Exception as error:
-        if type(error).__module__ == "builtins":
+        # A time-out of the function itself is not one of the engine.
+        if type(error).__module__ == "builtins" and not isinstance(error, TimeoutError):
             raise
         message = f"a defect of voicesieve, not of the video: {type(error).__name__}: {error}"
         raise _failure(FailureKind.INTERNAL_ERROR, error, message) from None
@@ -97,8 +157,10 @@ def _die_with(sentinel: Any) -> None:
     os._exit(1)
 
 
-def _worker_died(error: ProcessExpired) -> FailureError:
+def _worker_died(error: ProcessExpired | BrokenProcessPool) -> FailureError:
     code = getattr(error, "exitcode", None)
+    if code is None:
+        return _failure(FailureKind.ANALYSER_CRASHED, error, "the worker died on this file before it said a word")
     if code == -signal.SIGKILL:
         message = "the worker was killed (SIGKILL), most often by the kernel when memory runs out"
         return _failure(FailureKind.OUT_OF_MEMORY, error, message)

@@ -23,4 +23,4 @@ class Engine(Protocol):
         """
 
     async def close(self) -> None:
-        """End all workers now."""
+        """End all workers now. What runs fails, and what waits or comes later is refused with `RuntimeError`."""

@@ -1,0 +1,168 @@
+"""The house as drawn: arrows point inwards, SQL stays in the catalog, and the core imports in an instant."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import voicesieve
+
+HOUSE = Path(voicesieve.__file__).parent
+
+ALLOWED: dict[str, tuple[str, ...]] = {
+    "domain": (),
+    "files": ("domain",),
+    "settings": (),
+    "policy": ("domain",),
+    "catalog": ("domain", "policy.retries"),
+    "audio": ("domain", "files"),
+    "voices": ("domain", "audio"),
+    "languages": ("domain",),
+    "fetching": ("domain", "files"),
+    "sources": ("domain", "languages.codes"),
+    "observability": ("files",),
+    "corpus": ("domain", "catalog", "audio.store", "files", "__version__"),
+    "pipeline": (
+        "domain",
+        "files",
+        "policy",
+        "catalog",
+        "sources",
+        "fetching",
+        "audio",
+        "voices",
+        "languages",
+        "observability",
+    ),
+    "cli": (
+        "domain",
+        "files",
+        "settings",
+        "policy",
+        "catalog",
+        "sources",
+        "fetching",
+        "audio",
+        "voices",
+        "observability",
+        "pipeline",
+        "corpus",
+        "__version__",
+    ),
+    "__main__": ("cli",),
+    "__init__": (),
+}
+"""What each part of the package may import of ours, besides itself: whole parts, or single modules of them."""
+
+ONLY_HERE: dict[str, tuple[str, ...]] = {
+    "sqlalchemy": ("catalog",),
+    "alembic": ("catalog",),
+    "psycopg": (),
+    "yt_dlp": ("fetching",),
+    "aiohttp": ("fetching",),
+    "feedparser": ("sources",),
+    "av": ("audio",),
+    "onnxruntime": ("voices",),
+    "pebble": ("pipeline",),
+    "pydantic": ("settings",),
+    "pydantic_settings": ("settings",),
+    "structlog": ("observability",),
+    "prometheus_client": ("observability",),
+    "typer": ("cli",),
+    "rich": ("cli",),
+}
+"""Where a library may be imported at all; each is one part's business."""
+
+HEAVY = {"yt_dlp", "av", "onnxruntime", "aiohttp", "feedparser", "numpy", "pebble", "alembic", "sqlalchemy", "pydantic"}
+LIGHT_MODULES = ["voicesieve", "voicesieve.domain.*", "voicesieve.policy.*", "voicesieve.cli.main"]
+
+
+@dataclass(frozen=True)
+class Import:
+    """``name`` is imported from ``module`` in a line of ``file``."""
+
+    file: Path
+    line: int
+    module: str
+    name: str
+
+    @property
+    def part(self) -> str:
+        return self.file.relative_to(HOUSE).parts[0].removesuffix(".py")
+
+    @property
+    def full(self) -> str:
+        return f"{self.module}.{self.name}" if self.name else self.module
+
+    def __str__(self) -> str:
+        return f"{self.file.relative_to(HOUSE)}:{self.line} imports {self.full}"
+
+
+def imports() -> Iterator[Import]:
+    for file in sorted(HOUSE.rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from (Import(file, node.lineno, alias.name, "") for alias in node.names)
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{file}:{node.lineno} imports relatively"
+                yield from (Import(file, node.lineno, node.module or "", alias.name) for alias in node.names)
+
+
+ALL = list(imports())
+
+
+def within(full: str, place: str) -> bool:
+    return full == f"voicesieve.{place}" or full.startswith(f"voicesieve.{place}.")
+
+
+def test_every_part_of_the_house_is_on_the_plan() -> None:
+    parts = {path.name.removesuffix(".py") for path in HOUSE.iterdir() if path.name != "__pycache__"}
+    parts = {part for part in parts if (HOUSE / f"{part}.py").exists() or list((HOUSE / part).rglob("*.py"))}
+    assert parts == set(ALLOWED)
+
+
+def test_arrows_point_inwards() -> None:
+    wrong = [
+        str(found)
+        for found in ALL
+        if found.module.split(".")[0] == "voicesieve"
+        and not any(within(found.full, place) for place in (found.part, *ALLOWED[found.part]))
+    ]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("library", ONLY_HERE)
+def test_a_library_is_one_parts_business(library: str) -> None:
+    users = [found for found in ALL if found.module.split(".")[0] == library]
+    as_type = [found for found in users if found.full == "sqlalchemy.Connection" and found.part == "pipeline"]
+    wrong = [str(found) for found in users if found.part not in ONLY_HERE[library] and found not in as_type]
+    assert wrong == []
+
+
+def test_packages_import_nothing_by_themselves() -> None:
+    """Or importing one light module would load its heavy neighbours."""
+    wrong = [str(found) for found in ALL if found.file.name == "__init__.py" and found.module != "__future__"]
+    assert wrong == []
+
+
+def test_the_core_is_light() -> None:
+    names = []
+    for pattern in LIGHT_MODULES:
+        folder = HOUSE.joinpath(*pattern.split(".")[1:-1])
+        package = pattern.removesuffix(".*")
+        names += [package] + [f"{package}.{p.stem}" for p in folder.glob("*.py") if pattern.endswith("*")]
+    names = [name for name in names if not name.endswith("__init__")]
+    program = (
+        f"import sys\nfor name in {names!r}: __import__(name)\n"
+        f"print(*sorted({{name.split('.')[0] for name in sys.modules}} & {HEAVY!r}))"
+    )
+    child = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert child.returncode == 0, child.stderr
+    assert child.stdout.split() == []
+    assert len(names) > 10
