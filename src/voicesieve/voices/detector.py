@@ -103,4 +103,10 @@ def _load_floor() -> Detector:
     return FloorDetector.embedded()
 
 
-_LOADERS: dict[str, Callable[[], Detector]] = {"floor": _load_floor}
+def _load_network() -> Detector:
+    from voicesieve.voices.network import NetworkDetector
+
+    return NetworkDetector.embedded()
+
+
+_LOADERS: dict[str, Callable[[], Detector]] = {"floor": _load_floor, "network": _load_network}

@@ -1,0 +1,140 @@
+"""Train the embedded network or measure detectors.
+
+    python -m training.network --corpora DIR --output DIR
+    python -m training.network --evaluate MODEL --corpora DIR --json
+
+DIR of the corpora holds ``speechocean762``, ``common-voice-vi``, ``esc-10`` and ``donate-a-cry``, each with a
+``metadata.csv`` whose ``path`` column is relative to it. MODEL is an ONNX file of this recipe or ``floor``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from training.floor import ATTRIBUTION, Clip, read_clips
+from training.network import exporting, material
+from training.network.batches import Batches
+from training.network.card import card
+from training.network.channels import Channels
+from training.network.learning import learn
+from training.network.material import SEED, Example
+from training.network.measures import equaliser, measure, score, unchanged
+from training.network.shortcuts import find_shortcuts, speaker_share
+from voicesieve.voices.detector import CHILD, CLASSES, NONSPEECH, Detector, load_detector
+from voicesieve.voices.network import NetworkDetector
+
+STEPS = 2_000
+"""Twenty minutes on two cores."""
+CALIBRATION_SHARE = 0.15
+"""Of the training speakers, kept from the weights for the calibration."""
+BANK = 200
+"""Sounds, and voices for babble, that are played below others."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument("--corpora", type=Path, required=True)
+    task = parser.add_mutually_exclusive_group(required=True)
+    task.add_argument("--output", type=Path, help="folder for network.onnx, network.json, metrics.json and card.md")
+    task.add_argument("--evaluate", metavar="MODEL", help="an ONNX file of this recipe, or floor")
+    parser.add_argument("--json", action="store_true", help="print figures as JSON rather than as lines")
+    arguments = parser.parse_args()
+
+    clips = read_clips(arguments.corpora)
+    if arguments.evaluate:
+        detector = _detector(arguments.evaluate)
+        figures = measure(detector, [clip for clip in clips if clip.held_out], _music(clips))
+        print(json.dumps(figures, indent=1) if arguments.json else _lines(figures))
+        return
+    train(clips, arguments.output)
+
+
+def train(clips: Sequence[Clip], output: Path) -> None:
+    """Write the four files. SystemExit if the training set tells children from adults without their voices."""
+    output.mkdir(parents=True, exist_ok=True)
+    training = [clip for clip in clips if not clip.held_out]
+    spoken = [clip for clip in training if NONSPEECH not in clip.classes]
+    voices = [voice for voice in material.voices(spoken) if not is_for_calibration(voice.group)]
+    sounds = material.sounds([clip for clip in training if NONSPEECH in clip.classes])
+    shortcuts = find_shortcuts(_batches(voices, sounds, SEED + 1))
+    print(shortcuts)
+    if not shortcuts.are_closed:
+        raise SystemExit("The training set tells children from adults by silence or duration: nothing was trained.")
+    network = learn(_batches(voices, sounds, SEED), STEPS, SEED)
+
+    raw = NetworkDetector(exporting.to_onnx(network, 1.0, 0.0))
+    scale, shift = calibration(raw, [clip for clip in spoken if is_for_calibration(clip.group)], _music(clips))
+    data = exporting.to_onnx(network, scale, shift)
+    detector = NetworkDetector(data)
+    (output / "network.onnx").write_bytes(data)
+    about = {
+        "revision": detector.model.revision,
+        "classes": CLASSES,
+        "parameters": sum(value.numel() for value in network.parameters()),
+        "recipe": {"seed": SEED, "steps": STEPS, "torch": torch.__version__},
+        "calibration": {"scale": round(scale, 4), "shift": round(shift, 4)},
+        "attribution": ATTRIBUTION,
+        "reference": exporting.reference(),
+    }
+    (output / "network.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
+    held_out = [clip for clip in clips if clip.held_out]
+    metrics = {
+        "shortcuts": asdict(shortcuts),
+        "network": measure(detector, held_out, _music(clips)),
+        "floor": measure(load_detector("floor"), held_out, _music(clips)),
+    }
+    (output / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+    (output / "card.md").write_text(card(about, metrics), encoding="utf-8")
+
+
+def is_for_calibration(group: str) -> bool:
+    return speaker_share(group) < CALIBRATION_SHARE
+
+
+def calibration(detector: Detector, clips: Sequence[Clip], music: Sequence[np.ndarray]) -> tuple[float, float]:
+    """Platt's scale and shift on windows of speakers whose weights never saw them, every speaker weighing the same
+    and children as much as adults. Half of the windows are as recorded, half through another channel."""
+    scored = [*score(detector, clips, unchanged), *score(detector, clips, equaliser(music))]
+    odds = [one.log_odds for one in scored]
+    groups = np.repeat([one.clip.group for one in scored], [len(part) for part in odds])
+    is_child = np.repeat([one.clip.classes == {CHILD} for one in scored], [len(part) for part in odds])
+    weights = np.zeros(len(groups))
+    for label in (True, False):
+        speakers = set(groups[is_child == label])
+        for speaker in speakers:
+            own = (groups == speaker) & (is_child == label)
+            weights[own] = 0.5 * len(groups) / len(speakers) / own.sum()
+    return exporting.platt(np.concatenate(odds), is_child, weights)
+
+
+def _batches(voices: Sequence[Example], sounds: Sequence[Example], seed: int) -> Batches:
+    rng = np.random.default_rng(seed)
+    surroundings = [sounds[index].versions[0].sound for index in rng.choice(len(sounds), BANK, replace=False)]
+    crowd = [voices[index].versions[0].sound for index in rng.choice(len(voices), BANK, replace=False)]
+    return Batches([*voices, *sounds], Channels(surroundings, crowd, seed), seed)
+
+
+def _music(clips: Sequence[Clip]) -> list[np.ndarray]:
+    return [clip.sound for clip in clips if clip.group == "music" and not clip.held_out]
+
+
+def _detector(model: str) -> Detector:
+    return load_detector(model) if model == "floor" else NetworkDetector(Path(model).read_bytes())
+
+
+def _lines(figures: object, name: str = "") -> str:
+    """``a.b.c: value``, one line for each figure."""
+    if not isinstance(figures, dict):
+        return f"{name}: {figures}"
+    return "\n".join(_lines(value, f"{name}.{key}".strip(".")) for key, value in figures.items())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,141 @@
+"""Batches of pairs: one clip at two warps through one channel, speakers drawn evenly, length and tempo at random."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.network.channels import Channels
+from training.network.material import Example, Version
+from training.network.model import frame_features, normalised
+from voicesieve.voices import floor, logmel
+from voicesieve.voices.activity import CHUNK
+from voicesieve.voices.detector import CHILD, CLASSES, MAN, NONSPEECH, WOMAN
+
+SHARES = {CHILD: 0.34, WOMAN: 0.36, MAN: 0.18, NONSPEECH: 0.12}
+"""Of pairs, by the class of the clip. Warped copies make almost half of the speech examples children."""
+OTHER_CORPUS_SHARE = 0.4
+"""Of adults that come from Common Voice, so that another language and other microphones are no sign of age."""
+MOVED_SHARE = 0.85
+"""Of pairs of speech whose second version is warped into another class; in the others both keep the label."""
+STEADY_TEMPO_SHARE = 0.4
+"""Of examples whose tempo is put back to what it was before the warp: speed must not stand for the vocal tract."""
+TEMPO = (0.85, 1.18)
+SHORT_SHARE = 0.3
+SHORT_S = (0.4, 2.0)
+SOURCE_FRAMES = 352
+"""Enough sound for `logmel.WINDOW_FRAMES` at the fastest tempo, 1 / 0.72."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Inputs of the network, allowed classes (n, 4) as 0 or 1, warps (n,) and the changed sounds (n, samples)."""
+
+    spectra: Tensor
+    speech: Tensor
+    allowed: Tensor
+    warps: Tensor
+    kinds: np.ndarray
+    groups: tuple[str, ...]
+    sounds: Tensor
+
+
+class Batches:
+    def __init__(self, examples: Sequence[Example], channels: Channels, seed: int) -> None:
+        self._rng = np.random.default_rng([seed, 2])
+        self._channels = channels
+        by_kind: dict[int, dict[bool, dict[str, list[Example]]]] = defaultdict(
+            lambda: defaultdict(lambda: defaultdict(list))
+        )
+        for example in examples:
+            by_kind[example.kind][example.group.startswith("cv:")][example.group].append(example)
+        self._groups = {
+            kind: {corpus: list(groups.values()) for corpus, groups in corpora.items()}
+            for kind, corpora in by_kind.items()
+        }
+
+    def draw(self, pairs: int) -> Batch:
+        chosen = [pair for _ in range(pairs) for pair in self._pair()]
+        versions = [version for _, version in chosen]
+        cuts = [self._cut(version) for version in versions]
+        warps = np.array([version.warp for version in versions])
+        sounds = self._channels.apply(
+            torch.from_numpy(np.stack([sound for sound, _ in cuts])), warps.reshape(-1, 2).min(axis=1)
+        )
+        marks = torch.from_numpy(np.stack([speech for _, speech in cuts]))
+        frames, speech = self._at_tempo(frame_features(sounds), marks, warps)
+        allowed = [[float(index in version.classes) for index in range(len(CLASSES))] for version in versions]
+        return Batch(
+            spectra=normalised(frames, speech).transpose(1, 2).contiguous(),
+            speech=speech,
+            allowed=torch.tensor(allowed),
+            warps=torch.from_numpy(warps).float(),
+            kinds=np.array([example.kind for example, _ in chosen]),
+            groups=tuple(example.group for example, _ in chosen),
+            sounds=sounds,
+        )
+
+    def _pair(self) -> tuple[tuple[Example, Version], tuple[Example, Version]]:
+        rng = self._rng
+        kind = rng.choice(list(SHARES), p=list(SHARES.values()))
+        first = self._example(kind)
+        if kind == NONSPEECH:
+            second = self._example(kind)
+            return (first, first.versions[0]), (second, second.versions[0])
+        own = next(iter(first.versions)).classes
+        staying = [version for version in first.versions if version.classes == own]
+        moved = [version for version in first.versions if version.classes != own]
+        one = staying[rng.integers(len(staying))]
+        others = moved if rng.random() < MOVED_SHARE else staying
+        return (first, one), (first, others[rng.integers(len(others))])
+
+    def _example(self, kind: int) -> Example:
+        corpora = self._groups[kind]
+        from_other = len(corpora) > 1 and self._rng.random() < OTHER_CORPUS_SHARE
+        groups = corpora[from_other]
+        group = groups[self._rng.integers(len(groups))]
+        return group[self._rng.integers(len(group))]
+
+    def _cut(self, version: Version) -> tuple[np.ndarray, np.ndarray]:
+        """`SOURCE_FRAMES` around a random moment of speech, and which of these frames are speech, 0 or 1."""
+        rng = self._rng
+        samples = logmel.PAST + SOURCE_FRAMES * logmel.HOP
+        spoken = np.flatnonzero(version.speech)
+        centre = spoken[rng.integers(len(spoken))] * CHUNK if len(spoken) else len(version.sound) // 2
+        start = int(centre) - samples // 2 + int(rng.integers(-4_000, 4_000))
+        inside = slice(max(0, start), max(0, start + samples))
+        piece = version.sound[inside].astype(np.float32)
+        sound = np.zeros(samples, np.float32)
+        at = max(0, -start)
+        sound[at : at + len(piece)] = piece
+        middles = start + logmel.PAST + np.arange(SOURCE_FRAMES) * logmel.HOP + logmel.HOP - logmel.FRAME // 2
+        chunks = middles // CHUNK
+        known = (chunks >= 0) & (chunks < len(version.speech))
+        speech = known & version.speech[np.clip(chunks, 0, len(version.speech) - 1)]
+        return sound, speech.astype(np.float32)
+
+    def _at_tempo(self, frames: Tensor, marks: Tensor, warps: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Cut windows out of ``frames``, each with its own number of source frames for one of the window."""
+        rng = self._rng
+        steady = rng.random(len(warps)) < STEADY_TEMPO_SHARE
+        steps = np.where(steady, 1 / warps, rng.uniform(*TEMPO, len(warps)))
+        window = np.arange(logmel.WINDOW_FRAMES) - logmel.WINDOW_FRAMES / 2
+        at = np.clip(SOURCE_FRAMES / 2 + steps[:, None] * window, 0, SOURCE_FRAMES - 1.001)
+        below = torch.from_numpy(at.astype(int))
+        part = torch.from_numpy(at - at.astype(int)).float()[:, :, None]
+        rows = torch.arange(len(warps))[:, None]
+        moved = frames[rows, below] * (1 - part) + frames[rows, below + 1] * part
+        speech = marks[rows, below]
+        for row in np.flatnonzero(rng.random(len(warps)) < SHORT_SHARE):
+            half = int(rng.uniform(*SHORT_S) * logmel.SAMPLE_RATE / logmel.HOP / 2)
+            middle = logmel.WINDOW_FRAMES // 2
+            kept = torch.zeros(logmel.WINDOW_FRAMES)
+            kept[middle - half : middle + half] = 1
+            if (speech[row] * kept).sum() >= floor.MIN_SPEECH_CHUNKS * CHUNK / logmel.HOP / 2:
+                speech[row] *= kept
+        return moved, speech

@@ -1,0 +1,42 @@
+"""The model card, written from the figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+TEXT = """# Card of the embedded network, revision {revision}
+
+{parameters} parameters, four classes: child (at most 12 years, speaking), woman, man, nonspeech. Input: 64 log-mel
+bands of 2.56 s around speech that the Silero voice-activity network finds. Ages 13 to 17 were neither trained on nor
+measured.
+
+What it learned from: {attribution}.
+
+Limits
+- No Vietnamese child was heard in training or in the test: the children are Mandarin speakers of 6 to 12 years who
+  read English.
+- Part of the training examples are adults resampled to a child's vocal tract and children resampled to an adult's.
+  Adults whose voice is sped up therefore score as children by construction, and so may people who imitate children.
+- Figures are of 25 children and 15 women whom the weights never saw: one speaker is 4 to 7 points.
+
+Calibration: the logits were scaled by {scale} and the child's shifted by {shift} on {calibrators}, not on the test.
+
+Figures on held-out recordings:
+
+```json
+{figures}
+```
+"""
+
+
+def card(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
+    return TEXT.format(
+        revision=about["revision"],
+        parameters=about["parameters"],
+        attribution="; ".join(about["attribution"]),
+        calibrators="speakers kept from the training of the weights",
+        figures=json.dumps(metrics, indent=1),
+        **about["calibration"],
+    )

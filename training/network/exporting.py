@@ -1,0 +1,83 @@
+"""The trained network as one ONNX file whose output is calibrated log-probabilities."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from training.network.model import VoiceNetwork, frame_features, normalised
+from voicesieve.voices import logmel
+from voicesieve.voices.detector import CHILD, CLASSES
+
+OPSET = 18
+MAX_BYTES = 1_500_000
+
+
+class _Calibrated(nn.Module):
+    """Logits times ``scale``, child's raised by ``shift``: Platt's logistic in the plane of child against adults."""
+
+    def __init__(self, network: VoiceNetwork, scale: float, shift: float) -> None:
+        super().__init__()
+        self.network = network
+        self.scale = scale
+        self.register_buffer("shift", torch.tensor([shift * (index == CHILD) for index in range(len(CLASSES))]))
+
+    def forward(self, spectra: Tensor, speech: Tensor) -> Tensor:
+        return torch.log_softmax(self.network(spectra, speech) * self.scale + self.shift, dim=1)
+
+
+def to_onnx(network: VoiceNetwork, scale: float, shift: float) -> bytes:
+    """ValueError if the file is larger than the wheel should carry."""
+    file = io.BytesIO()
+    example = (torch.zeros(2, logmel.BANDS, logmel.WINDOW_FRAMES), torch.ones(2, logmel.WINDOW_FRAMES))
+    batch = torch.export.Dim("batch")
+    torch.onnx.export(
+        _Calibrated(network, scale, shift).eval(),
+        example,
+        input_names=["spectra", "speech"],
+        output_names=["log_probabilities"],
+        dynamic_shapes={"spectra": {0: batch}, "speech": {0: batch}},
+        opset_version=OPSET,
+        dynamo=True,
+        verbose=False,
+    ).save(file)
+    data = file.getvalue()
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"the network takes {len(data)} bytes; {MAX_BYTES} are allowed")
+    return data
+
+
+def platt(log_odds: np.ndarray, is_child: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
+    """Scale and shift that make ``log_odds`` (n,) calibrated (Platt 1999), by Newton's method on weighted examples."""
+    inputs = np.stack([log_odds, np.ones_like(log_odds)], axis=1)
+    solution = np.array([1.0, 0.0])
+    for _ in range(50):
+        chance = 1 / (1 + np.exp(-inputs @ solution))
+        slope = inputs.T @ (weights * (is_child - chance)) - 1e-3 * (solution - [1.0, 0.0])
+        curve = (inputs * (weights * chance * (1 - chance))[:, None]).T @ inputs + 1e-3 * np.eye(2)
+        solution = solution + np.linalg.solve(curve, slope)
+    return float(solution[0]), float(solution[1])
+
+
+def reference() -> dict[str, list]:
+    """Features that training computes of a sound that a formula gives, so that the product can be held against them.
+
+    The sound: sin(2 pi (150 t + 700 t^2)) (0.2 + 0.1 sin(2 pi 4 t)) at 16 kHz, k / 16,000 = t, and a noise of
+    0.02 ((7,919 k^2 mod 65,536) / 65,536 - 0.5) below it; PAST + WINDOW_FRAMES * HOP samples.
+    """
+    number = torch.arange(logmel.PAST + logmel.WINDOW_FRAMES * logmel.HOP)
+    time = number.double() / logmel.SAMPLE_RATE
+    wave = torch.sin(2 * torch.pi * (150 * time + 700 * time**2)) * (0.2 + 0.1 * torch.sin(8 * torch.pi * time))
+    wave = wave + 0.02 * ((7_919 * number**2 % 65_536) / 65_536 - 0.5)
+    frames = frame_features(wave.float()[None])
+    rows = [0, 60, 128, 200, 255]
+    speech = torch.zeros(1, logmel.WINDOW_FRAMES)
+    speech[:, 40:210] = 1
+    return {
+        "frames": rows,
+        "log_mel": np.round(frames[0, rows].numpy().astype(float), 5).tolist(),
+        "normalised": np.round(normalised(frames, speech)[0, rows].numpy().astype(float), 5).tolist(),
+    }
