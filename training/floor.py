@@ -10,8 +10,6 @@ on speakers, sound folds and devices that training never saw.
 from __future__ import annotations
 
 import argparse
-import csv
-import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from voicesieve.audio.decode import SAMPLE_RATE, decode_blocks
+from training.corpora import ATTRIBUTION, GRAIN, Clip, read_clips
+from voicesieve.audio.decode import SAMPLE_RATE
 from voicesieve.voices import floor
 from voicesieve.voices.activity import CHUNK, VoiceActivity
 from voicesieve.voices.detector import CHILD, CLASSES, MAN, NONSPEECH, WOMAN
@@ -41,30 +40,12 @@ MASSES = {
 }
 """How much each kind of example weighs in total, however many there are of it."""
 MUSIC_PIECES = 150
-GRAIN = 1_024
-"""Clips are cut to multiples of this many samples: Fourier transforms of prime lengths are ten times slower."""
 HIDDEN = 24
 """Units between features and classes. A plain softmax model falls 0.04 behind in AUC, 48 units gain nothing."""
 STEPS = 2_500
 BATCH = 512
 WEIGHT_DECAY = 0.3
-ATTRIBUTION = [
-    "speechocean762 (Zhang et al. 2021, arXiv 2104.01378, OpenSLR 101), free for commercial and non-commercial use",
-    "Mozilla Common Voice 9.0, Vietnamese, CC0",
-    "ESC-10, a subset of ESC-50 (Piczak 2015), CC BY 3.0",
-    "donate-a-cry corpus, ODbL 1.0 and DbCL 1.0",
-]
 OUTPUT = Path(__file__).parents[1] / "src/voicesieve/voices/floor.json"
-
-
-@dataclass(frozen=True, eq=False)
-class Clip:
-    """One recording. ``classes`` are those it may be; ``group`` is whose or what sound it is."""
-
-    sound: np.ndarray
-    classes: frozenset[int]
-    group: str
-    held_out: bool
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,54 +57,10 @@ class Windows:
     chances: np.ndarray
 
 
-# ---------------------------------------------------------------- the corpora
+# ---------------------------------------------------------------- music
 
 
-def read_clips(corpora: Path) -> list[Clip]:
-    return [*_speechocean(corpora), *_common_voice(corpora), *_esc10(corpora), *_cries(corpora), *_music()]
-
-
-def _speechocean(corpora: Path) -> Iterator[Clip]:
-    for row in _rows(corpora / "speechocean762"):
-        age = int(row["age"])
-        if 13 <= age <= 17:
-            continue
-        classes = {CHILD} if age <= 12 else {WOMAN if row["gender"] == "female" else MAN}
-        yield Clip(row["sound"], frozenset(classes), f"so:{row['speaker']}", row["split"] == "test")
-
-
-def _common_voice(corpora: Path) -> Iterator[Clip]:
-    for row in _rows(corpora / "common-voice-vi"):
-        if row["age"] == "teens":
-            continue
-        classes = {"female": {WOMAN}, "male": {MAN}}.get(row["gender"], {WOMAN, MAN})
-        yield Clip(row["sound"], frozenset(classes), f"cv:{row['speaker']}", _share(row["speaker"]) < 0.5)
-
-
-def _esc10(corpora: Path) -> Iterator[Clip]:
-    for row in _rows(corpora / "esc-10"):
-        yield Clip(row["sound"], frozenset({NONSPEECH}), f"esc:{row['sound_class']}", row["fold"] == "4")
-
-
-def _cries(corpora: Path) -> Iterator[Clip]:
-    for row in _rows(corpora / "donate-a-cry"):
-        yield Clip(row["sound"], frozenset({NONSPEECH}), "cry", _share(row["source"]) < 0.3)
-
-
-def _rows(corpus: Path) -> Iterator[dict]:
-    with (corpus / "metadata.csv").open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            sound = np.concatenate(list(decode_blocks(corpus / row["path"])))
-            sound = sound[: max(GRAIN, len(sound) // GRAIN * GRAIN)]
-            yield {**row, "sound_class": row.get("sound"), "sound": sound}
-
-
-def _share(name: str) -> float:
-    """A number 0..1 that a name always gets: a split that survives reordered metadata."""
-    return zlib.crc32(f"split {name}".encode()) / 2**32
-
-
-def _music() -> Iterator[Clip]:
+def pieces_of_music() -> Iterator[Clip]:
     for index in range(MUSIC_PIECES):
         sound = music(np.random.default_rng([SEED, index]), 8.0)
         yield Clip(sound, frozenset({NONSPEECH}), "music", index % 4 == 0)
@@ -401,7 +338,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=OUTPUT)
     arguments = parser.parse_args()
 
-    clips = read_clips(arguments.corpora)
+    clips = [*read_clips(arguments.corpora), *pieces_of_music()]
     training = [clip for clip in clips if not clip.held_out]
     noises = [clip.sound for clip in training if clip.group == "music"]
     rng = np.random.default_rng(SEED)

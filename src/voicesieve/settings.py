@@ -85,7 +85,7 @@ class Discovery(_Section):
 
 
 class Analysis(_Section):
-    detector: str = Field("floor", description="Child-voice detector.")
+    detector: str = Field("network", description="Child-voice detector: network (embedded) or floor (simpler).")
     workers: int = Field(0, ge=0, le=256, description="Analysis processes. 0 = one for each core.")
     deadline_s: PositiveSeconds = Field(600.0, description="Hard end of one analysis, in seconds.")
     memory_mb: int = Field(4096, ge=512, description="Address space of one worker, in MiB.")

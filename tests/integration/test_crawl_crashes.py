@@ -171,7 +171,7 @@ def nothing_was_done_twice(stories: Mapping[str, dict[str, Any]]) -> None:
             assert len(successes) <= 1, story
         assert all(attempt["outcome"] in ("ok", "failed", "interrupted") for attempt in story["attempts"])
         if story["recording"]:
-            by_model = [a for a in attempts(story, "analyse") if a["outcome"] == "ok" and a["method"] == "floor"]
+            by_model = [a for a in attempts(story, "analyse") if a["outcome"] == "ok" and a["method"] == "network"]
             sha256 = story["recording"]["sha256"]
             analysed[sha256] = analysed.get(sha256, 0) + len(by_model)
     assert set(analysed.values()) == {1}, "equal audio is analysed once"

@@ -106,7 +106,7 @@ def test_equal_audio_is_one_recording_of_two_videos(crawled: Crawled) -> None:
     assert story["recording"]["sha256"] == again["recording"]["sha256"]
     assert story["recording"]["also_of"] == [again["video"]]
     analyses = [attempt["method"] for video in (story, again) for attempt in attempts(video, "analyse")]
-    assert sorted(analyses) == ["floor", "stored_scores"]
+    assert sorted(analyses) == ["network", "stored_scores"]
 
 
 def test_every_story_explains_itself(crawled: Crawled) -> None:
@@ -237,5 +237,5 @@ def test_equal_audio_fetched_at_the_same_time_is_analysed_once(tmp_path: Path) -
     settings = {"VOICESIEVE_ANALYSIS__WORKERS": "4"}
     voicesieve("crawl", "--source", f"folder:{audio}", "--data", data, settings=settings)
     methods = [attempt["method"] for story in stories_of(data).values() for attempt in attempts(story, "analyse")]
-    assert sorted(methods) == ["floor", "stored_scores", "stored_scores", "stored_scores"]
+    assert sorted(methods) == ["network", "stored_scores", "stored_scores", "stored_scores"]
     assert status(data)["accepted_recordings"] == 1

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import pickle
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.floor import ATTRIBUTION, Clip, read_clips
+from training.corpora import ATTRIBUTION, PROMPT_ATTRIBUTION, Clip, read_clips, read_prompts
+from training.floor import pieces_of_music
 from training.network import exporting, material
 from training.network.batches import Batches
 from training.network.card import card
@@ -44,24 +46,27 @@ def main() -> None:
     task = parser.add_mutually_exclusive_group(required=True)
     task.add_argument("--output", type=Path, help="folder for network.onnx, network.json, metrics.json and card.md")
     task.add_argument("--evaluate", metavar="MODEL", help="an ONNX file of this recipe, or floor")
+    parser.add_argument(
+        "--prepared", type=Path, help="file that keeps the changed voices between trainings"
+    )
     parser.add_argument("--json", action="store_true", help="print figures as JSON rather than as lines")
     arguments = parser.parse_args()
 
-    clips = read_clips(arguments.corpora)
+    clips = [*read_clips(arguments.corpora), *read_prompts(arguments.corpora), *pieces_of_music()]
     if arguments.evaluate:
         detector = _detector(arguments.evaluate)
         figures = measure(detector, [clip for clip in clips if clip.held_out], _music(clips))
         print(json.dumps(figures, indent=1) if arguments.json else _lines(figures))
         return
-    train(clips, arguments.output)
+    train(clips, arguments.output, arguments.prepared)
 
 
-def train(clips: Sequence[Clip], output: Path) -> None:
+def train(clips: Sequence[Clip], output: Path, prepared: Path | None = None) -> None:
     """Write the four files. SystemExit if the training set tells children from adults without their voices."""
     output.mkdir(parents=True, exist_ok=True)
     training = [clip for clip in clips if not clip.held_out]
     spoken = [clip for clip in training if NONSPEECH not in clip.classes]
-    voices = [voice for voice in material.voices(spoken) if not is_for_calibration(voice.group)]
+    voices = _voices([clip for clip in spoken if not is_for_calibration(clip.group)], prepared)
     sounds = material.sounds([clip for clip in training if NONSPEECH in clip.classes])
     shortcuts = find_shortcuts(_batches(voices, sounds, SEED + 1))
     print(shortcuts)
@@ -80,7 +85,7 @@ def train(clips: Sequence[Clip], output: Path) -> None:
         "parameters": sum(value.numel() for value in network.parameters()),
         "recipe": {"seed": SEED, "steps": STEPS, "torch": torch.__version__},
         "calibration": {"scale": round(scale, 4), "shift": round(shift, 4)},
-        "attribution": ATTRIBUTION,
+        "attribution": [*ATTRIBUTION, *(PROMPT_ATTRIBUTION if _has_prompts(clips) else ())],
         "reference": exporting.reference(),
     }
     (output / "network.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
@@ -92,6 +97,16 @@ def train(clips: Sequence[Clip], output: Path) -> None:
     }
     (output / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     (output / "card.md").write_text(card(about, metrics), encoding="utf-8")
+
+
+def _voices(clips: Sequence[Clip], prepared: Path | None) -> list[Example]:
+    """Ten minutes on two cores, unless they are there from an earlier run. The file is our own: it is a pickle."""
+    if prepared and prepared.exists():
+        return pickle.loads(prepared.read_bytes())
+    voices = material.voices(clips)
+    if prepared:
+        prepared.write_bytes(pickle.dumps(voices))
+    return voices
 
 
 def is_for_calibration(group: str) -> bool:
@@ -119,6 +134,10 @@ def _batches(voices: Sequence[Example], sounds: Sequence[Example], seed: int) ->
     surroundings = [sounds[index].versions[0].sound for index in rng.choice(len(sounds), BANK, replace=False)]
     crowd = [voices[index].versions[0].sound for index in rng.choice(len(voices), BANK, replace=False)]
     return Batches([*voices, *sounds], Channels(surroundings, crowd, seed), seed)
+
+
+def _has_prompts(clips: Sequence[Clip]) -> bool:
+    return any(clip.group.startswith("prompts:") for clip in clips)
 
 
 def _music(clips: Sequence[Clip]) -> list[np.ndarray]:

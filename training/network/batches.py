@@ -20,7 +20,7 @@ from voicesieve.voices.detector import CHILD, CLASSES, MAN, NONSPEECH, WOMAN
 SHARES = {CHILD: 0.34, WOMAN: 0.36, MAN: 0.18, NONSPEECH: 0.12}
 """Of pairs, by the class of the clip. Warped copies make almost half of the speech examples children."""
 OTHER_CORPUS_SHARE = 0.4
-"""Of adults that come from Common Voice, so that another language and other microphones are no sign of age."""
+"""Of adults from elsewhere than speechocean762: another language and other microphones are no sign of age."""
 MOVED_SHARE = 0.85
 """Of pairs of speech whose second version is warped into another class; in the others both keep the label."""
 STEADY_TEMPO_SHARE = 0.4
@@ -28,18 +28,24 @@ STEADY_TEMPO_SHARE = 0.4
 TEMPO = (0.85, 1.18)
 SHORT_SHARE = 0.3
 SHORT_S = (0.4, 2.0)
-SOURCE_FRAMES = 352
-"""Enough sound for `logmel.WINDOW_FRAMES` at the fastest tempo, 1 / 0.72."""
+SOURCE_FRAMES = 384
+"""Enough sound for `logmel.WINDOW_FRAMES` at most tempos; what lies outside counts as no speech."""
+HARD_SHARE, HARD_WEIGHT = 0.15, 3.0
+"""The adults that score most like children are drawn this much more often (hard-negative mining)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Inputs of the network, allowed classes (n, 4) as 0 or 1, warps (n,) and the changed sounds (n, samples)."""
+    """Inputs of the network, allowed classes (n, 4) as 0 or 1, and the changed sounds (n, samples).
+
+    ``tracts`` and ``pitches`` (n,): ratios to the clip as it was. ``kinds`` and ``groups``: of the unchanged clips.
+    """
 
     spectra: Tensor
     speech: Tensor
     allowed: Tensor
-    warps: Tensor
+    tracts: Tensor
+    pitches: Tensor
     kinds: np.ndarray
     groups: tuple[str, ...]
     sounds: Tensor
@@ -53,28 +59,31 @@ class Batches:
             lambda: defaultdict(lambda: defaultdict(list))
         )
         for example in examples:
-            by_kind[example.kind][example.group.startswith("cv:")][example.group].append(example)
+            by_kind[example.kind][not example.group.startswith("so:")][example.group].append(example)
         self._groups = {
-            kind: {corpus: list(groups.values()) for corpus, groups in corpora.items()}
+            kind: {corpus: list(groups.items()) for corpus, groups in corpora.items()}
             for kind, corpora in by_kind.items()
         }
+        self._odds: dict[str, float] = {}
+        self._hard: frozenset[str] = frozenset()
 
     def draw(self, pairs: int) -> Batch:
         chosen = [pair for _ in range(pairs) for pair in self._pair()]
         versions = [version for _, version in chosen]
         cuts = [self._cut(version) for version in versions]
-        warps = np.array([version.warp for version in versions])
+        pitches = np.array([version.pitch for version in versions])
         sounds = self._channels.apply(
-            torch.from_numpy(np.stack([sound for sound, _ in cuts])), warps.reshape(-1, 2).min(axis=1)
+            torch.from_numpy(np.stack([sound for sound, _ in cuts])), pitches.reshape(-1, 2).min(axis=1)
         )
         marks = torch.from_numpy(np.stack([speech for _, speech in cuts]))
-        frames, speech = self._at_tempo(frame_features(sounds), marks, warps)
+        frames, speech = self._at_tempo(frame_features(sounds), marks, pitches)
         allowed = [[float(index in version.classes) for index in range(len(CLASSES))] for version in versions]
         return Batch(
             spectra=normalised(frames, speech).transpose(1, 2).contiguous(),
             speech=speech,
             allowed=torch.tensor(allowed),
-            warps=torch.from_numpy(warps).float(),
+            tracts=torch.tensor([version.tract for version in versions]),
+            pitches=torch.from_numpy(pitches).float(),
             kinds=np.array([example.kind for example, _ in chosen]),
             groups=tuple(example.group for example, _ in chosen),
             sounds=sounds,
@@ -98,8 +107,23 @@ class Batches:
         corpora = self._groups[kind]
         from_other = len(corpora) > 1 and self._rng.random() < OTHER_CORPUS_SHARE
         groups = corpora[from_other]
-        group = groups[self._rng.integers(len(groups))]
-        return group[self._rng.integers(len(group))]
+        weights = np.array([HARD_WEIGHT if name in self._hard else 1.0 for name, _ in groups])
+        _, examples = groups[self._rng.choice(len(groups), p=weights / weights.sum())]
+        return examples[self._rng.integers(len(examples))]
+
+    def note(self, batch: Batch, log_odds: np.ndarray) -> None:
+        """Remember which adults, unchanged in class, score most like children; later draws meet them more often."""
+        adult = (batch.kinds == WOMAN) | (batch.kinds == MAN)
+        own = adult & (batch.allowed[:, CHILD].numpy() == 0)
+        for index in np.flatnonzero(own):
+            name = batch.groups[index]
+            self._odds[name] = 0.9 * self._odds.get(name, float(log_odds[index])) + 0.1 * float(log_odds[index])
+
+    def mine(self) -> frozenset[str]:
+        """Make the hardest adults so far the ones to meet more often; their names."""
+        ranked = sorted(self._odds, key=self._odds.__getitem__, reverse=True)
+        self._hard = frozenset(ranked[: int(HARD_SHARE * len(ranked))])
+        return self._hard
 
     def _cut(self, version: Version) -> tuple[np.ndarray, np.ndarray]:
         """`SOURCE_FRAMES` around a random moment of speech, and which of these frames are speech, 0 or 1."""
@@ -119,19 +143,21 @@ class Batches:
         speech = known & version.speech[np.clip(chunks, 0, len(version.speech) - 1)]
         return sound, speech.astype(np.float32)
 
-    def _at_tempo(self, frames: Tensor, marks: Tensor, warps: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _at_tempo(self, frames: Tensor, marks: Tensor, pitches: np.ndarray) -> tuple[Tensor, Tensor]:
         """Cut windows out of ``frames``, each with its own number of source frames for one of the window."""
         rng = self._rng
-        steady = rng.random(len(warps)) < STEADY_TEMPO_SHARE
-        steps = np.where(steady, 1 / warps, rng.uniform(*TEMPO, len(warps)))
+        steady = rng.random(len(pitches)) < STEADY_TEMPO_SHARE
+        steps = np.where(steady, 1 / pitches, rng.uniform(*TEMPO, len(pitches)))
         window = np.arange(logmel.WINDOW_FRAMES) - logmel.WINDOW_FRAMES / 2
-        at = np.clip(SOURCE_FRAMES / 2 + steps[:, None] * window, 0, SOURCE_FRAMES - 1.001)
+        at = SOURCE_FRAMES / 2 + steps[:, None] * window
+        is_known = torch.from_numpy((at >= 0) & (at <= SOURCE_FRAMES - 1.001))
+        at = np.clip(at, 0, SOURCE_FRAMES - 1.001)
         below = torch.from_numpy(at.astype(int))
         part = torch.from_numpy(at - at.astype(int)).float()[:, :, None]
-        rows = torch.arange(len(warps))[:, None]
+        rows = torch.arange(len(pitches))[:, None]
         moved = frames[rows, below] * (1 - part) + frames[rows, below + 1] * part
-        speech = marks[rows, below]
-        for row in np.flatnonzero(rng.random(len(warps)) < SHORT_SHARE):
+        speech = marks[rows, below] * is_known
+        for row in np.flatnonzero(rng.random(len(pitches)) < SHORT_SHARE):
             half = int(rng.uniform(*SHORT_S) * logmel.SAMPLE_RATE / logmel.HOP / 2)
             middle = logmel.WINDOW_FRAMES // 2
             kept = torch.zeros(logmel.WINDOW_FRAMES)

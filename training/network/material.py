@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import av
 import numpy as np
 
-from training.floor import Clip, resampled
+from training.corpora import Clip
+from training.floor import resampled
+from training.network.tracts import other_tract
 from voicesieve.audio.decode import SAMPLE_RATE
 from voicesieve.voices import features, floor
 from voicesieve.voices.activity import CHUNK, VoiceActivity
@@ -23,11 +25,16 @@ ADULT = frozenset({WOMAN, MAN})
 LOW_VOICE_HZ = 165.0
 """Between the median F0 of men (about 120 Hz) and women (about 220 Hz): how far an undeclared adult must be warped."""
 STAYING = {CHILD: (1.0, 1.08), WOMAN: (0.94, 1.0), MAN: (0.95, 1.05)}
-"""Warps that keep the label. A woman 6 % faster reaches a boy's third formant (Hillenbrand 1995, own analysis)."""
-MOVING = {CHILD: (0.72, 0.84), WOMAN: (1.18, 1.38), MAN: (1.45, 1.75)}
-"""Warps that move a child to the adults and an adult to the children."""
-STAYING_COPIES, MOVED_COPIES = 2, 3
-CODEC_SHARE = 0.35
+"""Tract ratios that keep the label. 6 % more give a woman a boy's third formant (Hillenbrand 1995, own analysis)."""
+STAYING_PITCH = {CHILD: (0.82, 1.15), WOMAN: (0.85, 1.4), MAN: (0.85, 1.6)}
+"""A high or excited voice in an unchanged tract is no child's, a low voice of a small child no adult's."""
+MOVING = {CHILD: (0.72, 0.84), WOMAN: (1.17, 1.38), MAN: (1.4, 1.7)}
+"""Tract ratios that move a child to the adults and an adult to the children."""
+MOVING_PITCH = {CHILD: (0.6, 0.9), WOMAN: (1.05, 1.5), MAN: (1.5, 2.0)}
+LINKED_SHARE = 0.4
+"""Of changed versions whose pitch and tract change alike, by resampling alone; in the others both are drawn."""
+STAYING_COPIES, MOVED_COPIES = 3, 3
+CODEC_SHARE = 0.25
 CODECS = (
     ("libopus", "ogg", 48_000, (12_000, 16_000, 24_000, 32_000)),
     ("aac", "adts", 16_000, (24_000, 32_000, 48_000)),
@@ -37,11 +44,15 @@ CODECS = (
 
 @dataclass(frozen=True, eq=False)
 class Version:
-    """A clip at one warp: float16 samples, speech marks (one bool for each 32 ms), and the classes it may be."""
+    """A clip as another voice: float16 samples, speech marks (one bool for each 32 ms), the classes it may be.
+
+    ``tract``: ratio of its formants to the clip's. ``pitch``: ratio of its F0 and of its tempo, since it is resampled.
+    """
 
     sound: np.ndarray
     speech: np.ndarray
-    warp: float
+    tract: float
+    pitch: float
     classes: frozenset[int]
 
 
@@ -67,7 +78,7 @@ def sounds(clips: Sequence[Clip]) -> list[Example]:
         speech = speech_of(clip.sound)
         if speech.sum() < floor.MIN_SPEECH_CHUNKS:
             speech = np.ones_like(speech)
-        version = Version(clip.sound.astype(np.float16), speech, 1.0, clip.classes)
+        version = Version(clip.sound.astype(np.float16), speech, 1.0, 1.0, clip.classes)
         examples.append(Example((version,), next(iter(clip.classes)), clip.group))
     return examples
 
@@ -104,28 +115,43 @@ def _voice(clip: Clip, number: int) -> Example:
     rng = np.random.default_rng([SEED, number])
     kind = next(iter(clip.classes)) if len(clip.classes) == 1 else _likely_gender(clip.sound)
     speech = speech_of(clip.sound)
-    warps = [(warp, clip.classes) for warp in (1.0, *rng.uniform(*STAYING[kind], STAYING_COPIES - 1))]
     moved_to = ADULT if kind == CHILD else frozenset({CHILD})
-    warps += [(warp, moved_to) for warp in _spread(MOVING[kind], rng)]
-    return Example(tuple(_version(clip.sound, speech, warp, to, rng) for warp, to in warps), kind, clip.group)
+    staying = [(1.0, 1.0), *_ratios(STAYING[kind], STAYING_PITCH[kind], STAYING_COPIES - 1, rng)]
+    moved = _ratios(MOVING[kind], MOVING_PITCH[kind], MOVED_COPIES, rng)
+    versions = [_version(clip.sound, speech, *ratios, clip.classes, rng) for ratios in staying]
+    versions += [_version(clip.sound, speech, *ratios, moved_to, rng) for ratios in moved]
+    return Example(tuple(versions), kind, clip.group)
 
 
-def _spread(limits: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
-    """One factor from each third of the range: two warped versions of a clip are rarely the same warp."""
-    edges = np.linspace(*limits, MOVED_COPIES + 1)
-    return rng.uniform(edges[:-1], edges[1:])
+def _ratios(
+    tracts: tuple[float, float], pitches: tuple[float, float], count: int, rng: np.random.Generator
+) -> list[tuple[float, float]]:
+    """Ratios of tract and pitch. One tract from each part of its range: two versions of a clip rarely have the same."""
+    edges = np.linspace(*tracts, count + 1)
+    found = []
+    for tract in rng.uniform(edges[:-1], edges[1:]):
+        linked = rng.random() < LINKED_SHARE
+        found.append((float(tract), float(tract if linked else np.exp(rng.uniform(*np.log(pitches))))))
+    return found
 
 
 def _version(
-    sound: np.ndarray, speech: np.ndarray, warp: float, classes: frozenset[int], rng: np.random.Generator
+    sound: np.ndarray,
+    speech: np.ndarray,
+    tract: float,
+    pitch: float,
+    classes: frozenset[int],
+    rng: np.random.Generator,
 ) -> Version:
-    if warp != 1.0:
-        sound = resampled(sound, warp)
-    marks = np.minimum(np.arange(-(-len(sound) // CHUNK)) * warp, len(speech) - 1).astype(int)
+    if pitch != 1.0:
+        sound = resampled(sound, pitch)
+    if tract != pitch:
+        sound = other_tract(sound, tract / pitch)
+    marks = np.minimum(np.arange(-(-len(sound) // CHUNK)) * pitch, len(speech) - 1).astype(int)
     if rng.random() < CODEC_SHARE:
         codec, container, rate, bit_rates = CODECS[rng.integers(len(CODECS))]
         sound = through_codec(sound, codec, container, rate, int(rng.choice(bit_rates)))
-    return Version(sound.astype(np.float16), speech[marks], float(warp), classes)
+    return Version(sound.astype(np.float16), speech[marks], tract, pitch, classes)
 
 
 def _likely_gender(sound: np.ndarray) -> int:

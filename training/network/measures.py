@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from training.floor import Clip, auc, channel, resampled
+from training.corpora import Clip
+from training.floor import auc, channel, resampled
 from training.network.material import SEED, through_codec
 from voicesieve.audio.decode import SAMPLE_RATE
 from voicesieve.domain.verdicts import VerdictLabel

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from training.corpora import share
 from training.floor import auc
 from training.network.batches import Batch, Batches
 from training.network.learning import PAIRS
@@ -60,7 +60,7 @@ def find_shortcuts(batches: Batches) -> Shortcuts:
 
 def speaker_share(name: str) -> float:
     """A number 0..1 that a name always gets."""
-    return zlib.crc32(f"calibrate {name}".encode()) / 2**32
+    return share(f"calibrate {name}")
 
 
 def _quiet_spectra(batch: Batch) -> np.ndarray:
