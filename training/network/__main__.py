@@ -46,9 +46,7 @@ def main() -> None:
     task = parser.add_mutually_exclusive_group(required=True)
     task.add_argument("--output", type=Path, help="folder for network.onnx, network.json, metrics.json and card.md")
     task.add_argument("--evaluate", metavar="MODEL", help="an ONNX file of this recipe, or floor")
-    parser.add_argument(
-        "--prepared", type=Path, help="file that keeps the changed voices between trainings"
-    )
+    parser.add_argument("--prepared", type=Path, help="file that keeps the changed voices between trainings")
     parser.add_argument("--json", action="store_true", help="print figures as JSON rather than as lines")
     arguments = parser.parse_args()
 
