@@ -131,6 +131,7 @@ recording = Table(
     Column("channels", Integer, nullable=False),
     Column("stored_at", Double, nullable=False),
     Column("accepted_videos", Integer, nullable=False),
+    Column("audio_purged_at", Double),
 )
 
 video = Table(
@@ -163,6 +164,7 @@ video = Table(
     Column("language", String(40)),
     Column("rights_basis", Words),
     Column("rights_statement", Words),
+    Column("decided_by", String(20)),
     Column("discovered_at", Double, nullable=False),
     Column("changed_at", Double, nullable=False),
     Index(
@@ -242,7 +244,19 @@ verdict = Table(
     Column("windows", LargeBinary, nullable=False),
     Column("levels", JsonText, nullable=False),
     Column("analysed_at", Double, nullable=False),
+    Column("pooling", String(12)),
+    Column("point", String(12)),
+    Column("stale_since", Double),
 )
+
+Index(
+    "ix_verdict_newest",
+    verdict.c.recording,
+    verdict.c.analysed_at.desc(),
+    verdict.c.model,
+    verdict.c.revision,
+)
+"""Which verdict of a recording is the newest, without a look at the scores that lie before the time."""
 
 decision = Table(
     "decision",
@@ -287,6 +301,31 @@ deletion = Table(
     Column("path", Words, primary_key=True),
     Column("asked_at", Double, nullable=False),
 )
+
+removal = Table(
+    "removal",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("video", Words, nullable=False),
+    Column("recording", String(64)),
+    Column("asked", String(20), nullable=False),
+    Column("removed_at", Double, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("actor", Words, nullable=False),
+    Column("action", String(20), nullable=False),
+    Column("subject", Words, nullable=False),
+    Column("reason", Words, nullable=False),
+    Column("details", JsonText, nullable=False),
+)
+
+APPEND_ONLY = ("audit", "removal")
+"""Tables whose rows the database itself refuses to change or delete; the migration that makes them adds triggers."""
 
 first_due_of_host = (
     select(func.min(video.c.due_at))

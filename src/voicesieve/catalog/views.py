@@ -274,17 +274,18 @@ class StoredFile:
 
 def recording_count(connection: Connection) -> int:
     """How many files the store should hold."""
-    return connection.execute(select(func.count()).select_from(schema.recording)).scalar_one()
+    kept = schema.recording.c.audio_purged_at.is_(None)
+    return connection.execute(select(func.count()).select_from(schema.recording).where(kept)).scalar_one()
 
 
 def stored_files(connection: Connection) -> Iterator[StoredFile]:
-    """All recordings in order of their hash, a batch at a time."""
+    """All recordings whose audio is kept, in order of their hash, a batch at a time."""
     table = schema.recording
     last = ""
     while True:
         rows = connection.execute(
             select(table.c.sha256, table.c.path, table.c.bytes)
-            .where(table.c.sha256 > last)
+            .where(table.c.sha256 > last, table.c.audio_purged_at.is_(None))
             .order_by(table.c.sha256)
             .limit(BATCH)
         ).all()
@@ -295,9 +296,10 @@ def stored_files(connection: Connection) -> Iterator[StoredFile]:
 
 
 def referenced_paths(connection: Connection, paths: Sequence[str]) -> set[str]:
-    """Those of ``paths`` that a recording names."""
+    """Those of ``paths`` that a recording names and whose audio was not purged."""
     table = schema.recording
-    return set(connection.execute(select(table.c.path).where(table.c.path.in_(paths))).scalars())
+    named = table.c.path.in_(paths) & table.c.audio_purged_at.is_(None)
+    return set(connection.execute(select(table.c.path).where(named)).scalars())
 
 
 def pending_deletions(connection: Connection) -> list[str]:

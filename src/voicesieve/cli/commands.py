@@ -170,18 +170,6 @@ def export(kind: str, target: Path, data: Path, config: Path | None, *, as_json:
         )
 
 
-def withdraw(wanted: str, reason: str, data: Path, config: Path | None, *, yes: bool) -> None:
-    import typer
-
-    from voicesieve.pipeline.takedown import withdraw as take_down
-
-    with opened_catalog(data, settings_for(data, config)) as catalog:
-        if not yes:
-            typer.confirm(f"Delete the audio and results of {safe_text(wanted)} for good?", abort=True)
-        count = take_down(catalog, RecordingStore(DataFolder(data).recordings), wanted, reason)
-    note(f"{count} videos withdrawn: audio and results are deleted, and later crawls keep them out.")
-
-
 def _bar(verb: str, *, quiet: bool) -> Progress:
     columns = (TextColumn(verb), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet)

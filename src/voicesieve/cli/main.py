@@ -8,6 +8,9 @@ from typing import Annotated
 
 import typer
 
+from voicesieve.cli import takedown
+from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -21,15 +24,6 @@ app = typer.Typer(
 )
 config_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at the settings.")
 app.add_typer(config_app, name="config")
-
-Data = Annotated[
-    Path, typer.Option("--data", envvar="VOICESIEVE_DATA", help="Data folder: catalog, recordings, logs, settings.")
-]
-Config = Annotated[
-    Path | None, typer.Option("--config", envvar="VOICESIEVE_CONFIG", help="Settings file [DATA/voicesieve.toml].")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
-DEFAULT_DATA = Path("voicesieve-data")
 
 
 @app.command()
@@ -160,26 +154,15 @@ def export(
     commands.export(kind, target, data, config, as_json=as_json, quiet=quiet)
 
 
-@app.command()
-def withdraw(
-    wanted: Annotated[str, typer.Argument(metavar="ID", help="Id or URL of a video, or channel:NAME.")],
-    reason: Annotated[str, typer.Option(help="Kept with the tombstone.")] = "",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    data: Data = DEFAULT_DATA,
-    config: Config = None,
-) -> None:
-    """Take a video or channel down for good: audio and results are deleted, later crawls keep it out."""
-    from voicesieve.cli import commands
-
-    commands.withdraw(wanted, reason, data, config, yes=yes)
-
-
 @config_app.command("check")
 def config_check(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJson = False) -> None:
     """Read the settings, say what is wrong with them, and show those that differ from the defaults."""
     from voicesieve.cli import commands
 
     commands.config_check(data, config, as_json=as_json)
+
+
+takedown.register(app)
 
 
 def run() -> None:

@@ -29,31 +29,51 @@ def withdraw_video(connection: Connection, video_id: str, reason: str, now: floa
     row = connection.execute(select(video).where(video.c.id == video_id)).one_or_none()
     if row is None:
         raise UnknownVideoError(video_id)
-    return _withdraw_rows(connection, [row], reason, now)
+    return _withdraw_rows(connection, [row], "video", reason, now)
 
 
 def withdraw_channel(connection: Connection, channel: str, reason: str, now: float) -> int:
     """Remove every video of a channel, and keep out what it publishes later."""
     _add_tombstone(connection, channel_hash(channel), "channel", reason, now)
     rows = list(connection.execute(select(video).where(video.c.channel == channel)).all())
-    return _withdraw_rows(connection, rows, reason, now)
+    return _withdraw_rows(connection, rows, "channel", reason, now)
 
 
-def _withdraw_rows(connection: Connection, rows: list[Row[Any]], reason: str, now: float) -> int:
+def withdraw_recording(connection: Connection, sha256: str, reason: str, now: float) -> int:
+    """Remove a recording with every video that carries it, and keep that audio out wherever it comes from."""
+    rows = list(connection.execute(select(video).where(video.c.recording == sha256)).all())
+    fallen = _withdraw_rows(connection, rows, "recording", reason, now)
+    _withdraw_audio(connection, sha256, reason, now)
+    return fallen
+
+
+def keep_out(connection: Connection, video_id: str, reason: str, now: float) -> None:
+    """Leave a tombstone for a video that the catalog does not know."""
+    _add_tombstone(connection, tombstone_hash(video_id), "video", reason, now)
+
+
+def _withdraw_rows(connection: Connection, rows: list[Row[Any]], asked: str, reason: str, now: float) -> int:
     recordings = {row.recording for row in rows if row.recording}
     sharing = connection.execute(select(video).where(video.c.recording.in_(recordings))).all()
     affected = {row.key: row for row in [*rows, *sharing] if row.state != VideoState.WITHDRAWN}
     for row in affected.values():
         _add_tombstone(connection, tombstone_hash(row.id), "video", reason, now)
+        removed = {"video": row.id, "recording": row.recording, "asked": asked, "removed_at": now}
+        connection.execute(schema.removal.insert().values(removed))
         bury(connection, row, now)
     for sha256 in sorted(recordings):
-        _add_tombstone(connection, sha256, "audio", reason, now)
-        path = connection.execute(
-            select(schema.recording.c.path).where(schema.recording.c.sha256 == sha256)
-        ).scalar_one()
+        _withdraw_audio(connection, sha256, reason, now)
+    return len(affected)
+
+
+def _withdraw_audio(connection: Connection, sha256: str, reason: str, now: float) -> None:
+    _add_tombstone(connection, sha256, "audio", reason, now)
+    path = connection.execute(
+        select(schema.recording.c.path).where(schema.recording.c.sha256 == sha256)
+    ).scalar_one_or_none()
+    if path is not None:
         delete_later(connection, path, now)
         forget_recording(connection, sha256)
-    return len(affected)
 
 
 def bury(connection: Connection, row: Row[Any], now: float) -> None:
@@ -64,7 +84,7 @@ def bury(connection: Connection, row: Row[Any], now: float) -> None:
     blank |= dict.fromkeys(
         ("duration_s", "published_at", "declared_language", "licence", "recording", "language"), None
     )
-    blank |= dict.fromkeys(("rights_basis", "rights_statement"), None)
+    blank |= dict.fromkeys(("rights_basis", "rights_statement", "decided_by"), None)
     blank |= dict.fromkeys(("stage", "due_at", "failure_kind", "lease_token", "lease_until"), None)
     withdrawn = [{"rule": "withdrawn", "message": "taken down; later crawls keep it out"}]
     change(connection, row, now, state=VideoState.WITHDRAWN, reasons=withdrawn, metadata={}, facts={}, **blank)
@@ -91,7 +111,8 @@ def delete_later(connection: Connection, path: str, now: float) -> None:
 
 def delete_unless_named(connection: Connection, path: str, now: float) -> None:
     """A file was stored for a video that is no longer ours to store: promise its deletion, unless a row names it."""
-    named = connection.execute(select(schema.recording.c.sha256).where(schema.recording.c.path == path)).scalar()
+    names = (schema.recording.c.path == path) & schema.recording.c.audio_purged_at.is_(None)
+    named = connection.execute(select(schema.recording.c.sha256).where(names)).scalar()
     if named is None:
         delete_later(connection, path, now)
 

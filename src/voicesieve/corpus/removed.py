@@ -1,0 +1,58 @@
+"""``REMOVED.csv``: what takedowns removed, for those who hold an earlier export."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from voicesieve.catalog import history
+from voicesieve.catalog.store import Catalog
+from voicesieve.catalog.views import iso
+from voicesieve.corpus.publishing import ExportError
+from voicesieve.files import atomic_file, make_folder
+
+NAME = "REMOVED.csv"
+COLUMNS = ("recording", "sha256", "video", "asked", "removed_at")
+"""``recording`` is the id that exports give it, ``asked`` what the takedown named: video, channel or recording."""
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def write_removed(catalog: Catalog, target: Path, *, since: float = 0.0) -> tuple[Path, int]:
+    """Write the list to the file ``target``, or as ``REMOVED.csv`` into the folder ``target``. Replaces an earlier one.
+
+    Reasons stay out of it: they may name people, and this file is for strangers. Returns the file and its rows.
+    Raises `ExportError` where something else lies in its place.
+    """
+    file = target / NAME if target.is_dir() else target
+    header = ",".join(COLUMNS).encode()
+    if file.exists() and not _is_ours(file, header):
+        raise ExportError(f"{file} is there and is no list of removals. Name another file.")
+    rows = 0
+    make_folder(file.parent)
+    with atomic_file(file) as out, catalog.read() as connection:
+        out.write(header + b"\n")
+        for row in history.removals(connection, since=since):
+            sha256 = row.recording or ""
+            out.write(csv_line([sha256[:16], sha256, row.video, row.asked, iso(row.removed_at) or ""]))
+            rows += 1
+    return file, rows
+
+
+def csv_line(cells: list[str]) -> bytes:
+    """One line of CSV (RFC 4180) that no spreadsheet takes for a formula: such a cell gets an apostrophe in front.
+
+    The rule is OWASP's, "CSV Injection".
+    """
+    text = io.StringIO()
+    safe = [f"'{cell}" if cell.startswith(_FORMULA) else cell for cell in cells]
+    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL).writerow(safe)
+    return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _is_ours(file: Path, header: bytes) -> bool:
+    if not file.is_file():
+        return False
+    with file.open("rb") as lines:
+        return lines.readline(200).strip() == header
