@@ -1,4 +1,4 @@
-"""The trained network as one ONNX file whose output is calibrated log-probabilities."""
+"""The trained network as one ONNX file: calibrated log-probabilities, and the embedding that a calibration refits."""
 
 from __future__ import annotations
 
@@ -25,8 +25,9 @@ class _Calibrated(nn.Module):
         self.scale = scale
         self.register_buffer("shift", torch.tensor([shift * (index == CHILD) for index in range(len(CLASSES))]))
 
-    def forward(self, spectra: Tensor, speech: Tensor) -> Tensor:
-        return torch.log_softmax(self.network(spectra, speech) * self.scale + self.shift, dim=1)
+    def forward(self, spectra: Tensor, speech: Tensor) -> tuple[Tensor, Tensor]:
+        embedding = self.network.embed(spectra, speech)
+        return torch.log_softmax(self.network.classes(embedding) * self.scale + self.shift, dim=1), embedding
 
 
 def to_onnx(network: VoiceNetwork, scale: float, shift: float) -> bytes:
@@ -38,7 +39,7 @@ def to_onnx(network: VoiceNetwork, scale: float, shift: float) -> bytes:
         _Calibrated(network, scale, shift).eval(),
         example,
         input_names=["spectra", "speech"],
-        output_names=["log_probabilities"],
+        output_names=["log_probabilities", "embedding"],
         dynamic_shapes={"spectra": {0: batch}, "speech": {0: batch}},
         opset_version=OPSET,
         dynamo=True,

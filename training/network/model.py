@@ -74,13 +74,17 @@ class VoiceNetwork(nn.Module):
         self.classes = nn.Linear(EMBEDDING, len(CLASSES))
 
     def forward(self, spectra: Tensor, speech: Tensor) -> Tensor:
+        return self.classes(self.embed(spectra, speech))
+
+    def embed(self, spectra: Tensor, speech: Tensor) -> Tensor:
+        """What the last layer sees, (batch, EMBEDDING)."""
         x = self.maps(spectra[:, None])
         x = self.blocks(self.entry(x.flatten(1, 2)))
         marks = speech[:, None, ::2]
         attention = torch.softmax(self.attention(x) + (marks - 1) * 1e4, dim=2)
         mean = (attention * x).sum(dim=2)
         spread = ((attention * x.square()).sum(dim=2) - mean.square()).clamp(min=1e-5).sqrt()
-        return self.classes(self.embedding(torch.cat([mean, spread], dim=1)))
+        return self.embedding(torch.cat([mean, spread], dim=1))
 
 
 def child_log_odds(logits: Tensor) -> Tensor:
