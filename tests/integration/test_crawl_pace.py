@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from itertools import pairwise
 from pathlib import Path
 
-import pytest
 from crawling import (
     PATIENCE_S,
     QUICK,
@@ -43,9 +41,10 @@ def test_a_host_is_never_asked_faster_than_the_pace_over_two_runs(tmp_path: Path
         voicesieve(*command, "--limit", "3", settings=PACED)
         voicesieve("crawl", "--data", tmp_path / "data", "--quiet", settings=PACED)
     assert len(times) == 6
-    assert all(later - earlier > INTERVAL_S - JITTER_S for earlier, later in pairwise(times[BURST - 1 :]))
-    # The feed itself was the first request of the burst.
-    assert times[-1] - times[0] > (len(times) - BURST) * INTERVAL_S - JITTER_S
+    # Whatever stretch is looked at, it holds no more requests than the pace and one burst allow.
+    for count in range(BURST + 1, len(times) + 1):
+        shortest = min(last - first for first, last in zip(times, times[count - 1 :], strict=False))
+        assert shortest > (count - BURST) * INTERVAL_S - JITTER_S, count
 
 
 def test_a_paced_host_holds_up_no_other(tmp_path: Path) -> None:
@@ -99,7 +98,6 @@ def test_without_waiting_a_run_ends_and_says_who_is_left_alone(tmp_path: Path) -
     assert status(tmp_path / "data")["failures"] == {}
 
 
-@pytest.mark.xfail(strict=True, reason="each answer 429 doubles the pause, also those to requests sent together")
 def test_refusals_to_requests_sent_together_count_as_one(tmp_path: Path) -> None:
     """A host that says "in one second" to four requests at once is asked again after one second, not after eight."""
     times: list[float] = []
@@ -110,7 +108,6 @@ def test_refusals_to_requests_sent_together_count_as_one(tmp_path: Path) -> None
     assert sorted(times)[4] - sorted(times)[3] < 4
 
 
-@pytest.mark.xfail(strict=True, reason="a video that waits for its second method keeps its place among the downloads")
 def test_pages_that_need_a_second_method_hold_up_no_other_host(tmp_path: Path) -> None:
     """Their second request waits for its slot; the places for downloads are for those that can download."""
     page = Content(b"<!doctype html><html><body>nothing to hear</body></html>", "text/html")

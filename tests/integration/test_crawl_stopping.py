@@ -108,7 +108,7 @@ def test_told_twice_it_stops_at_once(tmp_path: Path) -> None:
         busy.crawl.signal(signal.SIGINT)
         assert busy.crawl.wait().code == 130
         assert time.monotonic() - started < GRACE_S * 0.8
-        assert busy.crawl.processes() == []
+        until(lambda: busy.crawl.processes() == [], "the servants of the process pool have gone with it")
         busy.gate.open.set()
         goes_on_to_its_end(busy)
 

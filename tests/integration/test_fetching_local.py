@@ -72,7 +72,7 @@ def test_the_size_limit_holds(tmp_path: Path) -> None:
 
 def test_an_empty_file_holds_no_audio(tmp_path: Path) -> None:
     (tmp_path / "a.wav").touch()
-    assert failure_of(url_of(tmp_path / "a.wav"), tmp_path / "scratch").kind is FailureKind.NO_AUDIO
+    assert failure_of(url_of(tmp_path / "a.wav"), tmp_path / "scratch").kind is FailureKind.UNDECODABLE
 
 
 @pytest.mark.parametrize(

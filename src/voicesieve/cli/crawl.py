@@ -130,7 +130,10 @@ async def _plan(options: CrawlOptions, queries: Sequence[Query], context: RunCon
             again = f"it is asked again in {row.due_at - now:.0f} s (discovery.refresh_s)"
             context.events.emit("query_not_due", message=f"{row.query} was read to its end; {again}")
     rows = [row for row in rows if not row.exhausted]
-    sources = {kind: make_source(kind, context.client) for kind in {row.query.source for row in rows}}
+    sources = {
+        kind: make_source(kind, context.client, context.folder.root.absolute())
+        for kind in {row.query.source for row in rows}
+    }
     return Plan(
         queries=rows,
         sources=sources,

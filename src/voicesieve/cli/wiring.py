@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -129,7 +130,7 @@ async def opened_run(
         max_redirects=settings.fetching.max_redirects,
         user_agent=f"voicesieve/{__version__}{contact}",
     )
-    model = detector_model(settings)
+    model, rules = detector_model(settings), rules_of(settings)
     committer = Committer(catalog)
     engine = LocalEngine(
         worker_count(settings), memory_mb=settings.analysis.memory_mb, preload=("voicesieve.pipeline.stages",)
@@ -146,8 +147,9 @@ async def opened_run(
                 client=client,
                 fetchers={fetcher.method: fetcher for fetcher in (HttpFetcher(client), LocalFetcher(), YtDlpFetcher())},
                 model=model,
-                rules=rules_of(settings),
+                rules=rules,
                 events=events,
+                downloads=asyncio.Semaphore(rules.max_concurrent_downloads),
             )
     finally:
         await engine.close()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from voicesieve.files import TEMPORARY_MARK, make_folder, sync_folder, typed_disk_errors, write_text
+from voicesieve.files import OUT_OF_SPACE, TEMPORARY_MARK, make_folder, sync_folder, typed_disk_errors, write_text
 
 MARKER = "voicesieve-export.json"
 """Lies in every folder we publish; a folder without it is not ours and is never replaced."""
@@ -26,9 +26,11 @@ def published_folder(target: Path, marker: str) -> Iterator[Path]:
     Raises `ExportError` if ``target`` holds something that is not an export of ours, `FailureError` if the disk is
     full. After any error nothing is left beside ``target``.
     """
-    _refuse_foreign(target)
-    staging = target.with_name(f"{target.name}{TEMPORARY_MARK}{secrets.token_hex(6)}")
-    with typed_disk_errors(target):
+    with typed_disk_errors(target), refused_by_the_system(target):
+        _refuse_foreign(target.absolute())
+        target = target.resolve()
+        # 40 characters are at most 160 bytes, so that the mark fits into the 255 bytes of a name too.
+        staging = target.with_name(f"{target.name[:40]}{TEMPORARY_MARK}{secrets.token_hex(6)}")
         try:
             make_folder(staging)
             yield staging
@@ -40,23 +42,36 @@ def published_folder(target: Path, marker: str) -> Iterator[Path]:
             raise
 
 
+@contextmanager
+def refused_by_the_system(target: Path) -> Iterator[None]:
+    """Turn the operating system's no into an `ExportError`, except for a full disk, which has a type of its own."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in OUT_OF_SPACE:
+            raise
+        raise ExportError(f"{target} cannot be written ({error.strerror}: {error.filename}). Name another.") from error
+
+
 def _refuse_foreign(target: Path) -> None:
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise ExportError(f"{target} is not a folder. Name a new folder.")
     if target.is_dir() and any(target.iterdir()) and not (target / MARKER).is_file():
         raise ExportError(f"{target} is not empty and is not an export of voicesieve. Name a new or empty folder.")
-    nearest = next(parent for parent in target.absolute().parents if parent.exists())
+    nearest = next(parent for parent in target.parents if parent.exists())
+    if not nearest.is_dir():
+        raise ExportError(f"{nearest} is not a folder, so {target} cannot be made. Name another place.")
     if not os.access(nearest, os.W_OK):
         raise ExportError(f"{nearest} cannot be written. Choose another place, or change its permissions.")
 
 
 def _replace(target: Path, staging: Path) -> None:
     """Two renames: a crash between them leaves the old export beside the name, complete."""
-    previous = target.with_name(f"{target.name}.previous{TEMPORARY_MARK}{secrets.token_hex(6)}")
+    previous = target.with_name(f"{target.name[:40]}.previous{TEMPORARY_MARK}{secrets.token_hex(6)}")
     if target.is_dir():
         target.rename(previous)
     staging.rename(target)
-    sync_folder(target.absolute().parent)
+    sync_folder(target.parent)
     if previous.is_dir():
         shutil.rmtree(previous)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from voicesieve.catalog import views
 from voicesieve.catalog.store import Catalog
-from voicesieve.corpus.publishing import ExportError
+from voicesieve.corpus.publishing import ExportError, refused_by_the_system
 from voicesieve.files import atomic_file, make_folder
 
 
@@ -16,10 +16,11 @@ def export_urls(catalog: Catalog, target: Path) -> int:
         raise ExportError(
             f"{target} is a folder; the list of addresses is a file. Name one, such as {target}/urls.txt."
         )
-    make_folder(target.parent)
     count = 0
-    with atomic_file(target) as file, catalog.read() as connection:
-        for url in views.accepted_urls(connection):
-            file.write(url.encode() + b"\n")
-            count += 1
+    with refused_by_the_system(target):
+        make_folder(target.parent)
+        with atomic_file(target) as file, catalog.read() as connection:
+            for url in views.accepted_urls(connection):
+                file.write(url.encode() + b"\n")
+                count += 1
     return count

@@ -55,7 +55,7 @@ def _copy(request: FetchRequest, stop: threading.Event) -> int:
     if copied != size:
         raise FailureError(Failure(FailureKind.TRUNCATED, f"{_shown(source)} changed while it was being copied"))
     if copied == 0:
-        raise FailureError(Failure(FailureKind.NO_AUDIO, f"{_shown(source)} is empty"))
+        raise FailureError(Failure(FailureKind.UNDECODABLE, f"{_shown(source)} is empty"))
     return copied
 
 

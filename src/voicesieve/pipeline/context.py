@@ -53,7 +53,9 @@ class Rules:
 class RunContext:
     """One run: its stores, its engine and its rules. ``clock`` gives epoch seconds.
 
-    ``in_analysis`` holds a lock for each recording whose analysis is in hand.
+    ``in_analysis`` holds a lock for each recording whose analysis is in hand. ``downloads`` has a place for each
+    download at the same time; ``between_methods`` are the tokens of claims that wait for their host's next slot and
+    take no place meanwhile. ``progressed`` is set whenever there may be something new to take up.
     """
 
     run: str
@@ -67,7 +69,10 @@ class RunContext:
     model: Model
     rules: Rules
     events: Events
+    downloads: asyncio.Semaphore
     clock: Callable[[], float] = time.time
     random: random.Random = field(default_factory=random.SystemRandom)
     new_token: Callable[[], str] = lambda: secrets.token_hex(8)
     in_analysis: MutableMapping[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
+    between_methods: set[str] = field(default_factory=set)
+    progressed: asyncio.Event = field(default_factory=asyncio.Event)

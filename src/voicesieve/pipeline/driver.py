@@ -77,7 +77,6 @@ class Driver:
         self._context = context
         self._plan = plan
         self._ending = ending
-        self._progress = asyncio.Event()
         self._fetching: set[asyncio.Task[Any]] = set()
         self._analysing: set[asyncio.Task[Any]] = set()
         self._walking: set[asyncio.Task[Any]] = set()
@@ -109,7 +108,7 @@ class Driver:
         async with places:
             source = self._plan.sources[row.query.source]
             failure = await walk_query(
-                self._context, source, row, wait_s=self._plan.wait_s, progressed=self._progress.set
+                self._context, source, row, wait_s=self._plan.wait_s, progressed=self._context.progressed.set
             )
         if failure is not None:
             self._result.source_failures[str(row.query)] = failure
@@ -117,7 +116,7 @@ class Driver:
     async def _work(self) -> None:
         """Take up work as places become free, until none is left or the run is told to stop."""
         while not self._ending.requested.is_set() and self._result.fault is None:
-            self._progress.clear()
+            self._context.progressed.clear()
             await self._take_up_analyses()
             await self._take_up_fetches()
             # Looked at before the catalog is asked: what ends meanwhile may have made new work.
@@ -169,7 +168,8 @@ class Driver:
             self._start(self._analysing, self._leased(analyse_video(context, claim), claim))
 
     async def _places_to_fetch(self) -> int:
-        free = self._within_limit(self._context.rules.max_concurrent_downloads - len(self._fetching))
+        downloading = len(self._fetching) - len(self._context.between_methods)
+        free = self._within_limit(self._context.rules.max_concurrent_downloads - downloading)
         if not self._plan.fetch or free <= 0:
             return 0
         if not self._plan.analyse:
@@ -189,7 +189,7 @@ class Driver:
     async def _wait(self, ready_at: float | None) -> None:
         """Until something ends, a page arrives, the next claim can succeed, or the run is told to stop."""
         waiters = {
-            asyncio.ensure_future(self._progress.wait()),
+            asyncio.ensure_future(self._context.progressed.wait()),
             asyncio.ensure_future(self._ending.requested.wait()),
         }
         until = LONGEST_WAIT_S if ready_at is None else ready_at - self._context.clock()
@@ -217,7 +217,7 @@ class Driver:
 
     def _ended(self, group: set[asyncio.Task[Any]], task: asyncio.Task[Any]) -> None:
         group.discard(task)
-        self._progress.set()
+        self._context.progressed.set()
         error = None if task.cancelled() else task.exception()
         if isinstance(error, RunFaultError | FailureError):
             self._result.fault = self._result.fault or error.failure

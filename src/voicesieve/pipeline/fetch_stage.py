@@ -37,11 +37,13 @@ async def fetch_video(context: RunContext, claim: Claim) -> FetchOutcome:
     try:
         *earlier, final = methods_for(claim.url, context.rules.methods)
         for method in earlier:
-            outcome = await _try_method(context, claim, method, scratch, attempts, last=False)
+            async with context.downloads:
+                outcome = await _try_method(context, claim, method, scratch, attempts, last=False)
             if outcome is not None:
                 return outcome
             await _wait_for_slot(context, claim)
-        outcome = await _try_method(context, claim, final, scratch, attempts, last=True)
+        async with context.downloads:
+            outcome = await _try_method(context, claim, final, scratch, attempts, last=True)
         assert outcome is not None
         return outcome
     finally:
@@ -145,7 +147,12 @@ async def _wait_for_slot(context: RunContext, claim: Claim) -> None:
     if not claim.host:
         return
     start = await context.committer.run(leases.take_slot, claim.host, context.clock(), context.rules.pace)
-    await asyncio.sleep(max(0.0, start - context.clock()))
+    context.between_methods.add(claim.token)
+    context.progressed.set()
+    try:
+        await asyncio.sleep(max(0.0, start - context.clock()))
+    finally:
+        context.between_methods.discard(claim.token)
 
 
 def _most_telling(attempts: list[MethodAttempt]) -> Failure:

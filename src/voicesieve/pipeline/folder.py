@@ -55,19 +55,19 @@ class DataFolder:
             for folder in (self.recordings, self.scratch, self.log.parent):
                 make_folder(folder)
         except OSError as error:
-            raise DataFolderError(
-                f"The data folder {self.root} cannot be written ({error.strerror}). "
-                "Check its permissions and its disk, or choose another one with --data."
-            ) from error
+            raise self._unwritable(error) from error
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Hold the folder for one run. The lock dies with its process, however that ends.
 
-        Raises `AnotherRunError` at once when it is taken.
+        Raises `AnotherRunError` at once when it is taken, `DataFolderError` when the folder cannot be written.
         """
         path = self.root / "run.lock"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise self._unwritable(error) from error
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -78,6 +78,12 @@ class DataFolder:
             yield
         finally:
             os.close(descriptor)
+
+    def _unwritable(self, error: OSError) -> DataFolderError:
+        return DataFolderError(
+            f"The data folder {self.root} cannot be written ({error.strerror}). "
+            "Check its permissions and its disk, or choose another one with --data."
+        )
 
     def _who_holds(self, path: Path) -> str:
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import functools
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,8 +101,12 @@ class LocalResult:
 
 def analyse_local(order: LocalFile) -> LocalResult:
     """Hash and score a file as it lies. Raises `FailureError` for media faults, `OSError` if it cannot be read."""
+    from voicesieve.audio.probe import probe
     from voicesieve.audio.store import sha256_of
 
+    if not stat.S_ISREG(order.path.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")  # opening a pipe would wait for its other end
+    probe(order.path, max_duration_s=order.max_duration_s)  # a day of sound is told by its packets, not by listening
     sha256 = sha256_of(order.path)
     return LocalResult(sha256, analyse(Analysis(order.path, order.detector, order.max_duration_s)))
 

@@ -23,14 +23,16 @@ from voicesieve.sources.paging import Finding, Findings
 class FolderSource:
     """Walks a folder depth first, each folder in the byte order of its names.
 
-    Hidden files and folders are passed over, symbolic links to folders are not followed. The cursor is the relative
+    Hidden files and folders are passed over, and so is ``left_out``, the folder where recordings are kept, so that
+    none is found twice. Symbolic links to folders are not followed. The cursor is the relative
     path up to which the walk came. A candidate's metadata holds its ``size`` in bytes. What is held in memory are the
     listings from the top to where the walk stands, never the tree.
     """
 
     kind: ClassVar[str] = "folder"
 
-    def __init__(self) -> None:
+    def __init__(self, left_out: Path | None = None) -> None:
+        self._left_out = left_out
         # A walk that stays open between two pages spares listing a large folder anew for every page.
         self._open_walks: dict[str, tuple[Cursor, Findings]] = {}
 
@@ -44,7 +46,7 @@ class FolderSource:
         top = Path(argument)
         _check_is_folder(top)
         found_before = cursor is not None and cursor.get("found") is True
-        findings = self._continued(argument, cursor) or Findings(_walk(top, _bound(cursor)))
+        findings = self._continued(argument, cursor) or Findings(_walk(top, _bound(cursor), self._left_out))
         taken = findings.take(budget)
         found = found_before or bool(taken.candidates)
         if taken.resume is None:
@@ -69,9 +71,9 @@ class _Level:
     bound: Sequence[bytes]
 
 
-def _walk(top: Path, bound: Sequence[bytes]) -> Iterator[Finding]:
+def _walk(top: Path, bound: Sequence[bytes], left_out: Path | None) -> Iterator[Finding]:
     """Everything behind the relative path whose components are ``bound``."""
-    levels = [_top_level(top, bound)]
+    levels = [_top_level(top, bound, left_out)]
     while levels:
         level = levels[-1]
         name = next(level.names, None)
@@ -84,7 +86,7 @@ def _walk(top: Path, bound: Sequence[bytes]) -> Iterator[Finding]:
             continue
         below = level.bound[1:] if level.bound[:1] == [name] else []
         try:
-            levels.append(_level(top, relative + b"/", below))
+            levels.append(_level(top, relative + b"/", below, left_out))
         except OSError as error:
             problem = SourceProblem(
                 shown(os.fsdecode(relative)), f"the folder cannot be read ({error.strerror}); its files are left out"
@@ -92,7 +94,7 @@ def _walk(top: Path, bound: Sequence[bytes]) -> Iterator[Finding]:
             yield Finding(problem, _resume(relative))
 
 
-def _level(top: Path, prefix: bytes, bound: Sequence[bytes]) -> _Level:
+def _level(top: Path, prefix: bytes, bound: Sequence[bytes], left_out: Path | None) -> _Level:
     """The listing of one folder behind ``bound``. Raises OSError when the folder cannot be listed."""
     folders: set[bytes] = set()
     names: list[bytes] = []
@@ -102,6 +104,8 @@ def _level(top: Path, prefix: bytes, bound: Sequence[bytes]) -> _Level:
                 continue
             name = os.fsencode(entry.name)
             if entry.is_dir(follow_symlinks=False):
+                if left_out is not None and entry.name == left_out.name and left_out.samefile(entry.path):
+                    continue
                 folders.add(name)
                 names.append(name)
             elif is_media_name(entry.name):
@@ -116,9 +120,9 @@ def _level(top: Path, prefix: bytes, bound: Sequence[bytes]) -> _Level:
     return _Level(prefix, iter(names[first:] if first else names), frozenset(folders), bound)
 
 
-def _top_level(top: Path, bound: Sequence[bytes]) -> _Level:
+def _top_level(top: Path, bound: Sequence[bytes], left_out: Path | None) -> _Level:
     try:
-        return _level(top, b"", bound)
+        return _level(top, b"", bound, left_out)
     except OSError as error:
         raise _unreadable(top, error) from error
 

@@ -36,13 +36,16 @@ def parse_query(text: str) -> Query:
     return Query(kind, _ARGUMENTS[kind](argument.strip()))
 
 
-def make_source(kind: str, client: Reader) -> Source:
-    """A source of ``kind``; ``client`` is used by the remote ones. Raises ValueError for an unknown kind."""
+def make_source(kind: str, client: Reader, data: Path | None = None) -> Source:
+    """A source of ``kind``; ``client`` is used by the remote ones, and ``data``, our own folder, is found by none.
+
+    Raises ValueError for an unknown kind.
+    """
     # Imported here because feedparser is heavy, and a list or a folder does not need it.
     if kind == "folder":
         from voicesieve.sources.folder import FolderSource
 
-        return FolderSource()
+        return FolderSource(left_out=data)
     if kind == "urls":
         from voicesieve.sources.urls import UrlListSource
 

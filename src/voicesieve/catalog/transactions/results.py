@@ -221,7 +221,7 @@ def fail(
     blames_item = remedy in (Remedy.BACK_OFF, Remedy.GIVE_UP, Remedy.DEFER)
     item_failures = row.item_failures + (1 if blames_item else 0)
     machine_failures = row.machine_failures + (1 if remedy is Remedy.RETRY_ALONE else 0)
-    refusals = _count_refusal(connection, row.host) if remedy is Remedy.PAUSE_SOURCE else 0
+    refusals = _count_refusal(connection, row.host, now) if remedy is Remedy.PAUSE_SOURCE else 0
     step = decide_next(item_failures, machine_failures, refusals)
     if step.pause_host_until is not None:
         connection.execute(
@@ -247,8 +247,10 @@ def fail(
     return step
 
 
-def _count_refusal(connection: Connection, name: str) -> int:
-    connection.execute(update(host).where(host.c.name == name).values(refusals=host.c.refusals + 1))
+def _count_refusal(connection: Connection, name: str, now: float) -> int:
+    """How often in a row the host has refused us. Requests that were under way when it first did count as one."""
+    first = (host.c.name == name) & (host.c.blocked_until <= now)
+    connection.execute(update(host).where(first).values(refusals=host.c.refusals + 1))
     refusals: int = connection.execute(select(host.c.refusals).where(host.c.name == name)).scalar_one()
     return refusals
 
