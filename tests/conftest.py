@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import random
 import secrets
 import shutil
 import subprocess
@@ -30,6 +31,9 @@ def _memory() -> str | None:
 MEMORY = _memory()
 """Where databases of tests lie, so that thousands of fsyncs cost nothing. What they are worth is tested elsewhere."""
 
+LONG = os.environ.get("RELIABILITY") == "long"
+"""``make reliability`` runs all of each reliability test; otherwise as much of it as a quick check can afford."""
+
 SERVER_START_S = 60.0
 """Long enough for a loaded machine; a healthy server answers within a second."""
 
@@ -43,6 +47,14 @@ def _guard_this_process_and_its_children() -> None:
 
 
 _guard_this_process_and_its_children()
+
+
+@pytest.fixture
+def chance() -> random.Random:
+    """Random choices that a failure can be repeated with."""
+    seed = int(os.environ.get("RELIABILITY_SEED") or random.SystemRandom().randrange(10**6))
+    print(f"RELIABILITY_SEED={seed} repeats these choices")
+    return random.Random(seed)
 
 
 @pytest.fixture(scope="session")

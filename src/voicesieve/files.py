@@ -7,10 +7,11 @@ all; with them nothing acknowledged was lost.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -20,26 +21,121 @@ from voicesieve.domain.failures import Failure, FailureError, FailureKind
 TEMPORARY_MARK = ".tmp-"
 """Part of the name of every unfinished file, so that leftovers of a crash can be told from the user's files."""
 
+SHOWN = 40
+"""Characters of a final name in the temporary one: at most 160 bytes, so that the mark fits into 255 bytes too."""
+
 OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Full disk, full quota, or a limit on file size: for us all three mean that nothing more can be written."""
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """Write ``path`` completely or not at all. Raises `FailureError` ``disk_full``, or `OSError`."""
-    # 40 characters are at most 160 bytes, so that the mark fits into the 255 bytes of a name too.
-    temporary = path.with_name(f"{path.name[:40]}{TEMPORARY_MARK}{secrets.token_hex(6)}")
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Hand out a new empty file to be filled by name; when the block ends it takes the place of ``path``, durably.
+
+    Raises `FailureError` ``disk_full``, or `OSError`.
+    """
+
+    def create(temporary: Path) -> int:
+        return os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+
     with typed_disk_errors(path):
+        temporary, descriptor = _locked(path, create)
         try:
-            with temporary.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
+            yield temporary
+            os.fsync(descriptor)
             temporary.replace(path)
             sync_folder(path.parent)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+    """Write ``path`` completely or not at all. Raises `FailureError` ``disk_full``, or `OSError`."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        yield file
+
+
+@contextmanager
+def unfinished_folder(target: Path) -> Iterator[Path]:
+    """A new folder beside ``target``, to be filled and given its name; removed if the block fails."""
+
+    def create(temporary: Path) -> int:
+        make_folder(temporary)
+        return os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    with typed_disk_errors(target):
+        folder, descriptor = _locked(target, create)
+        try:
+            yield folder
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def durable_file(path: Path) -> Iterator[IO[bytes]]:
+    """A new file inside an `unfinished_folder`: on disk when the block ends, but not atomic by itself."""
+    with typed_disk_errors(path), path.open("xb") as file:
+        yield file
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sweep_unfinished(folder: Path, name: str = "") -> list[Path]:
+    """Remove what writers that are dead left unfinished in ``folder``: everything, or what was to become ``name``.
+
+    A living writer holds a lock on what it writes, so this is safe beside any number of them.
+    """
+    if not folder.is_dir():
+        return []
+    wanted = f"{name[:SHOWN]}{TEMPORARY_MARK}" if name else TEMPORARY_MARK
+    found = [path for path in sorted(folder.iterdir()) if wanted in path.name and not path.is_symlink()]
+    return [path for path in found if _removed_if_abandoned(path)]
+
+
+def _locked(path: Path, create: Callable[[Path], int]) -> tuple[Path, int]:
+    """What ``create`` makes under a temporary name beside ``path``, and its descriptor with the writer's lock."""
+    while True:
+        temporary = path.with_name(f"{path.name[:SHOWN]}{TEMPORARY_MARK}{secrets.token_hex(6)}")
+        descriptor = create(temporary)
+        _lock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return temporary, descriptor
+        os.close(descriptor)  # somebody swept it before it had its lock
+
+
+def _lock(descriptor: int, how: int) -> bool:
+    """Whether the lock was taken; on a file system without locks it never is."""
+    try:
+        fcntl.flock(descriptor, how)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOLCK):
+            return False
+        raise
+    return True
+
+
+def _removed_if_abandoned(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (FileNotFoundError, PermissionError):
+        return False  # finished a moment ago, or somebody else's
+    try:
+        if not _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            return False
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def write_text(path: Path, text: str) -> None:

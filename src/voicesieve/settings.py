@@ -109,6 +109,14 @@ class Catalog(_Section):
     url: SecretStr = Field(SecretStr(""), description="PostgreSQL URL. Empty = SQLite in the data folder.")
 
 
+class Backup(_Section):
+    folder: str = Field("", description="Where copies of the catalog lie. Empty = backups in the data folder.")
+    keep: int = Field(7, ge=1, le=10_000, description="Copies that are kept; those made before an update apart.")
+    every_s: Seconds = Field(
+        86_400.0, description="A run copies the catalog when the newest copy is older. 0 = only `voicesieve backup`."
+    )
+
+
 class Logging(_Section):
     file_bytes: int = Field(16_777_216, ge=4096, description="Size at which logs/voicesieve.jsonl is rotated.")
     file_count: int = Field(5, ge=1, description="Rotated log files that are kept.")
@@ -129,6 +137,7 @@ class Settings(BaseSettings):
     policy: Policy = Policy()
     rights: Rights = Rights()
     catalog: Catalog = Catalog()
+    backup: Backup = Backup()
     logging: Logging = Logging()
 
     @classmethod

@@ -20,7 +20,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "files": ("domain",),
     "settings": (),
     "policy": ("domain",),
-    "catalog": ("domain", "policy.retries"),
+    "catalog": ("domain", "files", "policy.retries"),
     "audio": ("domain", "files"),
     "voices": ("domain", "audio"),
     "evaluation": ("domain", "audio", "voices"),

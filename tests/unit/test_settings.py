@@ -98,7 +98,7 @@ def test_unknown_keys_are_named_with_the_known_ones(file: Path, monkeypatch: pyt
     assert refusal(file).startswith(f"{file}: fetching.max_byte is not a setting. Allowed: ")
     assert "max_bytes" in refusal(file)
     file.write_text("[fetchin]\nmax_bytes = 5\n")
-    assert "fetchin is not a setting. Allowed: analysis, catalog" in refusal(file)
+    assert "fetchin is not a setting. Allowed: analysis, " in refusal(file)
     monkeypatch.setenv("VOICESIEVE_FETCHIN__MAX_BYTES", "5")
     assert refusal().startswith("environment: VOICESIEVE_FETCHIN__MAX_BYTES is not a setting. Allowed: VOICESIEVE_")
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import errno
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, update
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, update
 from sqlalchemy import exc as sql_errors
 from sqlalchemy.pool import QueuePool
 
 from voicesieve.catalog import schema, versions
+from voicesieve.catalog.backups import CATALOG_FILE, RESTORING, BackupError, backup_catalog, finish_putting_back
 from voicesieve.catalog.turnstile import Turnstile, TurnstileTimeoutError, Waits
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 
@@ -25,6 +27,9 @@ NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "afs",
 
 
 MOUNTS = Path("/proc/self/mounts")
+
+TURNSTILE = "catalog.turnstile"
+BACKUPS = "backups"
 
 POSTGRES_WRITE_LOCK = int.from_bytes(b"vsieve")
 """Key of the advisory lock that writers take; any number does that other programs in the database do not use."""
@@ -46,6 +51,8 @@ class Catalog:
         self._reader = reader
         self._turnstile = turnstile
         self._unsaved_waits = Waits()
+        self.update_without_backup: str | None = None
+        """Why no copy could be made before this opening updated the tables; ``None`` if all went well."""
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -64,6 +71,17 @@ class Catalog:
         """A consistent snapshot. Keep it short: an open reader stops checkpoints and the log grows."""
         with _typed_errors(), self._reader.connect() as connection:
             yield connection
+
+    def damage(self) -> list[str]:
+        """What is wrong with the file itself, in SQLite's words; PostgreSQL checks its own pages."""
+        if self._reader.dialect.name != "sqlite":
+            return []
+        with self.read() as connection:
+            found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
+            dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5)
+        return [text for text in found if text != "ok"] + [
+            f"a row of {row[0]} names one that is gone" for row in dangling
+        ]
 
     def close(self) -> None:
         with _typed_errors(), self._turn():
@@ -99,30 +117,69 @@ def add_to_counter(connection: Connection, name: str, amount: float) -> None:
         connection.execute(counter.insert().values(name=name, value=amount))
 
 
-def open_catalog(folder: Path, url: str = "", *, create: bool) -> Catalog:
+def count_backup(connection: Connection, made_at: float | None) -> None:
+    """Count a copy that was made at this epoch second, or with ``None`` one that failed."""
+    if made_at is None:
+        add_to_counter(connection, "backup:failed", 1)
+        return
+    add_to_counter(connection, "backup:made", 1)
+    name = schema.counter.c.name
+    last = connection.execute(select(schema.counter.c.value).where(name == "backup:last_at")).scalar()
+    add_to_counter(connection, "backup:last_at", made_at - (last or 0.0))
+
+
+def open_catalog(
+    folder: Path, url: str = "", *, create: bool, backups: Path | None = None, keep_backups: int = 7
+) -> Catalog:
     """Open the catalog of a data folder, bringing its tables up to date.
 
-    ``url`` names a PostgreSQL database; empty means SQLite in ``folder``. Raises `CatalogError` when there is
-    none and ``create`` is false, when it is newer than this program, damaged, read-only or on a network drive.
+    ``url`` names a PostgreSQL database; empty means SQLite in ``folder``. Before an update the catalog is copied
+    into ``backups`` (its own folder if ``None``); a copy that fails does not stop the update, which is one
+    transaction, and is told in ``update_without_backup``. Raises `CatalogError` when there is none and ``create`` is
+    false, when it is newer than this program, damaged, read-only or on a network drive.
     """
     if url:
         return _open_postgres(url, create=create)
-    file = folder / "catalog.sqlite3"
-    if not file.exists() and not create:
+    file = folder / CATALOG_FILE
+    if not create and not file.exists() and not (folder / RESTORING).exists():
         raise CatalogError(f"There is no catalog in {folder}. Start one with `voicesieve crawl --data {folder} ...`.")
     refuse_network_file_system(folder)
-    turnstile = Turnstile(folder / "catalog.turnstile", timeout_s=BUSY_TIMEOUT_S)
+    turnstile = Turnstile(folder / TURNSTILE, timeout_s=BUSY_TIMEOUT_S)
     writer = _sqlite_engine(file, writing=True)
+    update = _Update(file, backups or folder / BACKUPS, keep_backups)
     try:
         with turnstile.hold():
+            finish_putting_back(folder)
             try:
-                versions.bring_up_to_date(writer)
+                versions.bring_up_to_date(writer, update.back_up)
             except BaseException:
                 writer.dispose()
                 raise
     except (OSError, sql_errors.DBAPIError, versions.NewerCatalogError, TurnstileTimeoutError) as error:
         raise _explained(file, error) from error
-    return Catalog(writer, _sqlite_engine(file, writing=False), turnstile)
+    catalog = Catalog(writer, _sqlite_engine(file, writing=False), turnstile)
+    if update.made_at is not None or update.problem is not None:
+        with catalog.write() as connection:
+            count_backup(connection, update.made_at)
+        catalog.update_without_backup = update.problem
+    return catalog
+
+
+class _Update:
+    """The copy that is made before the tables are changed, and how that went."""
+
+    def __init__(self, file: Path, folder: Path, keep: int) -> None:
+        self._file, self._folder, self._keep = file, folder, keep
+        self.made_at: float | None = None
+        self.problem: str | None = None
+
+    def back_up(self) -> None:
+        try:
+            copy = backup_catalog(self._file, self._folder, keep=self._keep, now=time.time(), before=versions.HEAD)
+        except (BackupError, FailureError) as error:
+            self.problem = str(error)
+        else:
+            self.made_at = copy.made_at
 
 
 def _sqlite_engine(file: Path, *, writing: bool) -> Engine:
@@ -239,8 +296,8 @@ def _is_read_only(error: Exception) -> bool:
 
 
 _RESTORE = (
-    "Nothing was changed. Restore a copy of it; docs/recovery.md shows how. The recordings folder is untouched and "
-    "keeps its audio."
+    "Nothing was changed. `voicesieve restore` lists the copies of it and puts one back; docs/recovery.md shows how. "
+    "The recordings folder is untouched and keeps its audio."
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import Engine, inspect, select, text
@@ -30,8 +31,11 @@ def revision_of_catalog(engine: Engine) -> str | None:
     return revision
 
 
-def bring_up_to_date(engine: Engine) -> None:
-    """Run the missing migrations in one transaction each. Raises `NewerCatalogError` for an unknown revision."""
+def bring_up_to_date(engine: Engine, before_update: Callable[[], None] = lambda: None) -> None:
+    """Run the missing migrations in one transaction each. Raises `NewerCatalogError` for an unknown revision.
+
+    ``before_update`` is called if there are rows that an update is about to change.
+    """
     found = revision_of_catalog(engine)
     if found == HEAD:
         return
@@ -40,6 +44,8 @@ def bring_up_to_date(engine: Engine) -> None:
             f"This catalog has revision {found}; this program knows revisions up to {HEAD}. It was written by a newer "
             "voicesieve: install that version or newer. Nothing was changed."
         )
+    if found is not None:
+        before_update()
     from alembic import command
     from alembic.config import Config
 

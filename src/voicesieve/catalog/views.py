@@ -34,7 +34,17 @@ def status(connection: Connection) -> dict[str, Any]:
             "wait_s": round(counters.get("catalog:wait_s", 0.0), 3),
             "timeouts": int(counters.get("catalog:timeouts", 0)),
         },
+        "backups": {
+            "made": int(counters.get("backup:made", 0)),
+            "failed": int(counters.get("backup:failed", 0)),
+            "last": iso(counters.get("backup:last_at")),
+        },
     }
+
+
+def holds_videos(connection: Connection) -> bool:
+    """Whether anything was ever discovered."""
+    return connection.execute(select(schema.video.c.key).limit(1)).scalar() is not None
 
 
 def paused_hosts(connection: Connection, now: float) -> list[dict[str, Any]]:

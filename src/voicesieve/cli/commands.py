@@ -15,7 +15,7 @@ from voicesieve.catalog import views
 from voicesieve.catalog.transactions import results
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.report import print_status, print_why
-from voicesieve.cli.wiring import acceptance_of, opened_catalog, settings_for
+from voicesieve.cli.wiring import acceptance_of, backup_rules_of, opened_catalog, settings_for
 from voicesieve.domain.failures import FailureKind
 from voicesieve.files import make_folder, write_text
 from voicesieve.observability.terminal import safe_text
@@ -112,7 +112,13 @@ def doctor(data: Path, config: Path | None, *, fix: bool, as_json: bool) -> int:
         with catalog.read() as connection:
             total = views.recording_count(connection)
         task = bar.add_task("recordings", total=total)
-        report = checking.examine(folder, catalog, store, progressed=lambda done: bar.update(task, completed=done))
+        report = checking.examine(
+            folder,
+            catalog,
+            store,
+            backups=backup_rules_of(folder, settings).folder,
+            progressed=lambda done: bar.update(task, completed=done),
+        )
         if fix and not report.ok:
             checking.mend(folder, catalog, store, report, time.time())
     facts = {"ok": report.ok, **dataclasses.asdict(report)}
@@ -124,11 +130,15 @@ def doctor(data: Path, config: Path | None, *, fix: bool, as_json: bool) -> int:
 
 
 def _print_doctor(facts: dict[str, Any]) -> None:
+    for text in facts["catalog_damage"]:
+        print(f"catalog: {safe_text(text)}")
     findings = {
         "rows_without_file": "named in the catalog, but the file is missing",
         "bad_hash": "damaged: the content is not what was stored",
         "files_without_row": "named by no row (a crash between storing and committing leaves such files)",
         "stale_scratch": "left in scratch by a run that died",
+        "unfinished": "left unfinished by a program that died",
+        "bad_backups": "a copy of the catalog that is damaged and could not be put back",
     }
     for name, meaning in findings.items():
         for path in facts[name]:
@@ -137,6 +147,8 @@ def _print_doctor(facts: dict[str, Any]) -> None:
 
 
 def _advice(facts: dict[str, Any]) -> str:
+    if facts["catalog_damage"]:
+        return "The catalog itself is damaged: `voicesieve restore` lists the copies of it and puts one back."
     if facts["fixed"]:
         return "Mended: unnamed files are deleted, lost recordings are queued; `voicesieve crawl` fetches them again."
     return "All is well." if facts["ok"] else "`voicesieve doctor --fix` mends this."

@@ -20,11 +20,12 @@ from voicesieve.catalog.transactions import discovery, leases
 from voicesieve.cli.output import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.progress import Progress
 from voicesieve.cli.report import print_status
-from voicesieve.cli.wiring import opened_catalog, opened_run, settings_for
+from voicesieve.cli.wiring import backup_rules_of, opened_catalog, opened_run, settings_for
 from voicesieve.domain.candidates import Query
 from voicesieve.observability.events import Events
 from voicesieve.observability.logs import LogSink
 from voicesieve.observability.metrics import Metrics
+from voicesieve.pipeline.backing_up import BackupRules, backed_up
 from voicesieve.pipeline.context import RunContext
 from voicesieve.pipeline.driver import Driver, Ending, Plan, RunResult
 from voicesieve.pipeline.folder import DataFolder
@@ -82,11 +83,17 @@ async def _crawl(
             with progress:
                 plan = await _plan(options, queries, context)
                 writing = asyncio.create_task(_write_metrics(metrics, folder, catalog, events))
-                result = await _drive(context, plan)
+                async with backed_up(context, _backup_rules(folder, settings)):
+                    result = await _drive(context, plan)
                 writing.cancel()
             _conclude(context, result)
             metrics.write(folder.metrics)
     return _report(options, catalog, folder, result)
+
+
+def _backup_rules(folder: DataFolder, settings: Settings) -> BackupRules | None:
+    """None for PostgreSQL, which has tools of its own."""
+    return None if settings.catalog.url.get_secret_value() else backup_rules_of(folder, settings)
 
 
 async def _write_metrics(metrics: Metrics, folder: DataFolder, catalog: Catalog, events: Events) -> None:
@@ -114,7 +121,7 @@ def _recover(context: RunContext, *, only_driver: bool) -> None:
     with context.catalog.write() as connection:
         taken_back = leases.recover(connection, context.clock(), only_driver=only_driver)
         leases.start_run(connection, context.run, context.clock())
-    swept = context.folder.sweep_scratch()
+    swept = [*context.folder.sweep_scratch(), *context.folder.sweep_unfinished()]
     deleted = finish_deletions(context.catalog, context.store)
     context.events.emit("run_started", leases_taken_back=taken_back, scratch_swept=len(swept), deleted=deleted)
 

@@ -30,6 +30,7 @@ def explained() -> Iterator[None]:
 
 
 def _exit_code(error: Exception) -> int | None:
+    from voicesieve.catalog.backups import BackupError
     from voicesieve.catalog.records import UnknownVideoError
     from voicesieve.catalog.store import CatalogError, DamagedCatalogError
     from voicesieve.corpus.publishing import ExportError
@@ -41,5 +42,13 @@ def _exit_code(error: Exception) -> int | None:
         return EXIT_FAULT if error.failure.remedy is Remedy.STOP_RUN else EXIT_OPERATOR
     if isinstance(error, DamagedCatalogError):
         return EXIT_FAULT
-    mendable = (OperatorError, SettingsError, DataFolderError, CatalogError, ExportError, UnknownVideoError)
+    mendable = (
+        OperatorError,
+        SettingsError,
+        DataFolderError,
+        CatalogError,
+        BackupError,
+        ExportError,
+        UnknownVideoError,
+    )
     return EXIT_OPERATOR if isinstance(error, mendable) else None

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from voicesieve.cli import takedown
+from voicesieve.cli import backups, takedown
 from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
 
 app = typer.Typer(
@@ -162,6 +162,7 @@ def config_check(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJs
     commands.config_check(data, config, as_json=as_json)
 
 
+backups.register(app)
 takedown.register(app)
 
 

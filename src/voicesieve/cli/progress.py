@@ -57,6 +57,8 @@ class Progress:
             self._line("skipped", facts["query"], "", f"{facts['where']}: {facts['message']}")
         elif event.name == "host_paused":
             self._line("paused", facts["host"], "", f"left alone until {facts['until']}: {facts['reason']}")
+        elif event.name == "backup_failed":
+            self._line("failed", "copy of the catalog", "", f"{facts['kind']}: {facts['message']} [{facts['next']}]")
         elif event.name in ("run_stopping", "query_not_due"):
             self._line("note", facts["message"], "", "")
 

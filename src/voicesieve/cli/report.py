@@ -43,6 +43,10 @@ def print_status(status: dict[str, Any]) -> None:
     for host in status["paused_hosts"]:
         paused = f"{host['host']} is left alone until {host['until']} ({host['waiting']} videos wait): {host['reason']}"
         console.print(Text(safe_text(paused, limit=400)), soft_wrap=True)
+    copies = status["backups"]
+    if copies["last"] or copies["failed"]:
+        failed = f", {copies['failed']} could not be made" if copies["failed"] else ""
+        console.print(f"catalog: {copies['made']} copies made{failed}, the last at {copies['last'] or 'no time yet'}")
     waits = status["catalog"]
     if waits["busy_waits"]:
         waited = f"{waits['busy_waits']} writes waited {waits['wait_s']:.1f} s in all, {waits['timeouts']} gave up"

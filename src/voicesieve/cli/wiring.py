@@ -13,9 +13,11 @@ from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog.committer import Committer
 from voicesieve.catalog.records import Pace
 from voicesieve.catalog.store import Catalog, open_catalog
+from voicesieve.cli.output import note
 from voicesieve.domain.fetching import FetchLimits
 from voicesieve.domain.verdicts import Model
 from voicesieve.observability.events import Events
+from voicesieve.pipeline.backing_up import BackupRules
 from voicesieve.pipeline.context import Rules, RunContext
 from voicesieve.pipeline.folder import DataFolder
 from voicesieve.policy.acceptance import AcceptanceRules
@@ -96,6 +98,11 @@ def detector_model(settings: Settings) -> Model:
         raise SettingsError(f"analysis.detector: {error}.") from error
 
 
+def backup_rules_of(folder: DataFolder, settings: Settings) -> BackupRules:
+    backup = settings.backup
+    return BackupRules(Path(backup.folder) if backup.folder else folder.backups, backup.keep, backup.every_s)
+
+
 def worker_count(settings: Settings) -> int:
     return settings.analysis.workers or len(os.sched_getaffinity(0))
 
@@ -106,7 +113,16 @@ def opened_catalog(data: Path, settings: Settings, *, create: bool = False) -> I
     folder = DataFolder(data)
     if create:
         folder.prepare()
-    catalog = open_catalog(folder.root, settings.catalog.url.get_secret_value(), create=create)
+    copies = backup_rules_of(folder, settings)
+    catalog = open_catalog(
+        folder.root,
+        settings.catalog.url.get_secret_value(),
+        create=create,
+        backups=copies.folder,
+        keep_backups=copies.keep,
+    )
+    if catalog.update_without_backup:
+        note(f"The catalog was updated, but could not be copied before: {catalog.update_without_backup}")
     try:
         yield catalog
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 import shutil
@@ -9,10 +10,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from voicesieve.files import OUT_OF_SPACE, TEMPORARY_MARK, make_folder, sync_folder, typed_disk_errors, write_text
+from voicesieve.files import (
+    OUT_OF_SPACE,
+    TEMPORARY_MARK,
+    sweep_unfinished,
+    sync_folder,
+    typed_disk_errors,
+    unfinished_folder,
+    write_text,
+)
 
 MARKER = "voicesieve-export.json"
 """Lies in every folder we publish; a folder without it is not ours and is never replaced."""
+
+SHORT = 30
+"""Characters of the target's name in that of its predecessor, which must fit into the name of a temporary."""
 
 
 class ExportError(Exception):
@@ -27,19 +39,24 @@ def published_folder(target: Path, marker: str) -> Iterator[Path]:
     full. After any error nothing is left beside ``target``.
     """
     with typed_disk_errors(target), refused_by_the_system(target):
+        _mend(target.absolute())
         _refuse_foreign(target.absolute())
         target = target.resolve()
-        # 40 characters are at most 160 bytes, so that the mark fits into the 255 bytes of a name too.
-        staging = target.with_name(f"{target.name[:40]}{TEMPORARY_MARK}{secrets.token_hex(6)}")
-        try:
-            make_folder(staging)
+        with unfinished_folder(target) as staging:
             yield staging
             write_text(staging / MARKER, marker)
             _sync_tree(staging)
             _replace(target, staging)
-        except BaseException:
-            shutil.rmtree(staging, ignore_errors=True)
-            raise
+
+
+def _mend(target: Path) -> None:
+    """Make good what an export that was killed left beside ``target``, which may be the only complete one."""
+    if not os.path.lexists(target):
+        for previous in sorted(target.parent.glob(f"{glob.escape(_previous(target))}*"))[-1:]:
+            previous.rename(target)
+            sync_folder(target.parent)
+    sweep_unfinished(target.parent, _previous(target).removesuffix(TEMPORARY_MARK))
+    sweep_unfinished(target.parent, target.name)
 
 
 @contextmanager
@@ -67,13 +84,18 @@ def _refuse_foreign(target: Path) -> None:
 
 def _replace(target: Path, staging: Path) -> None:
     """Two renames: a crash between them leaves the old export beside the name, complete."""
-    previous = target.with_name(f"{target.name[:40]}.previous{TEMPORARY_MARK}{secrets.token_hex(6)}")
+    previous = target.with_name(f"{_previous(target)}{secrets.token_hex(6)}")
     if target.is_dir():
         target.rename(previous)
     staging.rename(target)
     sync_folder(target.parent)
     if previous.is_dir():
         shutil.rmtree(previous)
+
+
+def _previous(target: Path) -> str:
+    """Start of the name that an export has while its successor takes its place."""
+    return f"{target.name[:SHORT]}.previous{TEMPORARY_MARK}"
 
 
 def _sync_tree(root: Path) -> None:

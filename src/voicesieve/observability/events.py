@@ -11,6 +11,7 @@ LEVELS = {
     "source_failed": "warning",
     "source_problem": "warning",
     "host_paused": "warning",
+    "backup_failed": "warning",
     "run_fault": "error",
 }
 """Levels of the events that are not plain information."""

@@ -35,6 +35,9 @@ class Metrics:
         )
         self._busy = Gauge("voicesieve_catalog_busy_waits", "Writes that had to wait.", registry=self.registry)
         self._timeouts = Gauge("voicesieve_catalog_timeouts", "Writes given up waiting.", registry=self.registry)
+        self._backups = Counter("voicesieve_backups", "Copies of the catalog.", ["outcome"], registry=self.registry)
+        for outcome in ("made", "failed"):
+            self._backups.labels(outcome=outcome)
 
     def __call__(self, event: Event) -> None:
         facts = event.fields
@@ -52,6 +55,8 @@ class Metrics:
             self._audio.inc(facts["duration_s"])
             self._child.inc(facts["child_s"] if facts["outcome"] == "accepted" else 0)
             self._stage.labels(stage="analyse").observe(facts["took_s"])
+        elif event.name in ("backup_made", "backup_failed"):
+            self._backups.labels(outcome=event.name.removeprefix("backup_")).inc()
         elif event.name == "catalog_waits":
             self._wait.set(facts["wait_s"])
             self._busy.set(facts["busy_waits"])

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from voicesieve.audio.store import RecordingStore, sha256_of
 from voicesieve.catalog import views
+from voicesieve.catalog.backups import BackupError, backups_in
+from voicesieve.catalog.backups import examine as examine_backup
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.transactions import results
 from voicesieve.catalog.views import StoredFile
@@ -20,29 +22,46 @@ BATCH = 200
 
 @dataclass
 class Report:
-    """What is wrong. Paths are relative to the recordings or scratch folder."""
+    """What is wrong. Paths are relative to the recordings, scratch or data folder."""
 
+    catalog_damage: list[str] = field(default_factory=list)
     rows_without_file: list[str] = field(default_factory=list)
     files_without_row: list[str] = field(default_factory=list)
     bad_hash: list[str] = field(default_factory=list)
     stale_scratch: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+    bad_backups: list[str] = field(default_factory=list)
     checked: int = 0
     fixed: bool = False
 
     @property
     def ok(self) -> bool:
-        found = self.rows_without_file or self.files_without_row or self.bad_hash or self.stale_scratch
+        if self.catalog_damage:
+            return False
+        found = (
+            self.rows_without_file
+            or self.files_without_row
+            or self.bad_hash
+            or self.stale_scratch
+            or self.unfinished
+            or self.bad_backups
+        )
         return self.fixed or not found
 
 
 def examine(
-    folder: DataFolder, catalog: Catalog, store: RecordingStore, *, progressed: Callable[[int], None] = lambda n: None
+    folder: DataFolder,
+    catalog: Catalog,
+    store: RecordingStore,
+    *,
+    backups: Path | None = None,
+    progressed: Callable[[int], None] = lambda n: None,
 ) -> Report:
     """Hash every stored file and compare both directions. Changes nothing.
 
     Only meaningful while no run works in the folder: a file is stored a moment before its row is.
     """
-    report = Report()
+    report = Report(catalog_damage=catalog.damage())
     files = list(store.files())
     for batch in _batches(files):
         with catalog.read() as connection:
@@ -60,7 +79,18 @@ def examine(
             progressed(report.checked)
     if folder.scratch.is_dir():
         report.stale_scratch = sorted(path.name for path in folder.scratch.iterdir())
+    report.unfinished = sorted(str(path.relative_to(folder.root)) for path in folder.unfinished())
+    report.bad_backups = [str(path) for path in damaged(backups or folder.backups)]
     return report
+
+
+def damaged(folder: Path) -> Iterator[Path]:
+    """Copies of the catalog that could not be put back."""
+    for backup in backups_in(folder):
+        try:
+            examine_backup(backup.path)
+        except BackupError:
+            yield backup.path
 
 
 def mend(folder: DataFolder, catalog: Catalog, store: RecordingStore, report: Report, now: float) -> None:
@@ -76,6 +106,9 @@ def mend(folder: DataFolder, catalog: Catalog, store: RecordingStore, report: Re
         store.remove(row.path)
     for name in report.stale_scratch:
         _remove(folder.scratch / name)
+    folder.sweep_unfinished()
+    for path in report.bad_backups:
+        Path(path).unlink(missing_ok=True)
     report.fixed = True
 
 

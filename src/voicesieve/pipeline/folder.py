@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicesieve.files import make_folder
+from voicesieve.files import TEMPORARY_MARK, make_folder, sweep_unfinished
 
 
 class DataFolderError(Exception):
@@ -44,6 +44,10 @@ class DataFolder:
     @property
     def metrics(self) -> Path:
         return self.root / "logs" / "metrics.prom"
+
+    @property
+    def backups(self) -> Path:
+        return self.root / "backups"
 
     @property
     def settings(self) -> Path:
@@ -95,6 +99,16 @@ class DataFolder:
             f"Another run is working in {self.root} ({who}). Wait for it or stop it with Ctrl-C, then start again; "
             "`voicesieve status` shows its progress. A different --data folder can be used at the same time."
         )
+
+    def sweep_unfinished(self) -> list[Path]:
+        """Remove unfinished files of dead writers, wherever in this folder files are written."""
+        places = (self.root, self.log.parent, self.backups)
+        return [path for place in places for path in sweep_unfinished(place)]
+
+    def unfinished(self) -> list[Path]:
+        """What `sweep_unfinished` would look at; some of it may have a living writer."""
+        places = (self.root, self.log.parent, self.backups)
+        return [path for place in places if place.is_dir() for path in place.iterdir() if TEMPORARY_MARK in path.name]
 
     def sweep_scratch(self) -> list[Path]:
         """Remove what attempts of dead runs left behind. Only for the holder of the folder's lock."""

@@ -1,0 +1,234 @@
+"""Copies of the catalog: made while it is in use, proved by opening them, rotated, and put back.
+
+A copy is one snapshot: readers and writers go on while it is made. Putting one back is written down first (a verified
+file under a fixed name) and done second, so that a crash in between is finished by whoever opens the catalog next.
+"""
+
+from __future__ import annotations
+
+import calendar
+import json
+import re
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.files import atomic_path, make_folder, move_durably, sweep_unfinished, sync_folder, typed_disk_errors
+
+PAGES = 1_024
+"""Pages (4 kB) between two looks at the stop signal; a step of this size takes a few milliseconds."""
+
+CACHE_KIB = 8_192
+"""Memory of the copying connection, whatever the size of the catalog."""
+
+_NAME = re.compile(r"catalog-(\d{8}T\d{6}\.\d{3})Z(?:-before-([0-9A-Za-z_]+))?\.sqlite3")
+_STAMP = "%Y%m%dT%H%M%S"
+
+CATALOG_FILE = "catalog.sqlite3"
+RESTORING = "catalog.restoring.sqlite3"
+"""A verified copy that is to take the catalog's place; while it exists, putting back is not finished."""
+
+
+class BackupError(Exception):
+    """No copy could be made, or this file is none. The message says why; the catalog itself is unchanged."""
+
+
+class StoppedError(Exception):
+    """The copy was told to stop."""
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One copy. ``made_at`` is an epoch second, ``before`` the revision of the update that it was made for."""
+
+    path: Path
+    made_at: float
+    before: str | None
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a copy holds."""
+
+    revision: str
+    videos: int
+    accepted: int
+
+
+def backup_catalog(
+    file: Path,
+    folder: Path,
+    *,
+    keep: int,
+    now: float,
+    before: str | None = None,
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext,
+    stopped: Callable[[], bool] = lambda: False,
+    progressed: Callable[[int, int], None] = lambda done, total: None,
+) -> Backup:
+    """Copy the SQLite catalog ``file`` into ``folder``, prove the copy, and keep the newest ``keep`` of its sort.
+
+    ``turn`` is held while our connection is opened and closed (see `catalog.turnstile`), not while it copies.
+    ``progressed(done, total)`` counts pages. Raises `BackupError`, `StoppedError`, or `FailureError` ``disk_full``;
+    older copies are untouched then.
+    """
+    stamp = f"{time.strftime(_STAMP, time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
+    target = folder / f"catalog-{stamp}{f'-before-{before}' if before else ''}.sqlite3"
+    try:
+        make_folder(folder)
+        sweep_unfinished(folder)
+        with atomic_path(target) as temporary:
+            _copy(file, temporary, turn, stopped, progressed)
+            examine(temporary)
+    except sqlite3.Error as error:
+        raise _explained(target, error) from error
+    except OSError as error:
+        raise BackupError(f"{folder} cannot be written: {error.strerror or error}") from error
+    _rotate(folder, keep, is_update=before is not None)
+    return Backup(target, now, before, target.stat().st_size)
+
+
+def _copy(
+    file: Path,
+    temporary: Path,
+    turn: Callable[[], AbstractContextManager[None]],
+    stopped: Callable[[], bool],
+    progressed: Callable[[int, int], None],
+) -> None:
+    with turn():
+        source = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+    try:
+        source.execute("PRAGMA query_only=ON")
+        source.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+        # One snapshot for all steps; without it every write of somebody else would start the copy anew.
+        source.execute("BEGIN")
+        source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+
+        def look(_status: int, remaining: int, total: int) -> None:
+            progressed(total - remaining, total)
+            if stopped():
+                raise StoppedError
+
+        with closing(sqlite3.connect(temporary, isolation_level=None)) as target:
+            # Nobody else knows this file, and it is fsynced before it gets its name.
+            target.execute("PRAGMA journal_mode=OFF")
+            target.execute("PRAGMA synchronous=OFF")
+            source.backup(target, pages=PAGES, progress=look)
+            # The header of a copy says WAL; a single file that needs no companions is what one can carry away.
+            target.execute("PRAGMA journal_mode=DELETE")
+    finally:
+        with turn():
+            source.close()
+
+
+def examine(file: Path) -> Facts:
+    """Prove that ``file`` is a whole catalog. Raises `BackupError` if it is not."""
+    if not file.is_file():
+        raise BackupError(f"{file} does not exist.")
+    try:
+        # Immutable: looking at a copy must not create files beside it.
+        uri = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if found != "ok":
+                raise BackupError(f"{file} is damaged: {' '.join(str(found).split())[:200]}")
+            if connection.execute("PRAGMA foreign_key_check").fetchone():
+                raise BackupError(f"{file} is damaged: a row names another that is not there")
+            revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+            counts = dict(connection.execute("SELECT name, value FROM counter WHERE name LIKE 'state:%'"))
+    except (sqlite3.Error, TypeError) as error:
+        raise BackupError(f"{file} is damaged or is not a catalog of voicesieve ({error}).") from error
+    return Facts(str(revision), int(sum(counts.values())), int(counts.get("state:accepted", 0)))
+
+
+def backups_in(folder: Path) -> list[Backup]:
+    """The copies in ``folder``, the newest first; files of other names are somebody else's."""
+    return sorted(_listed(folder), key=lambda backup: backup.path.name, reverse=True)
+
+
+def _listed(folder: Path) -> Iterator[Backup]:
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if match := _NAME.fullmatch(path.name):
+            whole, _, milliseconds = match[1].partition(".")
+            made_at = _epoch(whole) + int(milliseconds) / 1000
+            yield Backup(path, made_at, match[2], path.stat().st_size)
+
+
+def _epoch(stamp: str) -> float:
+    return float(calendar.timegm(time.strptime(stamp, _STAMP)))
+
+
+def _rotate(folder: Path, keep: int, *, is_update: bool) -> None:
+    """Copies from before an update are the only way back to the older version, so they are counted apart."""
+    same_sort = [backup for backup in backups_in(folder) if (backup.before is not None) == is_update]
+    for old in same_sort[keep:]:
+        old.path.unlink(missing_ok=True)
+    if same_sort[keep:]:
+        sync_folder(folder)
+
+
+def _explained(target: Path, error: sqlite3.Error) -> Exception:
+    text = " ".join(str(error).split())
+    if "full" in text or "disk I/O" in text:
+        message = f"the copy of the catalog cannot be written below {target.parent}: {text}. Free some space"
+        return FailureError(Failure.from_exception(FailureKind.DISK_FULL, error, message))
+    return BackupError(f"The catalog could not be copied: {text}.")
+
+
+def rows_of(file: Path, tables: Sequence[str]) -> dict[str, list[dict[str, Any]]] | None:
+    """All rows of some small tables, ``None`` if the catalog is too damaged to be asked.
+
+    Only for the holder of the turnstile. A table that an older catalog does not have yet is left out.
+    """
+    if not file.exists():
+        return {}
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            connection.row_factory = sqlite3.Row
+            known = {row["name"] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+            wanted = [table for table in tables if table in known]
+            return {table: [_plain(row) for row in connection.execute(f"SELECT * FROM {table}")] for table in wanted}  # noqa: S608 - names of our own tables
+    except sqlite3.DatabaseError:
+        return None  # which may be why a copy is put back; the caller says what it means for takedowns
+
+
+def _plain(row: sqlite3.Row) -> dict[str, Any]:
+    """JSON columns as values, as the tables of `catalog.schema` take them."""
+    return {key: json.loads(row[key]) if key == "details" else row[key] for key in row.keys()}  # noqa: SIM118 - a Row
+
+
+def put_back(data: Path, ready: Path) -> Path | None:
+    """Let the whole catalog ``ready`` take the catalog's place in ``data``; returns where the earlier one lies now.
+
+    Only for the holder of the folder's lock and of its turnstile.
+    """
+    move_durably(ready, data / RESTORING)
+    return finish_putting_back(data)
+
+
+def finish_putting_back(data: Path) -> Path | None:
+    """Do, or after a crash go on with, what `put_back` wrote down. ``None`` if there was nothing to set aside."""
+    coming = data / RESTORING
+    if not coming.exists():
+        return None
+    aside = data / f"set-aside-{time.strftime(_STAMP, time.gmtime(coming.stat().st_mtime))}Z"
+    with typed_disk_errors(aside):
+        # The log must leave with its file: SQLite would apply it to the copy. The file goes first, because a log
+        # without its file is ignored, and a file without its log may be half a checkpoint.
+        for suffix in ("", "-wal", "-shm"):
+            old = data / f"{CATALOG_FILE}{suffix}"
+            if old.exists():
+                make_folder(aside)
+                old.rename(aside / old.name)
+                sync_folder(aside)
+                sync_folder(data)
+        coming.rename(data / CATALOG_FILE)
+        sync_folder(data)
+    return aside if aside.is_dir() else None
