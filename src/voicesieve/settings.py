@@ -105,6 +105,58 @@ class Rights(_Section):
     statement: str = Field("", description="The ground in your own words; kept with each recording.")
 
 
+class Youtube(_Section):
+    requests_per_hour: float = Field(
+        90.0,
+        ge=0,
+        le=300,
+        allow_inf_nan=False,
+        description="Videos and listing pages per hour, over all runs; guests are known to be cut off at 300 videos.",
+    )
+    burst: int = Field(1, ge=1, le=10, description="Requests that may follow each other at once after a rest.")
+    jitter: float = Field(
+        0.5, ge=0, le=2, allow_inf_nan=False, description="Each interval is stretched by up to this share, at random."
+    )
+    licences: tuple[Literal["creative_commons", "standard", "unknown"], ...] = Field(
+        ("creative_commons",), min_length=1, description="Licences that are fetched. unknown: none is stated."
+    )
+    allow_made_for_kids: bool = Field(False, description="Fetch videos that are marked as made for children.")
+    allow_live: bool = Field(False, description="Keep broadcasts that are running or announced until they are over.")
+    allow_past_live: bool = Field(True, description="Fetch recordings of past broadcasts.")
+    allow_age_restricted: bool = Field(False, description="Try age-restricted videos; guests are mostly refused.")
+    allow_synthetic_media: bool = Field(False, description="Fetch what is marked as altered or synthetic.")
+    allow_unlisted: bool = Field(False, description="Fetch videos that are reached by their address only.")
+    region: str = Field(
+        "", pattern=r"^([A-Z]{2})?$", description="Country (VN) to search for; what is blocked there is left out."
+    )
+    language: str = Field("", pattern=r"^([a-z]{2}(-[A-Za-z]{2,4})?)?$", description="Language (vi) to search for.")
+    duration: Literal["any", "short", "medium", "long"] = Field(
+        "any", description="Searches: short is below 4 minutes, long is above 20."
+    )
+    safe_search: Literal["none", "moderate", "strict"] = Field("moderate", description="Searches through the Data API.")
+    max_results: int = Field(
+        500, ge=1, le=20_000, description="Most videos of one youtube: query that does not say max itself."
+    )
+    refresh_s: PositiveSeconds = Field(
+        604_800.0, description="A search, channel or playlist that was read to its end is asked again after this."
+    )
+
+
+class YoutubeApi(_Section):
+    key: SecretStr = Field(
+        SecretStr(""), description="Key of the YouTube Data API v3; better in VOICESIEVE_YOUTUBE_API__KEY."
+    )
+    endpoint: str = Field(
+        "https://www.googleapis.com/youtube/v3", pattern=r"^https?://[^\s@?#]+$", description="Where the API answers."
+    )
+    search_calls_per_day: int = Field(100, ge=0, description="Calls of search.list that Google grants you a day.")
+    units_per_day: int = Field(10_000, ge=0, description="Units of all other methods that Google grants you a day.")
+    max_calls_per_query: int = Field(20, ge=1, le=1000, description="Search calls (pages of 50) of one query.")
+    requests_per_hour: float = Field(
+        3600.0, ge=0, allow_inf_nan=False, description="Pace of the API's host. 0 = none (own servers)."
+    )
+
+
 class Catalog(_Section):
     url: SecretStr = Field(SecretStr(""), description="PostgreSQL URL. Empty = SQLite in the data folder.")
 
@@ -136,6 +188,8 @@ class Settings(BaseSettings):
     analysis: Analysis = Analysis()
     policy: Policy = Policy()
     rights: Rights = Rights()
+    youtube: Youtube = Youtube()
+    youtube_api: YoutubeApi = YoutubeApi()
     catalog: Catalog = Catalog()
     backup: Backup = Backup()
     logging: Logging = Logging()

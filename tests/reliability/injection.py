@@ -44,7 +44,7 @@ class Victim:
         self._folder = folder
 
     def run(self, *arguments: str | Path, code: int | None = 0, **order: Any) -> Ended:
-        """Run a command. ``at``, ``nth``, ``raises``: see `victim.Tracer`. ``code`` ``None``: any that is documented."""
+        """Run a command. ``at``, ``nth``, ``raises``: see `victim.Tracer`. ``code`` ``None``: any documented one."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         out, err = self._folder / "out", self._folder / "err"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from voicesieve.domain.candidates import Query
@@ -61,23 +61,40 @@ class PageResult:
 class Pace:
     """Generic cell rate algorithm (ITU-T I.371): one request every ``interval_s``, ``burst`` at once after a rest.
 
-    ``interval_s`` 0 means no pace.
+    ``interval_s`` 0 means no pace. ``jitter`` stretches each interval by up to this share of it at random, so that
+    requests never come faster than the pace and never like clockwork.
     """
 
     interval_s: float
     burst: int
+    jitter: float = 0.0
 
     @classmethod
-    def per_hour(cls, requests: float, burst: int) -> Pace:
-        return cls(3600.0 / requests if requests > 0 else 0.0, burst)
+    def per_hour(cls, requests: float, burst: int, jitter: float = 0.0) -> Pace:
+        return cls(3600.0 / requests if requests > 0 else 0.0, burst, jitter)
+
+    def of(self, host: str) -> Pace:
+        """One pace for every host; see `Paces` for several."""
+        return self
 
     def earliest(self, slot_at: float) -> float:
         """When the next request may start, given the host's theoretical arrival time."""
         return slot_at - (self.burst - 1) * self.interval_s
 
-    def after_request(self, slot_at: float, now: float) -> float:
-        """The host's theoretical arrival time once a request has started at ``now``."""
-        return max(slot_at, now) + self.interval_s
+    def after_request(self, slot_at: float, now: float, chance: float = 0.0) -> float:
+        """The host's theoretical arrival time once a request has started at ``now``; ``chance`` is in [0, 1)."""
+        return max(slot_at, now) + self.interval_s * (1.0 + self.jitter * chance)
+
+
+@dataclass(frozen=True)
+class Paces:
+    """``ordinary`` for every host that has no pace of its own."""
+
+    ordinary: Pace
+    own: Mapping[str, Pace] = field(default_factory=dict)
+
+    def of(self, host: str) -> Pace:
+        return self.own.get(host, self.ordinary)
 
 
 class StaleLeaseError(Exception):

@@ -167,6 +167,14 @@ video = Table(
     Column("decided_by", String(20)),
     Column("discovered_at", Double, nullable=False),
     Column("changed_at", Double, nullable=False),
+    Column("lent", JsonText),
+    Column("lent_until", Double),
+    Index(
+        "ix_video_lent_until",
+        "lent_until",
+        sqlite_where=text("lent_until IS NOT NULL"),
+        postgresql_where=text("lent_until IS NOT NULL"),
+    ),
     Index(
         "ix_video_stage_due_at",
         "stage",
@@ -293,6 +301,15 @@ tombstone = Table(
     Column("subject", String(20), nullable=False),
     Column("reason", Words, nullable=False),
     Column("made_at", Double, nullable=False),
+)
+
+quota = Table(
+    "quota",
+    metadata,
+    Column("bucket", String(60), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("used", Integer, nullable=False),
+    Column("closed", Boolean, nullable=False),
 )
 
 deletion = Table(

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.changes import NEWEST_FIRST
-from voicesieve.catalog.records import Pace, QueryRow, UnknownVideoError
+from voicesieve.catalog.records import Pace, Paces, QueryRow, UnknownVideoError
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.states import DECIDED, Stage, VideoState
 
@@ -210,7 +210,7 @@ def _last_decision(connection: Connection, key: int) -> dict[str, Any] | None:
 
 
 def next_claim_at(
-    connection: Connection, pace: Pace, now: float, *, scheduled_by: float, fetch: bool, analyse: bool
+    connection: Connection, pace: Pace | Paces, now: float, *, scheduled_by: float, fetch: bool, analyse: bool
 ) -> float | None:
     """The epoch second at which the next claim can succeed, ``None`` when nothing is scheduled.
 
@@ -235,7 +235,7 @@ def next_claim_at(
             for row in rows:
                 if row.due is None or max(row.due, row.blocked_until) > scheduled_by:
                     continue
-                slot = 0.0 if row.name == "" else pace.earliest(row.slot_at)
+                slot = 0.0 if row.name == "" else pace.of(row.name).earliest(row.slot_at)
                 times.append(max(row.due, row.blocked_until, slot))
                 if times[-1] <= now:
                     break

@@ -20,7 +20,7 @@ from voicesieve.catalog.transactions import discovery, leases
 from voicesieve.cli.output import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.progress import Progress
 from voicesieve.cli.report import print_status
-from voicesieve.cli.wiring import backup_rules_of, opened_catalog, opened_run, settings_for
+from voicesieve.cli.wiring import backup_rules_of, opened_catalog, opened_run, settings_for, youtube_of
 from voicesieve.domain.candidates import Query
 from voicesieve.observability.events import Events
 from voicesieve.observability.logs import LogSink
@@ -81,7 +81,7 @@ async def _crawl(
         async with opened_run(run, folder, catalog, settings, events) as context:
             _recover(context, only_driver=not settings.catalog.url.get_secret_value())
             with progress:
-                plan = await _plan(options, queries, context)
+                plan = await _plan(options, settings, queries, context)
                 writing = asyncio.create_task(_write_metrics(metrics, folder, catalog, events))
                 async with backed_up(context, _backup_rules(folder, settings)):
                     result = await _drive(context, plan)
@@ -112,7 +112,7 @@ def _log_sink(options: CrawlOptions, settings: Settings, folder: DataFolder, run
         file_bytes=settings.logging.file_bytes,
         file_count=settings.logging.file_count,
         console_level=None if options.quiet else levels.get(options.verbose, logging.DEBUG),
-        secrets=[settings.catalog.url.get_secret_value()],
+        secrets=[settings.catalog.url.get_secret_value(), settings.youtube_api.key.get_secret_value()],
     )
 
 
@@ -126,7 +126,7 @@ def _recover(context: RunContext, *, only_driver: bool) -> None:
     context.events.emit("run_started", leases_taken_back=taken_back, scratch_swept=len(swept), deleted=deleted)
 
 
-async def _plan(options: CrawlOptions, queries: Sequence[Query], context: RunContext) -> Plan:
+async def _plan(options: CrawlOptions, settings: Settings, queries: Sequence[Query], context: RunContext) -> Plan:
     now = context.clock()
     rows: list[QueryRow] = []
     if not options.analyse_only:
@@ -137,10 +137,8 @@ async def _plan(options: CrawlOptions, queries: Sequence[Query], context: RunCon
             again = f"it is asked again in {row.due_at - now:.0f} s (discovery.refresh_s)"
             context.events.emit("query_not_due", message=f"{row.query} was read to its end; {again}")
     rows = [row for row in rows if not row.exhausted]
-    sources = {
-        kind: make_source(kind, context.client, context.folder.root.absolute())
-        for kind in {row.query.source for row in rows}
-    }
+    root, youtube = context.folder.root.absolute(), youtube_of(settings)
+    sources = {kind: make_source(kind, context.client, root, youtube) for kind in {row.query.source for row in rows}}
     return Plan(
         queries=rows,
         sources=sources,

@@ -7,14 +7,16 @@ import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from voicesieve import __version__
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog.committer import Committer
-from voicesieve.catalog.records import Pace
+from voicesieve.catalog.records import Pace, Paces
 from voicesieve.catalog.store import Catalog, open_catalog
 from voicesieve.cli.output import note
 from voicesieve.domain.fetching import FetchLimits
+from voicesieve.domain.quotas import GENERAL_UNITS, SEARCH_CALLS
 from voicesieve.domain.verdicts import Model
 from voicesieve.observability.events import Events
 from voicesieve.pipeline.backing_up import BackupRules
@@ -24,6 +26,9 @@ from voicesieve.policy.acceptance import AcceptanceRules
 from voicesieve.policy.retries import RetryRules
 from voicesieve.policy.screening import ScreeningRules
 from voicesieve.settings import Settings, SettingsError, load_settings
+from voicesieve.sources.identity import YOUTUBE_HOST
+from voicesieve.sources.registry import YOUTUBE_KINDS
+from voicesieve.sources.youtube_settings import ApiAccess, YoutubeSettings
 
 SOURCES_NEEDING_BASIS = ("youtube",)
 """Platforms whose terms forbid fetching without a ground of one's own (design, section 7)."""
@@ -44,7 +49,7 @@ def rules_of(settings: Settings) -> Rules:
         methods=settings.fetching.methods,
         min_duration_s=settings.fetching.min_duration_s,
         max_concurrent_downloads=settings.fetching.max_concurrent_downloads,
-        pace=Pace.per_hour(settings.pace.requests_per_hour, settings.pace.burst),
+        pace=paces_of(settings),
         retry=RetryRules(**settings.retry.model_dump()),
         screening=ScreeningRules(
             rights_basis=settings.rights.basis if settings.rights.statement else "",
@@ -56,9 +61,49 @@ def rules_of(settings: Settings) -> Rules:
         detector=settings.analysis.detector,
         analysis_deadline_s=settings.analysis.deadline_s,
         refresh_s=settings.discovery.refresh_s,
+        own_refresh_s=dict.fromkeys(YOUTUBE_KINDS, settings.youtube.refresh_s),
+        quotas=quotas_of(settings),
         page_size=settings.discovery.page_size,
         rights_basis=settings.rights.basis,
         rights_statement=settings.rights.statement,
+    )
+
+
+def paces_of(settings: Settings) -> Paces:
+    """The ordinary pace, and those of the hosts that have their own."""
+    youtube, api = settings.youtube, settings.youtube_api
+    return Paces(
+        Pace.per_hour(settings.pace.requests_per_hour, settings.pace.burst),
+        {
+            YOUTUBE_HOST: Pace.per_hour(youtube.requests_per_hour, youtube.burst, youtube.jitter),
+            urlsplit(api.endpoint).hostname or "": Pace.per_hour(api.requests_per_hour, 10),
+        },
+    )
+
+
+def quotas_of(settings: Settings) -> dict[str, int]:
+    """Units a day by bucket."""
+    api = settings.youtube_api
+    return {SEARCH_CALLS: api.search_calls_per_day, GENERAL_UNITS: api.units_per_day}
+
+
+def youtube_of(settings: Settings) -> YoutubeSettings:
+    """What the YouTube sources go by."""
+    youtube, api = settings.youtube, settings.youtube_api
+    only = youtube.licences[0] if len(youtube.licences) == 1 and youtube.licences[0] != "unknown" else ""
+    filters = {
+        "duration": "" if youtube.duration == "any" else youtube.duration,
+        "language": youtube.language,
+        "licence": only,
+        "region": youtube.region,
+        "safe_search": youtube.safe_search,
+    }
+    key = api.key.get_secret_value()
+    return YoutubeSettings(
+        access=ApiAccess(key, api.endpoint) if key else None,
+        filters={name: value for name, value in filters.items() if value},
+        max_calls=api.max_calls_per_query,
+        max_results=youtube.max_results,
     )
 
 

@@ -15,7 +15,10 @@ class Candidate:
 
     ``source`` and ``native_id`` together identify it (never its title). ``url`` is what a fetcher opens.
     ``language`` is the BCP-47 code that the source declares, ``licence`` its text as given; ``None`` means
-    not stated, which is not the same as free or standard. ``metadata`` holds further plain JSON values.
+    not stated, which is not the same as free or standard. ``metadata`` holds further plain JSON values; sources that
+    know them use the names ``channel_id, description, tags, category, text_language, captions, made_for_kids,
+    synthetic_media, availability, live_status, age_limit``. ``keep_s`` is how long the source lets us keep what it
+    says (seconds), ``None`` for as long as we like.
     """
 
     source: str
@@ -28,6 +31,7 @@ class Candidate:
     language: str | None = None
     licence: str | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
+    keep_s: float | None = None
 
     @property
     def id(self) -> str:

@@ -69,18 +69,24 @@ class HttpClient:
             self._session = None
 
     async def read(
-        self, url: str, *, max_bytes: int, deadline_s: float, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        max_bytes: int,
+        deadline_s: float,
+        headers: Mapping[str, str] | None = None,
+        any_status: bool = False,
     ) -> HttpAnswer:
         """Get a whole feed or page of at most ``max_bytes`` within ``deadline_s`` seconds.
 
-        A 304 is returned like a success. Raises `FailureError`: a status of 400 or more by `status_failure`,
-        too long, timeout, network, truncated, forbidden address, unsupported.
+        A 304 is returned like a success, and so is every status with ``any_status``. Raises `FailureError`: a status
+        of 400 or more by `status_failure`, too long, timeout, network, truncated, forbidden address, unsupported.
         """
         try:
             async with asyncio.timeout(deadline_s):
                 response = await self.get(url, headers or {})
                 try:
-                    return await _whole(response, max_bytes)
+                    return await _whole(response, max_bytes, any_status=any_status)
                 finally:
                     response.close()
         except TimeoutError as error:
@@ -149,8 +155,8 @@ def content_refusal(headers: Mapping[str, str]) -> Failure | None:
     return Failure(FailureKind.UNSUPPORTED, f"the answer is packed as {clean(coding, 50)!r} although we ask for none")
 
 
-async def _whole(response: aiohttp.ClientResponse, max_bytes: int) -> HttpAnswer:
-    if response.status >= 300 and response.status != 304:
+async def _whole(response: aiohttp.ClientResponse, max_bytes: int, *, any_status: bool) -> HttpAnswer:
+    if not any_status and response.status >= 300 and response.status != 304:
         raise FailureError(status_failure(response.status, response.headers))
     refusal = content_refusal(response.headers)
     if refusal is not None:

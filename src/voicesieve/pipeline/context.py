@@ -13,7 +13,7 @@ from weakref import WeakValueDictionary
 
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog.committer import Committer
-from voicesieve.catalog.records import Pace
+from voicesieve.catalog.records import Paces
 from voicesieve.catalog.store import Catalog
 from voicesieve.domain.fetching import FetchLimits
 from voicesieve.domain.verdicts import Model
@@ -37,25 +37,32 @@ class Rules:
     methods: tuple[str, ...]
     min_duration_s: float
     max_concurrent_downloads: int
-    pace: Pace
+    pace: Paces
     retry: RetryRules
     screening: ScreeningRules
     acceptance: AcceptanceRules
     detector: str
     analysis_deadline_s: float
     refresh_s: float
+    own_refresh_s: Mapping[str, float]
+    quotas: Mapping[str, int]
     page_size: int
     rights_basis: str
     rights_statement: str
+
+    def refresh_of(self, kind: str) -> float:
+        """Seconds after which a remote query of ``kind`` that was read to its end is asked again."""
+        return self.own_refresh_s.get(kind, self.refresh_s)
 
 
 @dataclass(frozen=True)
 class RunContext:
     """One run: its stores, its engine and its rules. ``clock`` gives epoch seconds.
 
-    ``in_analysis`` holds a lock for each recording whose analysis is in hand. ``downloads`` has a place for each
-    download at the same time; ``between_methods`` are the tokens of claims that wait for their host's next slot and
-    take no place meanwhile. ``progressed`` is set whenever there may be something new to take up.
+    ``in_analysis`` holds a lock for each recording whose analysis is in hand, ``told`` what people were told already.
+    ``downloads`` has a place for each download at the same time; ``between_methods`` are the tokens of claims that wait
+    for their host's next slot and take no place meanwhile. ``progressed`` is set whenever there may be something new to
+    take up.
     """
 
     run: str
@@ -73,6 +80,7 @@ class RunContext:
     clock: Callable[[], float] = time.time
     random: random.Random = field(default_factory=random.SystemRandom)
     new_token: Callable[[], str] = lambda: secrets.token_hex(8)
+    told: set[str] = field(default_factory=set)
     in_analysis: MutableMapping[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     between_methods: set[str] = field(default_factory=set)
     progressed: asyncio.Event = field(default_factory=asyncio.Event)

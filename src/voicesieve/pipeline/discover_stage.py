@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from voicesieve.catalog.records import QueryRow
-from voicesieve.catalog.transactions import discovery, leases
+from sqlalchemy import Connection
+
+from voicesieve.catalog import views
+from voicesieve.catalog.records import PageResult, QueryRow
+from voicesieve.catalog.transactions import discovery, requests, results
+from voicesieve.catalog.transactions.requests import Turn
 from voicesieve.domain.candidates import Budget, Page
-from voicesieve.domain.failures import Failure, Remedy
+from voicesieve.domain.failures import Failure, FailureKind, Remedy
+from voicesieve.domain.quotas import QuotaSpentError
 from voicesieve.domain.states import VideoState
 from voicesieve.pipeline.context import RunContext
 from voicesieve.pipeline.failing import RunFaultError, typed
-from voicesieve.policy.retries import next_step
+from voicesieve.policy.retries import NextStep, next_step
 from voicesieve.policy.revision import revision_of
 from voicesieve.policy.screening import screen
 from voicesieve.sources.protocol import Source
 
 SCREENING_BATCH = 1_000
+
+LONGEST_NAP_S = 1.0
+"""A monotonic timer stands still while a laptop sleeps; the wall clock, by which days end, does not."""
 
 
 def host_of(url: str) -> str:
@@ -27,31 +35,50 @@ def host_of(url: str) -> str:
 
 
 async def walk_query(
-    context: RunContext, source: Source, row: QueryRow, *, wait_s: float, progressed: Callable[[], None]
+    context: RunContext,
+    source: Source,
+    row: QueryRow,
+    *,
+    wait_s: float,
+    progressed: Callable[[], None],
+    places: asyncio.Semaphore,
 ) -> Failure | None:
     """Ask ``source`` for page after page until the query is exhausted, from where its cursor stands.
 
-    A failed request is repeated when its time comes, if that is at most ``wait_s`` away. Returns the failure
-    that ended the walk, if one did.
+    A request that failed, or that pace, circuit or quota forbid, is made when its time comes, if that is at most
+    ``wait_s`` away; ``places`` bounds the requests under way, not those that wait. Returns the failure that ended the
+    walk, if one did.
     """
     cursor, failures, due_at = row.cursor, row.failures, row.due_at
     while True:
         now = context.clock()
         if due_at - now > wait_s:
-            message = f"{row.query} is asked again in {due_at - now:.0f} s, after {failures} failures"
+            after = f", after {failures} failures" if failures else ""
+            message = f"{row.query} is asked again in {due_at - now:.0f} s{after}"
             context.events.emit("query_not_due", message=message)
             return None
-        await asyncio.sleep(max(0.0, due_at - now))
-        await _wait_for_slot(context, source.fair_host(row.query))
+        await sleep_until(context, due_at)
+        turn = await _reserve(context, source, row, cursor, wait_s)
+        if turn.obstacle:
+            due_at = await _put_off(context, row, turn)
+            continue
+        await sleep_until(context, turn.at)
         try:
-            page = await source.page(row.query, cursor, row.memory, Budget(max_candidates=context.rules.page_size))
+            async with places:
+                budget = Budget(max_candidates=context.rules.page_size)
+                page = await source.page(row.query, cursor, row.memory, budget)
+        except QuotaSpentError as error:
+            reset = await context.committer.run(requests.close_bucket, error.bucket, context.clock())
+            due_at = await _put_off(context, row, Turn(reset, error.failure.message, error.bucket))
+            continue
         except Exception as error:
             failures += 1
             failure = typed(error, context)
-            due_at = await _record_failure(context, row, failure, failures)
+            due_at = await _record_failure(context, row, failure, failures, source.fair_host(row.query))
             if failure.remedy is Remedy.STOP_RUN:
                 raise RunFaultError(failure) from error
-            if failure.remedy is Remedy.GIVE_UP or due_at - context.clock() > wait_s:
+            for_people = failure.remedy is Remedy.GIVE_UP or failure.kind is FailureKind.NEEDS_OPERATOR
+            if for_people or due_at - context.clock() > wait_s:
                 return failure
             continue
         await _commit(context, source, row, page)
@@ -59,6 +86,42 @@ async def walk_query(
         if page.cursor is None:
             return None
         cursor, failures, due_at = page.cursor, 0, context.clock()
+
+
+async def sleep_until(context: RunContext, at: float) -> None:
+    """Sleep, and look at the clock often enough to notice that it was set or that the machine slept, too."""
+    while (left := at - context.clock()) > 0:  # noqa: ASYNC110 - the wall clock tells nobody that it moved
+        await asyncio.sleep(min(left, LONGEST_NAP_S))
+
+
+async def _reserve(
+    context: RunContext, source: Source, row: QueryRow, cursor: Mapping[str, object] | None, patience_s: float
+) -> Turn:
+    rules = context.rules
+    turn: Turn = await context.committer.run(
+        requests.reserve,
+        source.fair_host(row.query),
+        source.price(row.query, cursor, row.memory),
+        context.clock(),
+        paces=rules.pace,
+        limits=rules.quotas,
+        chance=context.random.random(),
+        patience_s=patience_s,
+    )
+    return turn
+
+
+async def _put_off(context: RunContext, row: QueryRow, turn: Turn) -> float:
+    """Note when the query may be asked again, tell it once for all queries that it holds up, and return that time."""
+    kind = "quota_spent" if turn.spent else "host_paused"
+    await context.committer.run(discovery.put_off, row.id, kind, turn.obstacle)
+    if (told := f"{turn.spent or turn.obstacle} {turn.at:.0f}") not in context.told:
+        context.told.add(told)
+        until = views.iso(turn.at)
+        context.events.emit(
+            "source_sleeps", query=str(row.query), reason=turn.obstacle, until=until, bucket=turn.spent, kind=kind
+        )
+    return turn.at
 
 
 async def screen_discovered(context: RunContext) -> None:
@@ -75,11 +138,10 @@ async def screen_discovered(context: RunContext) -> None:
 
 
 async def _commit(context: RunContext, source: Source, row: QueryRow, page: Page) -> None:
+    host = source.fair_host(row.query)
     # A look at one's own disk bothers nobody, so local sources are read again by every run.
-    refresh_s = 0.0 if source.fair_host(row.query) is None else context.rules.refresh_s
-    added = await context.committer.run(
-        discovery.commit_page, row.id, page, host_of, context.clock(), refresh_s=refresh_s
-    )
+    refresh_s = 0.0 if host is None else context.rules.refresh_of(row.query.source)
+    added = await context.committer.run(_store_page, row.id, page, host, context.clock(), refresh_s)
     query = str(row.query)
     context.events.emit("page_committed", query=query, found=added.found, new=added.new, requests=page.requests)
     for problem in page.problems:
@@ -87,23 +149,22 @@ async def _commit(context: RunContext, source: Source, row: QueryRow, page: Page
     await screen_discovered(context)
 
 
-async def _record_failure(context: RunContext, row: QueryRow, failure: Failure, failures: int) -> float:
+def _store_page(
+    connection: Connection, query: int, page: Page, host: str | None, now: float, refresh_s: float
+) -> PageResult:
+    if host is not None and page.requests:
+        results.host_recovered(connection, host)
+    return discovery.commit_page(connection, query, page, host_of, now, refresh_s=refresh_s)
+
+
+async def _record_failure(
+    context: RunContext, row: QueryRow, failure: Failure, failures: int, host: str | None
+) -> float:
     """Commit when the same request is due again, and tell it. Returns that epoch second."""
     now = context.clock()
-    step = next_step(
-        failure,
-        waiting_state=VideoState.QUEUED,
-        item_failures=failures,
-        machine_failures=failures,
-        host_refusals=failures,
-        now=now,
-        jitter=context.random.random(),
-        rules=context.rules.retry,
-    )
+    step = await context.committer.run(_fail, context, row, failure, failures, host, now)
     # What only the operator can mend is asked again as soon as they start another run.
     due_at = now if step.at is None else step.at
-    if failure.remedy is not Remedy.STOP_RUN:
-        await context.committer.run(discovery.query_failed, row.id, failure, due_at)
     context.events.emit(
         "source_failed",
         query=str(row.query),
@@ -112,13 +173,37 @@ async def _record_failure(context: RunContext, row: QueryRow, failure: Failure, 
         message=failure.message,
         exception_type=failure.exception_type,
         chain=list(failure.chain),
-        next="asked again by the next run" if step.at is None else f"asked again in {due_at - now:.0f} s",
+        next="asked again by the next run" if due_at <= now else f"asked again in {due_at - now:.0f} s",
     )
+    if host is not None and due_at > now and step.pause_host_until is not None:
+        until = views.iso(step.pause_host_until)
+        context.events.emit("host_paused", host=host, until=until, reason=failure.message)
     return due_at
 
 
-async def _wait_for_slot(context: RunContext, host: str | None) -> None:
-    if host is None:
-        return
-    start = await context.committer.run(leases.take_slot, host, context.clock(), context.rules.pace)
-    await asyncio.sleep(max(0.0, start - context.clock()))
+def _fail(
+    connection: Connection,
+    context: RunContext,
+    row: QueryRow,
+    failure: Failure,
+    failures: int,
+    host: str | None,
+    now: float,
+) -> NextStep:
+    """What follows a failed request: for the query, and, where the source refuses us, for its whole host."""
+    refuses = failure.remedy is Remedy.PAUSE_SOURCE and host is not None
+    step = next_step(
+        failure,
+        waiting_state=VideoState.QUEUED,
+        item_failures=failures,
+        machine_failures=failures,
+        host_refusals=requests.count_refusal(connection, host, now) if refuses and host is not None else failures,
+        now=now,
+        jitter=context.random.random(),
+        rules=context.rules.retry,
+    )
+    if failure.remedy is not Remedy.STOP_RUN:
+        discovery.query_failed(connection, row.id, failure, now if step.at is None else step.at)
+    if host is not None and step.pause_host_until is not None and step.pause_host_until > now:
+        requests.leave_alone(connection, host, step.pause_host_until, failure.message)
+    return step

@@ -19,8 +19,8 @@ from voicesieve.pipeline.fetch_stage import fetch_video
 from voicesieve.policy.revision import revision_of
 from voicesieve.sources.protocol import Source
 
-CONCURRENT_QUERIES = 4
-"""Queries walked at the same time, so that one slow feed does not hold up the others."""
+CONCURRENT_REQUESTS = 4
+"""Discovery requests under way at the same time, so that one slow feed does not hold up the others."""
 
 LEASE_MARGIN_S = 300.0
 """A lease outlasts the hard deadlines of its stage by this much, for waiting in line and committing."""
@@ -100,16 +100,19 @@ class Driver:
         return self._result
 
     def _start_walks(self) -> None:
-        places = asyncio.Semaphore(CONCURRENT_QUERIES)
+        places = asyncio.Semaphore(CONCURRENT_REQUESTS)
         for row in self._plan.queries:
             self._start(self._walking, self._walk(row, places))
 
     async def _walk(self, row: QueryRow, places: asyncio.Semaphore) -> None:
-        async with places:
-            source = self._plan.sources[row.query.source]
-            failure = await walk_query(
-                self._context, source, row, wait_s=self._plan.wait_s, progressed=self._context.progressed.set
-            )
+        failure = await walk_query(
+            self._context,
+            self._plan.sources[row.query.source],
+            row,
+            wait_s=self._plan.wait_s,
+            progressed=self._context.progressed.set,
+            places=places,
+        )
         if failure is not None:
             self._result.source_failures[str(row.query)] = failure
 
@@ -146,6 +149,7 @@ class Driver:
             lease_s=len(context.rules.methods) * context.rules.fetch_limits.deadline_s + LEASE_MARGIN_S,
             pace=context.rules.pace,
             new_token=context.new_token,
+            chance=context.random.random,
         )
         self._taken += len(claims)
         for claim in claims:

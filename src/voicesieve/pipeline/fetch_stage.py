@@ -146,7 +146,8 @@ async def _wait_for_slot(context: RunContext, claim: Claim) -> None:
     """A second method is a second request to the host, and takes its own turn."""
     if not claim.host:
         return
-    start = await context.committer.run(leases.take_slot, claim.host, context.clock(), context.rules.pace)
+    chance = context.random.random()
+    start = await context.committer.run(leases.take_slot, claim.host, context.clock(), context.rules.pace, chance)
     context.between_methods.add(claim.token)
     context.progressed.set()
     try:

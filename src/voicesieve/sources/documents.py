@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, Query, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.quotas import Price
 from voicesieve.sources.cleaning import clean_text, is_character_set, shown
 from voicesieve.sources.identity import host_of, normalise_url
 from voicesieve.sources.paging import Finding, Findings
@@ -95,6 +96,9 @@ class DocumentSource(ABC):
 
     def fair_host(self, query: Query) -> str | None:
         return host_of(query.argument)
+
+    def price(self, query: Query, cursor: Cursor | None, memory: Cursor) -> Price | None:
+        return None
 
     async def page(self, query: Query, cursor: Cursor | None, memory: Cursor, budget: Budget) -> Page:
         position = _position(cursor, query)

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, Query, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.quotas import Price
 from voicesieve.sources.cleaning import clean_text, shown
 from voicesieve.sources.identity import file_identity
 from voicesieve.sources.media import MEDIA_SUFFIXES, is_media_name
@@ -37,6 +38,9 @@ class FolderSource:
         self._open_walks: dict[str, tuple[Cursor, Findings]] = {}
 
     def fair_host(self, query: Query) -> str | None:
+        return None
+
+    def price(self, query: Query, cursor: Cursor | None, memory: Cursor) -> Price | None:
         return None
 
     async def page(self, query: Query, cursor: Cursor | None, memory: Cursor, budget: Budget) -> Page:

@@ -18,6 +18,8 @@ import idna
 from voicesieve.domain.candidates import MAX_URL_CHARS
 
 YOUTUBE = "youtube"
+YOUTUBE_HOST = "www.youtube.com"
+"""The one host of all addresses of YouTube that we keep, and so the one that its pace and circuit belong to."""
 URL = "url"
 FILE = "file"
 
@@ -56,7 +58,7 @@ def candidate_identity(url: str) -> Identity:
     normal = normalise_url(url)
     video = youtube_video_id(normal)
     if video is not None:
-        return Identity(YOUTUBE, video, f"https://www.youtube.com/watch?v={video}")
+        return Identity(YOUTUBE, video, f"https://{YOUTUBE_HOST}/watch?v={video}")
     return Identity(URL, _digest(normal.encode("ascii")), normal)
 
 

@@ -21,6 +21,7 @@ def remote_candidate(
     language: str | None = None,
     licence: object = "",
     metadata: Mapping[str, object] | None = None,
+    keep_s: float | None = None,
 ) -> Candidate:
     """A candidate for ``address``, which may be relative to ``base``. Texts are as the other side gave them.
 
@@ -42,4 +43,5 @@ def remote_candidate(
         language=normalise(language),
         licence=clean_text(licence) or None,
         metadata=metadata or {},
+        keep_s=keep_s,
     )

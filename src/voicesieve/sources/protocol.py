@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
 from voicesieve.domain.candidates import Budget, Cursor, Page, Query
+from voicesieve.domain.quotas import Price
 
 
 class Source(Protocol):
@@ -31,6 +32,10 @@ class Source(Protocol):
         """The host whose pace the next request of ``query`` counts against; ``None`` when nothing remote is asked."""
         ...
 
+    def price(self, query: Query, cursor: Cursor | None, memory: Cursor) -> Price | None:
+        """What the next request of ``query`` takes out of a daily quota; ``None`` where nobody counts."""
+        ...
+
     async def page(self, query: Query, cursor: Cursor | None, memory: Cursor, budget: Budget) -> Page:
         """The next page of ``query``.
 
@@ -40,6 +45,7 @@ class Source(Protocol):
 
         Raises:
             FailureError: the request failed as a whole; nothing was found and the same cursor may be asked again.
+            QuotaSpentError: as above, and the quota of its price is spent until the day ends.
         """
         ...
 
@@ -64,9 +70,15 @@ class Reader(Protocol):
     """The part of `voicesieve.fetching.client.HttpClient` that sources use."""
 
     async def read(
-        self, url: str, *, max_bytes: int, deadline_s: float, headers: Mapping[str, str] | None = None
+        self,
+        url: str,
+        *,
+        max_bytes: int,
+        deadline_s: float,
+        headers: Mapping[str, str] | None = None,
+        any_status: bool = False,
     ) -> Answer:
-        """The answer to a GET of ``url``, redirects followed; 304 is an answer.
+        """The answer to a GET of ``url``, redirects followed; 304 is an answer, with ``any_status`` so are errors.
 
         Raises:
             FailureError: no complete answer of at most ``max_bytes`` within ``deadline_s`` seconds, or a status of 400

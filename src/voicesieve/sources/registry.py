@@ -10,14 +10,21 @@ from voicesieve.domain.candidates import Query
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.identity import normalise_url
 from voicesieve.sources.protocol import Reader, Source
+from voicesieve.sources.youtube_settings import YoutubeSettings
 
 KINDS = {
     "folder": "a local folder, for example folder:./recordings",
     "urls": "a text file with one address a line, for example urls:list.txt",
     "rss": "an RSS or Atom feed, for example rss:https://example.org/feed.xml",
     "page": "a web page with recordings, for example page:https://example.org/stories",
+    "youtube-api": "a search, channel or playlist through the Data API (needs a key), for example youtube-api:phrase, "
+    "youtube-api:channel:@name or youtube-api:playlist:PL...",
 }
 """Every kind with its description for people."""
+
+
+YOUTUBE_KINDS = ("youtube", "youtube-api")
+"""Sources that need the operator's stated ground (design, section 7)."""
 
 
 def parse_query(text: str) -> Query:
@@ -36,7 +43,7 @@ def parse_query(text: str) -> Query:
     return Query(kind, _ARGUMENTS[kind](argument.strip()))
 
 
-def make_source(kind: str, client: Reader, data: Path | None = None) -> Source:
+def make_source(kind: str, client: Reader, data: Path | None = None, youtube: YoutubeSettings | None = None) -> Source:
     """A source of ``kind``; ``client`` is used by the remote ones, and ``data``, our own folder, is found by none.
 
     Raises ValueError for an unknown kind.
@@ -58,6 +65,10 @@ def make_source(kind: str, client: Reader, data: Path | None = None) -> Source:
         from voicesieve.sources.page import PageSource
 
         return PageSource(client)
+    if kind == "youtube-api":
+        from voicesieve.sources.youtube_api.source import YoutubeApiSource
+
+        return YoutubeApiSource(client, youtube or YoutubeSettings())
     raise ValueError(f"{shown(kind)} is no source{_nearest(kind)}. {_known_kinds()}")
 
 
@@ -91,9 +102,19 @@ def _web_address(argument: str) -> str:
         raise ValueError(f"{shown(argument)} cannot be used: {error}") from error
 
 
+def _youtube_api(argument: str) -> str:
+    from voicesieve.sources.youtube_api.source import normal_argument
+
+    try:
+        return normal_argument(argument)
+    except ValueError as error:
+        raise ValueError(f"youtube-api: {error}") from error
+
+
 _ARGUMENTS: dict[str, Callable[[str], str]] = {
     "folder": _absolute_path,
     "urls": _absolute_path,
     "rss": _web_address,
     "page": _web_address,
+    "youtube-api": _youtube_api,
 }

@@ -13,6 +13,7 @@ from typing import BinaryIO, ClassVar
 
 from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, Query, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.quotas import Price
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.offers import remote_candidate
 from voicesieve.sources.paging import Finding, Findings
@@ -43,6 +44,9 @@ class UrlListSource:
     kind: ClassVar[str] = "urls"
 
     def fair_host(self, query: Query) -> str | None:
+        return None
+
+    def price(self, query: Query, cursor: Cursor | None, memory: Cursor) -> Price | None:
         return None
 
     async def page(self, query: Query, cursor: Cursor | None, memory: Cursor, budget: Budget) -> Page:

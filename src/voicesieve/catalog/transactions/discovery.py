@@ -91,6 +91,13 @@ def query_failed(connection: Connection, query_id: int, failure: Failure, due_at
     )
 
 
+def put_off(connection: Connection, query_id: int, kind: str, reason: str) -> None:
+    """Note what holds up a query: a circuit or a spent quota. Nobody has failed, and it stays due."""
+    connection.execute(
+        update(query).where(query.c.id == query_id).values(last_failure={"kind": kind, "message": reason})
+    )
+
+
 def _without_tombstones(connection: Connection, candidates: Iterable[Candidate]) -> list[Candidate]:
     wanted = list(candidates)
     hashes = {tombstone_hash(c.id) for c in wanted} | {channel_hash(c.channel) for c in wanted if c.channel}
@@ -115,6 +122,27 @@ _DESCRIPTION = {
 """What a candidate says of a video: the column, and the field it comes from."""
 
 
+def lent_by(candidate: Candidate, now: float, stored: Iterable[str], row: Row[Any] | None = None) -> dict[str, Any]:
+    """The columns that say what of a description is only lent, and until when it must be refreshed or forgotten.
+
+    ``stored`` are the columns that take what ``candidate`` says, ``row`` the video as it was. What another source has
+    said instead since then is no longer lent.
+    """
+    before = set(row.lent or ()) if row is not None else set()
+    taken = {name for name in stored if name in _DESCRIPTION}
+    if candidate.keep_s is None:
+        left = sorted(before - taken)
+        if row is None or left == sorted(before):
+            return {}
+        return {"lent": left or None, "lent_until": row.lent_until if left else None}
+    said = {column for column in taken if getattr(candidate, _DESCRIPTION[column]) not in (None, "")}
+    agreed = {
+        column for column in before & set(_DESCRIPTION) if getattr(candidate, _DESCRIPTION[column]) not in (None, "")
+    }
+    lent = sorted(before | said | agreed | {f"metadata.{name}" for name in candidate.metadata})
+    return {"lent": lent, "lent_until": now + candidate.keep_s}
+
+
 def _describe_known(connection: Connection, query_id: int, candidates: Sequence[Candidate], now: float) -> None:
     """Let the query that was asked first describe a video that several name, whichever of them answered first.
 
@@ -137,8 +165,13 @@ def _describe_known(connection: Connection, query_id: int, candidates: Sequence[
             for column, value in stated.items()
             if value not in (None, "") and value != getattr(row, column) and (leads or not getattr(row, column))
         }
-        if better:
-            connection.execute(update(video).where(video.c.key == row.key).values(changed_at=now, **better))
+        metadata = given[row.id].metadata
+        merged = {**row.metadata, **metadata} if leads else {**metadata, **row.metadata}
+        if merged != row.metadata:
+            better["metadata"] = merged
+        lent = lent_by(given[row.id], now, better, row)
+        if better or lent:
+            connection.execute(update(video).where(video.c.key == row.key).values(changed_at=now, **better, **lent))
 
 
 def _insert_videos(
@@ -175,6 +208,7 @@ def _video_row(candidate: Candidate, host_name: str, now: float) -> dict[str, An
         "machine_failures": 0,
         "discovered_at": now,
         "changed_at": now,
+        **({"lent": None, "lent_until": None} | lent_by(candidate, now, _DESCRIPTION)),
     }
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Row, select, update
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.changes import add_hosts, change, load
-from voicesieve.catalog.records import Claim, Pace, StaleLeaseError
+from voicesieve.catalog.records import Claim, Pace, Paces, StaleLeaseError
 from voicesieve.domain.failures import Failure
 from voicesieve.domain.states import Stage, VideoState
 
@@ -53,9 +53,19 @@ def interrupt_attempts(connection: Connection, keys: Sequence[int] | None, messa
 
 
 def claim_fetches(
-    connection: Connection, limit: int, now: float, *, lease_s: float, pace: Pace, new_token: Callable[[], str]
+    connection: Connection,
+    limit: int,
+    now: float,
+    *,
+    lease_s: float,
+    pace: Pace | Paces,
+    new_token: Callable[[], str],
+    chance: Callable[[], float] = lambda: 0.0,
 ) -> list[Claim]:
-    """Lease up to ``limit`` due videos, taking turns between hosts and taking one slot of the host's pace each."""
+    """Lease up to ``limit`` due videos, taking turns between hosts and taking one slot of the host's pace each.
+
+    ``chance`` gives numbers in [0, 1) for the pace's jitter.
+    """
     ready = connection.execute(
         select(host.c.name, host.c.slot_at)
         .where(schema.HAS_WAITING, host.c.blocked_until <= now, schema.first_due_of_host <= now)
@@ -70,11 +80,11 @@ def claim_fetches(
     while len(claims) < limit and queues:
         for name in list(queues):
             local = name == ""
-            if not queues[name] or (not local and pace.earliest(slots[name]) > now):
+            if not queues[name] or (not local and pace.of(name).earliest(slots[name]) > now):
                 del queues[name]
                 continue
             claims.append(_lease(connection, queues[name].pop(0), Stage.FETCH, now, lease_s, new_token()))
-            slots[name] = now if local else pace.after_request(slots[name], now)
+            slots[name] = now if local else pace.of(name).after_request(slots[name], now, chance())
             connection.execute(update(host).where(host.c.name == name).values(slot_at=slots[name]))
             if len(claims) == limit:
                 break
@@ -134,12 +144,12 @@ def _lease(connection: Connection, row: Row[Any], stage: Stage, now: float, leas
     )
 
 
-def take_slot(connection: Connection, name: str, now: float, pace: Pace) -> float:
+def take_slot(connection: Connection, name: str, now: float, pace: Pace | Paces, chance: float = 0.0) -> float:
     """Reserve one request to a host. Returns the epoch second from which it may be sent."""
     add_hosts(connection, [name])
     row = connection.execute(select(host).where(host.c.name == name).with_for_update()).one()
-    start: float = max(now, row.blocked_until, pace.earliest(row.slot_at))
-    slot_at = pace.after_request(row.slot_at, start)
+    start: float = max(now, row.blocked_until, pace.of(name).earliest(row.slot_at))
+    slot_at = pace.of(name).after_request(row.slot_at, start, chance)
     connection.execute(update(host).where(host.c.name == name).values(slot_at=slot_at))
     return start
 

@@ -12,6 +12,7 @@ from voicesieve.catalog import schema
 from voicesieve.catalog.changes import change, child_seconds, insert_missing, load
 from voicesieve.catalog.records import Claim, StaleLeaseError
 from voicesieve.catalog.store import add_to_counter
+from voicesieve.catalog.transactions import requests
 from voicesieve.catalog.transactions.leases import interrupt_attempts, leased
 from voicesieve.catalog.transactions.takedown import (
     bury,
@@ -221,14 +222,10 @@ def fail(
     blames_item = remedy in (Remedy.BACK_OFF, Remedy.GIVE_UP, Remedy.DEFER)
     item_failures = row.item_failures + (1 if blames_item else 0)
     machine_failures = row.machine_failures + (1 if remedy is Remedy.RETRY_ALONE else 0)
-    refusals = _count_refusal(connection, row.host, now) if remedy is Remedy.PAUSE_SOURCE else 0
+    refusals = requests.count_refusal(connection, row.host, now) if remedy is Remedy.PAUSE_SOURCE else 0
     step = decide_next(item_failures, machine_failures, refusals)
     if step.pause_host_until is not None:
-        connection.execute(
-            update(host)
-            .where(host.c.name == row.host)
-            .values(blocked_until=step.pause_host_until, block_reason=failure.message)
-        )
+        requests.leave_alone(connection, row.host, step.pause_host_until, failure.message)
     failed = step.state in (VideoState.FAILED, VideoState.GIVEN_UP)
     change(
         connection,
@@ -245,14 +242,6 @@ def fail(
         lease_until=None,
     )
     return step
-
-
-def _count_refusal(connection: Connection, name: str, now: float) -> int:
-    """How often in a row the host has refused us. Requests that were under way when it first did count as one."""
-    first = (host.c.name == name) & (host.c.blocked_until <= now)
-    connection.execute(update(host).where(first).values(refusals=host.c.refusals + 1))
-    refusals: int = connection.execute(select(host.c.refusals).where(host.c.name == name)).scalar_one()
-    return refusals
 
 
 def host_recovered(connection: Connection, name: str) -> None:

@@ -1,0 +1,38 @@
+"""What the settings say to the sources of YouTube."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+API_ENDPOINT = "https://www.googleapis.com/youtube/v3"
+
+
+@dataclass(frozen=True)
+class ApiAccess:
+    """How the Data API is reached. ``key`` never leaves the header that carries it, and is not shown."""
+
+    key: str
+    endpoint: str = API_ENDPOINT
+
+    def __repr__(self) -> str:
+        return f"ApiAccess(endpoint={self.endpoint!r})"
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self.endpoint).hostname or ""
+
+
+@dataclass(frozen=True)
+class YoutubeSettings:
+    """``filters`` are the options of searches that do not name their own.
+
+    ``max_calls`` bounds the search calls of one ``youtube-api:`` query, ``max_results`` the videos of one ``youtube:``
+    query.
+    """
+
+    access: ApiAccess | None = None
+    filters: Mapping[str, str] = field(default_factory=dict)
+    max_calls: int = 20
+    max_results: int = 500
