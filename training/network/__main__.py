@@ -129,8 +129,8 @@ def calibration(detector: Detector, clips: Sequence[Clip], music: Sequence[np.nd
 
 def _batches(voices: Sequence[Example], sounds: Sequence[Example], seed: int) -> Batches:
     rng = np.random.default_rng(seed)
-    surroundings = [sounds[index].versions[0].sound for index in rng.choice(len(sounds), BANK, replace=False)]
-    crowd = [voices[index].versions[0].sound for index in rng.choice(len(voices), BANK, replace=False)]
+    surroundings = [sounds[index].versions[0].frames for index in rng.choice(len(sounds), BANK, replace=False)]
+    crowd = [voices[index].versions[0].frames for index in rng.choice(len(voices), BANK, replace=False)]
     return Batches([*voices, *sounds], Channels(surroundings, crowd, seed), seed)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from training.network.channels import Channels
 from training.network.material import Example, Version
-from training.network.model import frame_features, normalised
+from training.network.model import normalised
 from voicesieve.voices import floor, logmel
 from voicesieve.voices.activity import CHUNK
 from voicesieve.voices.detector import CHILD, CLASSES, MAN, NONSPEECH, WOMAN
@@ -30,13 +30,14 @@ SHORT_SHARE = 0.3
 SHORT_S = (0.4, 2.0)
 SOURCE_FRAMES = 384
 """Enough sound for `logmel.WINDOW_FRAMES` at most tempos; what lies outside counts as no speech."""
+MASKED_SHARE, MASKED_BANDS = 0.3, 6
 HARD_SHARE, HARD_WEIGHT = 0.15, 3.0
 """The adults that score most like children are drawn this much more often (hard-negative mining)."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Inputs of the network, allowed classes (n, 4) as 0 or 1, and the changed sounds (n, samples).
+    """Inputs of the network, allowed classes (n, 4) as 0 or 1, and the changed log-mel `frames`.
 
     ``tracts`` and ``pitches`` (n,): ratios to the clip as it was. ``kinds`` and ``groups``: of the unchanged clips.
     """
@@ -48,7 +49,7 @@ class Batch:
     pitches: Tensor
     kinds: np.ndarray
     groups: tuple[str, ...]
-    sounds: Tensor
+    frames: np.ndarray
 
 
 class Batches:
@@ -72,21 +73,19 @@ class Batches:
         versions = [version for _, version in chosen]
         cuts = [self._cut(version) for version in versions]
         pitches = np.array([version.pitch for version in versions])
-        sounds = self._channels.apply(
-            torch.from_numpy(np.stack([sound for sound, _ in cuts])), pitches.reshape(-1, 2).min(axis=1)
-        )
+        frames = self._channels.apply(np.stack([part for part, _ in cuts]), pitches.reshape(-1, 2).min(axis=1))
         marks = torch.from_numpy(np.stack([speech for _, speech in cuts]))
-        frames, speech = self._at_tempo(frame_features(sounds), marks, pitches)
+        moved, speech = self._at_tempo(torch.from_numpy(frames), marks, pitches)
         allowed = [[float(index in version.classes) for index in range(len(CLASSES))] for version in versions]
         return Batch(
-            spectra=normalised(frames, speech).transpose(1, 2).contiguous(),
+            spectra=self._masked(normalised(moved, speech)).transpose(1, 2).contiguous(),
             speech=speech,
             allowed=torch.tensor(allowed),
             tracts=torch.tensor([version.tract for version in versions]),
             pitches=torch.from_numpy(pitches).float(),
             kinds=np.array([example.kind for example, _ in chosen]),
             groups=tuple(example.group for example, _ in chosen),
-            sounds=sounds,
+            frames=frames,
         )
 
     def _pair(self) -> tuple[tuple[Example, Version], tuple[Example, Version]]:
@@ -128,20 +127,25 @@ class Batches:
     def _cut(self, version: Version) -> tuple[np.ndarray, np.ndarray]:
         """`SOURCE_FRAMES` around a random moment of speech, and which of these frames are speech, 0 or 1."""
         rng = self._rng
-        samples = logmel.PAST + SOURCE_FRAMES * logmel.HOP
         spoken = np.flatnonzero(version.speech)
-        centre = spoken[rng.integers(len(spoken))] * CHUNK if len(spoken) else len(version.sound) // 2
-        start = int(centre) - samples // 2 + int(rng.integers(-4_000, 4_000))
-        inside = slice(max(0, start), max(0, start + samples))
-        piece = version.sound[inside].astype(np.float32)
-        sound = np.zeros(samples, np.float32)
-        at = max(0, -start)
-        sound[at : at + len(piece)] = piece
-        middles = start + logmel.PAST + np.arange(SOURCE_FRAMES) * logmel.HOP + logmel.HOP - logmel.FRAME // 2
-        chunks = middles // CHUNK
-        known = (chunks >= 0) & (chunks < len(version.speech))
-        speech = known & version.speech[np.clip(chunks, 0, len(version.speech) - 1)]
-        return sound, speech.astype(np.float32)
+        centre = int(spoken[rng.integers(len(spoken))]) if len(spoken) else len(version.speech) // 2
+        start = centre - SOURCE_FRAMES // 2 + int(rng.integers(-25, 26))
+        at = np.arange(start, start + SOURCE_FRAMES)
+        known = (at >= 0) & (at < len(version.speech))
+        frames = np.full((SOURCE_FRAMES, logmel.BANDS), np.log(logmel.FLOOR), np.float32)
+        frames[known] = version.frames[at[known]]
+        speech = np.zeros(SOURCE_FRAMES, np.float32)
+        speech[known] = version.speech[at[known]]
+        return frames, speech
+
+    def _masked(self, spectra: Tensor) -> Tensor:
+        """Some bands of some examples without a word (SpecAugment's frequency mask, Park et al. 2019)."""
+        rng = self._rng
+        for row in np.flatnonzero(rng.random(len(spectra)) < MASKED_SHARE):
+            width = int(rng.integers(1, MASKED_BANDS + 1))
+            low = int(rng.integers(logmel.BANDS - width))
+            spectra[row, :, low : low + width] = 0
+        return spectra
 
     def _at_tempo(self, frames: Tensor, marks: Tensor, pitches: np.ndarray) -> tuple[Tensor, Tensor]:
         """Cut windows out of ``frames``, each with its own number of source frames for one of the window."""

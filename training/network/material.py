@@ -14,10 +14,10 @@ from training.corpora import Clip
 from training.floor import resampled
 from training.network.tracts import other_tract
 from voicesieve.audio.decode import SAMPLE_RATE
-from voicesieve.voices import features, floor
+from voicesieve.voices import features, floor, logmel
 from voicesieve.voices.activity import CHUNK, VoiceActivity
 from voicesieve.voices.detector import CHILD, MAN, WOMAN
-from voicesieve.voices.network import widened
+from voicesieve.voices.network import chunk_of_frame, widened
 
 SEED = 762
 WORKERS = 2
@@ -44,12 +44,12 @@ CODECS = (
 
 @dataclass(frozen=True, eq=False)
 class Version:
-    """A clip as another voice: float16 samples, speech marks (one bool for each 32 ms), the classes it may be.
+    """A clip as another voice: log-mel frames, float16 (n, BANDS), which of them are speech, the classes it may be.
 
     ``tract``: ratio of its formants to the clip's. ``pitch``: ratio of its F0 and of its tempo, since it is resampled.
     """
 
-    sound: np.ndarray
+    frames: np.ndarray
     speech: np.ndarray
     tract: float
     pitch: float
@@ -78,7 +78,7 @@ def sounds(clips: Sequence[Clip]) -> list[Example]:
         speech = speech_of(clip.sound)
         if speech.sum() < floor.MIN_SPEECH_CHUNKS:
             speech = np.ones_like(speech)
-        version = Version(clip.sound.astype(np.float16), speech, 1.0, 1.0, clip.classes)
+        version = _framed(clip.sound, speech, 1.0, 1.0, clip.classes)
         examples.append(Example((version,), next(iter(clip.classes)), clip.group))
     return examples
 
@@ -151,7 +151,15 @@ def _version(
     if rng.random() < CODEC_SHARE:
         codec, container, rate, bit_rates = CODECS[rng.integers(len(CODECS))]
         sound = through_codec(sound, codec, container, rate, int(rng.choice(bit_rates)))
-    return Version(sound.astype(np.float16), speech[marks], tract, pitch, classes)
+    return _framed(sound, speech[marks], tract, pitch, classes)
+
+
+def _framed(sound: np.ndarray, speech: np.ndarray, tract: float, pitch: float, classes: frozenset[int]) -> Version:
+    """``speech``: one mark for each 32 ms."""
+    padded = np.pad(sound.astype(np.float32), (logmel.PAST, -len(sound) % logmel.HOP))
+    frames = logmel.frame_features(padded).astype(np.float16)
+    chunks = np.minimum(chunk_of_frame(len(frames)), len(speech) - 1)
+    return Version(frames, speech[chunks], tract, pitch, classes)
 
 
 def _likely_gender(sound: np.ndarray) -> int:

@@ -11,7 +11,6 @@ from training.corpora import share
 from training.floor import auc
 from training.network.batches import Batch, Batches
 from training.network.learning import PAIRS
-from training.network.model import frame_features
 from voicesieve.voices.detector import CHILD, NONSPEECH
 
 MAX_SILENCE_AUC, MAX_DURATION_AUC = 0.60, 0.55
@@ -65,7 +64,7 @@ def speaker_share(name: str) -> float:
 
 def _quiet_spectra(batch: Batch) -> np.ndarray:
     """Mean log-mel of each example's quietest frames, relative to its own mean, (n, BANDS)."""
-    frames = frame_features(batch.sounds).numpy()
+    frames = batch.frames
     order = np.argsort(frames.mean(axis=2), axis=1)[:, : int(QUIET_SHARE * frames.shape[1])]
     spectra = np.take_along_axis(frames, order[:, :, None], axis=1).mean(axis=1)
     return np.asarray(spectra - spectra.mean(axis=1, keepdims=True))
