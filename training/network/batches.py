@@ -104,8 +104,8 @@ class Batches:
 
     def _example(self, kind: int) -> Example:
         corpora = self._groups[kind]
-        from_other = len(corpora) > 1 and self._rng.random() < OTHER_CORPUS_SHARE
-        groups = corpora[from_other]
+        from_other = self._rng.random() < OTHER_CORPUS_SHARE
+        groups = corpora[from_other if len(corpora) > 1 else next(iter(corpora))]
         weights = np.array([HARD_WEIGHT if name in self._hard else 1.0 for name, _ in groups])
         _, examples = groups[self._rng.choice(len(groups), p=weights / weights.sum())]
         return examples[self._rng.integers(len(examples))]

@@ -33,49 +33,63 @@ MINING_FROM, MINING_STEPS = 0.35, 100
 
 
 def learn(batches: Batches, steps: int, seed: int, report: Callable[[str], None] = print) -> VoiceNetwork:
-    """Train on one core while another makes the next batch: two threads in each operation would wait for each other
-    whenever anything else runs on the machine."""
+    """Train on two cores: each takes half of a batch through its own copy of the network and the gradients are added.
+    Two threads inside each operation would wait for each other whenever anything else runs on the machine."""
     torch.manual_seed(seed)
     network = VoiceNetwork()
-    averaged = copy.deepcopy(network)
+    averaged, twin = copy.deepcopy(network), copy.deepcopy(network)
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + np.cos(np.pi * step / steps))
     )
     started, running = time.monotonic(), 0.0
     torch.set_num_threads(1)
-    with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as ahead:
-        awaited = ahead.submit(batches.draw, PAIRS)
+    with ThreadPoolExecutor(2, initializer=torch.set_num_threads, initargs=(1,)) as beside:
+        awaited = beside.submit(batches.draw, PAIRS)
         for step in range(1, steps + 1):
-            batch, awaited = awaited.result(), ahead.submit(batches.draw, PAIRS)
-            value, odds = _loss(network, batch)
-            batches.note(batch, odds)
-            if step > MINING_FROM * steps and step % MINING_STEPS == 0:
-                batches.mine()
-            optimiser.zero_grad(set_to_none=True)
-            value.backward()
+            batch = awaited.result()
+            other = beside.submit(_backward, twin, batch, slice(PAIRS, 2 * PAIRS))
+            value, odds = _backward(network, batch, slice(0, PAIRS))
+            awaited = beside.submit(batches.draw, PAIRS)
+            others_value, others_odds = other.result()
+            for own, theirs in zip(network.parameters(), twin.parameters(), strict=True):
+                own.grad = (own.grad + theirs.grad) / 2
             torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
             optimiser.step()
             schedule.step()
             _average(averaged, network, min(AVERAGING, step / (step + 20)))
-            running = value.item() if step == 1 else 0.98 * running + 0.02 * value.item()
+            with torch.no_grad():
+                for own, theirs in zip(network.parameters(), twin.parameters(), strict=True):
+                    theirs.copy_(own)
+            batches.note(batch, np.concatenate([odds, others_odds]))
+            if step > MINING_FROM * steps and step % MINING_STEPS == 0:
+                batches.mine()
+            value = (value + others_value) / 2
+            running = value if step == 1 else 0.98 * running + 0.02 * value
             if step % REPORT_STEPS == 0:
                 report(f"step {step} of {steps}: loss {running:.3f}, {time.monotonic() - started:.0f} s")
     return averaged.eval()
 
 
-def _loss(network: VoiceNetwork, batch: Batch) -> tuple[torch.Tensor, np.ndarray]:
-    """The loss and each example's log-odds of a child."""
-    logits = network(batch.spectra, batch.speech)
+def _backward(network: VoiceNetwork, batch: Batch, half: slice) -> tuple[float, np.ndarray]:
+    """Gradients of one half of the batch, its loss, and each example's log-odds of a child."""
+    network.zero_grad(set_to_none=True)
+    value, odds = _loss(network, batch, half)
+    value.backward()
+    return value.item(), odds
+
+
+def _loss(network: VoiceNetwork, batch: Batch, half: slice) -> tuple[torch.Tensor, np.ndarray]:
+    logits = network(batch.spectra[half], batch.speech[half])
     logs = torch.log_softmax(logits, dim=1)
-    right = torch.logsumexp(logs + torch.log(batch.allowed + 1e-9), dim=1)
+    right = torch.logsumexp(logs + torch.log(batch.allowed[half] + 1e-9), dim=1)
     loss = -(1 - SMOOTHING) * right.mean() - SMOOTHING * logs.mean()
     odds = child_log_odds(logits).reshape(-1, 2)
-    warps = (1 - PITCH_PART) * torch.log(batch.tracts) + PITCH_PART * torch.log(batch.pitches)
+    warps = (1 - PITCH_PART) * torch.log(batch.tracts[half]) + PITCH_PART * torch.log(batch.pitches[half])
     rise = warps.reshape(-1, 2).diff(dim=1)[:, 0]
     ordered = rise.abs() > 0.03
     short_of = rise.abs() * ORDER_SLOPE - rise.sign() * (odds[:, 1] - odds[:, 0])
-    order = functional.softplus(short_of[ordered]).sum() / PAIRS
+    order = functional.softplus(short_of[ordered]).sum() / len(odds)
     return loss + ORDER_WEIGHT * order, odds.detach().flatten().numpy()
 
 
