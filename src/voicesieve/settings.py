@@ -96,6 +96,33 @@ class Policy(_Section):
     min_score: float = Field(0.5, ge=0, le=1, description="Least probability that the recording holds child speech.")
     min_child_s: Seconds = Field(1.0, description="Least seconds of child speech.")
     min_child_share: float = Field(0.0, ge=0, le=1, description="Least share of child speech in all speech.")
+    languages: tuple[str, ...] = Field((), description='Wanted spoken languages, such as ["vi"]. Empty = any.')
+    min_language_probability: float = Field(0.6, ge=0, le=1, description="Least probability of a wanted language.")
+    undetermined_language: Literal["accept", "review", "reject"] = Field(
+        "review", description="When languages are wanted: what happens where the language is und or too unlikely."
+    )
+
+
+class Language(_Section):
+    min_probability: float = Field(0.6, ge=0, le=1, description="Below it the language is und (undetermined).")
+    contradiction: float = Field(
+        0.8, ge=0, le=1, description="Two sources this sure of different spoken languages send a video to review."
+    )
+
+
+Weight = Annotated[float, Field(ge=0, le=1)]
+
+
+class LanguageWeights(_Section):
+    asr_captions: Weight = Field(1.0, description="The platform's speech recognition named the language.")
+    audio_track: Weight = Field(0.9, description="Language of the original audio track.")
+    declared_audio: Weight = Field(0.85, description="Declared by the uploader.")
+    whisper: Weight = Field(1.0, description="Whisper on the child segments.")
+    manual_subtitles: Weight = Field(0.5, description="Languages of subtitles that people wrote.")
+    text: Weight = Field(0.65, description="Title, description and tags.")
+    channel: Weight = Field(0.35, description="Languages of the channel's accepted videos.")
+    feed_language: Weight = Field(0.7, description="<language> of a feed.")
+    page_language: Weight = Field(0.3, description="The lang attribute of a page.")
 
 
 class Rights(_Section):
@@ -187,6 +214,8 @@ class Settings(BaseSettings):
     discovery: Discovery = Discovery()
     analysis: Analysis = Analysis()
     policy: Policy = Policy()
+    language: Language = Language()
+    language_weights: LanguageWeights = LanguageWeights()
     rights: Rights = Rights()
     youtube: Youtube = Youtube()
     youtube_api: YoutubeApi = YoutubeApi()

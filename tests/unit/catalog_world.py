@@ -32,6 +32,7 @@ UNPACED = Pace(0.0, 1)
 LEASE_S = 300.0
 REFRESH_S = 1_000.0
 MODEL = Model("floor", "r1")
+VIETNAMESE = SpokenLanguage("vi", (LanguageEvidence("vi", "declared_audio", 0.93, "1", weight=0.85),), 0.9)
 
 
 def candidate(number: int, host: str = "a.example", **facts: Any) -> Candidate:
@@ -123,9 +124,14 @@ class World:
         return state
 
     def publish(
-        self, claim: Claim, outcome: Outcome = Outcome.ACCEPTED, *, child_s: float = 3.0, model: Model = MODEL
+        self,
+        claim: Claim,
+        outcome: Outcome = Outcome.ACCEPTED,
+        *,
+        child_s: float = 3.0,
+        model: Model = MODEL,
+        language: SpokenLanguage = VIETNAMESE,
     ) -> None:
-        language = SpokenLanguage("vi", (LanguageEvidence("vi", "declared"),))
         self.step(
             results.publish,
             claim,
@@ -137,13 +143,22 @@ class World:
             self.now,
         )
 
-    def redecide(self, video: str, outcome: Outcome, *, child_s: float = 3.0, model: Model = MODEL) -> None:
+    def redecide(
+        self,
+        video: str,
+        outcome: Outcome,
+        *,
+        child_s: float = 3.0,
+        model: Model = MODEL,
+        language: SpokenLanguage = VIETNAMESE,
+    ) -> None:
         self.step(
             results.redecide,
             self.row(video).key,
             verdict(child_s, model),
             b"scores",
             {},
+            language,
             decision(outcome, "policy-2"),
             self.now,
         )
@@ -234,6 +249,10 @@ def recount(connection: Connection) -> dict[str, float]:
     videos = connection.execute(select(schema.video)).all()
     truth: dict[str, float] = dict(Counter(f"state:{row.state}" for row in videos))
     truth |= Counter(f"failure:{row.failure_kind}" for row in videos if row.failure_kind)
+    decided = [row for row in videos if row.state in ("accepted", "rejected", "unsure")]
+    truth |= Counter(f"language_state:{row.language_state}" for row in decided if row.language_state)
+    truth |= Counter(f"language_unavailable:{name}" for row in decided for name in row.language_unavailable or {})
+    truth |= Counter(f"language:{row.language}" for row in decided if row.state == "accepted" and row.language)
     accepted = {row.recording for row in videos if row.state == "accepted"}
     truth["accepted_recordings"] = len(accepted)
     seconds = {row.sha256: row.duration_s for row in connection.execute(select(schema.recording))}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from catalog_world import LEASE_S, World, candidate, sha_of
+from catalog_world import LEASE_S, VIETNAMESE, World, candidate, sha_of
 from conftest import MEMORY
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -13,15 +13,24 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from voicesieve.catalog.records import Claim, StaleLeaseError
 from voicesieve.catalog.store import open_catalog
-from voicesieve.catalog.transactions import discovery, leases, results, takedown
+from voicesieve.catalog.transactions import discovery, languages, leases, results, takedown
 from voicesieve.domain.decisions import Outcome, Reason
 from voicesieve.domain.failures import FailureKind
+from voicesieve.domain.languages import SpokenLanguage
 from voicesieve.domain.states import DECIDED
 from voicesieve.domain.verdicts import Model
 
 NUMBERS = st.integers(0, 7)
 AUDIO = st.sampled_from(["a", "bb", "ccc"])
 CHILD_S = st.sampled_from([0.0, 1.5, 4.0])
+LANGUAGES = st.sampled_from(
+    [
+        VIETNAMESE,
+        SpokenLanguage("und", probability=0.2),
+        SpokenLanguage("und", probability=0.9, contradicted=True),
+        SpokenLanguage("en", unavailable=(("text", "broken"), ("whisper", "broken"))),
+    ]
+)
 MODELS = st.sampled_from([Model("floor", "r1"), Model("floor", "r2")])
 CHANNELS = ("", "one", "two")
 
@@ -59,15 +68,30 @@ class Crawl(RuleBasedStateMachine):
         found = self.world.claim_analysis() if analysis else self.world.claim()
         return found[0] if found else None
 
-    @rule(claim=consumes(claims), audio=AUDIO, child_s=CHILD_S, model=MODELS, outcome=st.sampled_from(Outcome))
-    def finish(self, claim: Claim | None, audio: str, child_s: float, model: Model, outcome: Outcome) -> None:
+    @rule(
+        claim=consumes(claims),
+        audio=AUDIO,
+        child_s=CHILD_S,
+        model=MODELS,
+        outcome=st.sampled_from(Outcome),
+        language=LANGUAGES,
+    )
+    def finish(
+        self,
+        claim: Claim | None,
+        audio: str,
+        child_s: float,
+        model: Model,
+        outcome: Outcome,
+        language: SpokenLanguage,
+    ) -> None:
         if claim is None:
             return
         try:
             if claim.stage == "fetch":
                 self.world.fetched(claim, audio, channel=CHANNELS[len(audio) % 3])
             else:
-                self.world.publish(claim, outcome, child_s=child_s, model=model)
+                self.world.publish(claim, outcome, child_s=child_s, model=model, language=language)
         except StaleLeaseError:
             assert self.world.row(claim.video).lease_token != claim.token
 
@@ -116,10 +140,14 @@ class Crawl(RuleBasedStateMachine):
     def lose_file(self, audio: str) -> None:
         self.world.step(results.fetch_again, sha_of(audio), self.world.now)
 
-    @rule(outcome=st.sampled_from(Outcome), child_s=CHILD_S, model=MODELS)
-    def redecide(self, outcome: Outcome, child_s: float, model: Model) -> None:
+    @rule()
+    def listen_again(self) -> None:
+        self.world.step(languages.listen_again, self.world.now)
+
+    @rule(outcome=st.sampled_from(Outcome), child_s=CHILD_S, model=MODELS, language=LANGUAGES)
+    def redecide(self, outcome: Outcome, child_s: float, model: Model, language: SpokenLanguage) -> None:
         for row in self.rows_in(DECIDED):
-            self.world.redecide(row.id, outcome, child_s=child_s, model=model)
+            self.world.redecide(row.id, outcome, child_s=child_s, model=model, language=language)
 
     @rule(number=NUMBERS)
     def withdraw_video(self, number: int) -> None:

@@ -14,6 +14,7 @@ from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.transactions import leases, results
 from voicesieve.domain.decisions import Outcome
 from voicesieve.domain.failures import REMEDIES, Failure, FailureKind, Remedy
+from voicesieve.domain.languages import SpokenLanguage
 from voicesieve.domain.verdicts import Model
 
 
@@ -45,7 +46,14 @@ def test_a_verdict_its_language_and_its_decision_come_together(world: World) -> 
     assert story["reasons"] == [{"rule": "because", "message": "rejected"}]
     assert story["verdict"]["model"] == {"name": "floor", "revision": "r1"}
     assert story["verdict"]["segments"] == [{"start": 0.5, "end": 3.5, "label": "child", "score": 0.9}]
-    assert story["language"] == {"code": "vi", "evidence": [{"source": "declared", "code": "vi"}]}
+    piece = {"source": "declared_audio", "code": "vi", "probability": 0.93, "weight": 0.85, "revision": "1"}
+    assert story["language"] == {
+        "code": "vi",
+        "probability": 0.9,
+        "state": "settled",
+        "unavailable": {},
+        "evidence": [{**piece, "start": None, "end": None}],
+    }
     assert story["decision"]["outcome"] == "rejected"
     assert world.ask(views.verdict_of_model, sha_of("one"), "floor", "r1").windows == b"scores"
     world.check_counts()
@@ -104,7 +112,8 @@ def test_a_video_that_left_while_it_was_decided_again_stays_gone(world: World) -
     world.step(results.fetch_again, sha_of("two"), world.now)
     before = world.snapshot()
     for key in keys:
-        world.step(results.redecide, key, verdict(), b"", {}, decision(Outcome.ACCEPTED), world.now)
+        unknown = SpokenLanguage("und")
+        world.step(results.redecide, key, verdict(), b"", {}, unknown, decision(Outcome.ACCEPTED), world.now)
     assert world.snapshot() == before
 
 

@@ -35,7 +35,9 @@ def test_the_facts_of_a_video() -> None:
         "webpage_url": "https://www.youtube.com/watch?v=x",
         "automatic_captions": {"en": [], "vi-orig": [], "vi": []},
         "subtitles": {"vi": [], "en": []},
-        "description": "not kept",
+        "description": "Kể cho bé nghe",
+        "tags": ["kids", 3, None],
+        "thumbnail": "not kept",
     }
     assert facts_of(info) == {
         "title": "Kể chuyện",
@@ -51,6 +53,8 @@ def test_the_facts_of_a_video() -> None:
         "age_limit": 0.0,
         "asr_language": "vi",
         "subtitle_languages": ["vi", "en"],
+        "description": "Kể cho bé nghe",
+        "tags": ["kids"],
     }
 
 

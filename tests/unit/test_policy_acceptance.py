@@ -7,11 +7,13 @@ import dataclasses
 import pytest
 
 from voicesieve.domain.decisions import Outcome
+from voicesieve.domain.languages import SpokenLanguage
 from voicesieve.domain.verdicts import Model, OperatingPoint, Verdict, VerdictLabel
 from voicesieve.policy.acceptance import AcceptanceRules, decide
 
 POINT = OperatingPoint("corpus", 0.7, 0.3, 0.5, 1.0, 1, 0.5)
 RULES = AcceptanceRules(POINT, pooling="1", min_score=0.5, min_child_s=2.0, min_child_share=0.25)
+VI = SpokenLanguage("vi")
 GOOD = Verdict(
     Model("floor", "r1"), "corpus", VerdictLabel.CHILD, 10.0, 8.0, child_s=2.0, child_share=0.25, child_runs=2,
     score=0.5, segments=(),
@@ -19,12 +21,12 @@ GOOD = Verdict(
 
 
 def outcome(**facts: object) -> tuple[Outcome, list[str]]:
-    decision = decide(dataclasses.replace(GOOD, **facts), RULES)  # type: ignore[arg-type]
+    decision = decide(dataclasses.replace(GOOD, **facts), RULES, VI)  # type: ignore[arg-type]
     return decision.outcome, [reason.rule for reason in decision.reasons]
 
 
 def test_a_verdict_that_meets_every_threshold_is_accepted_with_its_figures() -> None:
-    decision = decide(GOOD, RULES)
+    decision = decide(GOOD, RULES, VI)
     assert decision.outcome is Outcome.ACCEPTED
     assert decision.reasons[0].message == "2.0 s of child speech in 2 runs, score 0.50"
     assert decision.policy_revision == RULES.revision
@@ -40,7 +42,7 @@ def test_each_threshold_rejects_by_its_name(facts: dict[str, object], rule: str)
 
 def test_every_threshold_that_spoke_is_told_with_what_it_wanted() -> None:
     verdict = dataclasses.replace(GOOD, score=0.4, child_s=1.0)
-    reasons = decide(verdict, RULES).reasons
+    reasons = decide(verdict, RULES, VI).reasons
     assert [reason.message for reason in reasons] == [
         "score 0.40, needed 0.50",
         "1.0 s of child speech, needed 2.0",

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from voicesieve.catalog.schema import host, recording, verdict, video
 from voicesieve.catalog.store import add_to_counter
-from voicesieve.domain.states import VideoState, may_move
+from voicesieve.domain.states import DECIDED, VideoState, may_move
 
 NEWEST_FIRST = (verdict.c.analysed_at.desc(), verdict.c.model, verdict.c.revision)
 """Order of a recording's verdicts; the last two only settle a tie, so that everybody picks the same."""
@@ -33,6 +33,7 @@ def change(connection: Connection, old: Row[Any], now: float, **values: Any) -> 
         raise IllegalMoveError(f"{old.id}: {old.state} -> {new['state']}")
     connection.execute(update(video).where(video.c.key == old.key).values(changed_at=now, **values))
     _count_states(connection, before, new)
+    _count_languages(connection, before, new)
     _count_waiting(connection, before, new)
     _count_accepted(connection, before, new)
 
@@ -66,6 +67,25 @@ def _count_states(connection: Connection, old: Mapping[str, Any], new: Mapping[s
             add_to_counter(connection, f"failure:{old['failure_kind']}", -1)
         if new["failure_kind"]:
             add_to_counter(connection, f"failure:{new['failure_kind']}", 1)
+
+
+def _count_languages(connection: Connection, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+    before, after = _language_counters(old), _language_counters(new)
+    for name in before - after:
+        add_to_counter(connection, name, -1)
+    for name in after - before:
+        add_to_counter(connection, name, 1)
+
+
+def _language_counters(row: Mapping[str, Any]) -> set[str]:
+    """The counters in which a video counts: of what was decided, how well its language is known."""
+    if row["state"] not in DECIDED or row["language_state"] is None:
+        return set()
+    names = {f"language_state:{row['language_state']}"}
+    names |= {f"language_unavailable:{detector}" for detector in row["language_unavailable"] or {}}
+    if row["state"] == VideoState.ACCEPTED:
+        names.add(f"language:{row['language']}")
+    return names
 
 
 def _count_waiting(connection: Connection, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:

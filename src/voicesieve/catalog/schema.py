@@ -162,6 +162,9 @@ video = Table(
     Column("lease_until", Double),
     Column("recording", String(64), ForeignKey("recording.sha256"), index=True),
     Column("language", String(40)),
+    Column("language_probability", Double),
+    Column("language_state", String(20)),
+    Column("language_unavailable", JsonText),
     Column("rights_basis", Words),
     Column("rights_statement", Words),
     Column("decided_by", String(20)),
@@ -283,8 +286,14 @@ language_evidence = Table(
     "language_evidence",
     metadata,
     Column("video", Key, ForeignKey("video.key"), primary_key=True),
-    Column("source", String(40), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("source", String(40), nullable=False),
     Column("code", String(40), nullable=False),
+    Column("probability", Double, nullable=False),
+    Column("weight", Double, nullable=False),
+    Column("revision", Words, nullable=False),
+    Column("start_s", Double),
+    Column("end_s", Double),
 )
 
 counter = Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.changes import NEWEST_FIRST
+from voicesieve.catalog.evidence import stored_language
 from voicesieve.catalog.records import Pace, Paces, QueryRow, UnknownVideoError
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.states import DECIDED, Stage, VideoState
@@ -25,6 +27,11 @@ def status(connection: Connection) -> dict[str, Any]:
     return {
         "videos": {state.value: int(counters.get(f"state:{state}", 0)) for state in VideoState},
         "failures": _whole(counters, "failure:"),
+        "languages": {
+            "accepted": _whole(counters, "language:"),
+            "states": _whole(counters, "language_state:"),
+            "unavailable": _whole(counters, "language_unavailable:"),
+        },
         "accepted_s": round(max(0.0, counters.get("accepted_s", 0.0)), 3),
         "child_s": round(max(0.0, counters.get("child_s", 0.0)), 3),
         "accepted_recordings": int(counters.get("accepted_recordings", 0)),
@@ -186,11 +193,16 @@ def _verdict_facts(connection: Connection, sha256: str | None) -> dict[str, Any]
 
 
 def _language_facts(connection: Connection, video: Row[Any]) -> dict[str, Any] | None:
-    if video.language is None:
+    language = stored_language(connection, video)
+    if language is None:
         return None
-    table = schema.language_evidence
-    rows = connection.execute(select(table).where(table.c.video == video.key).order_by(table.c.source))
-    return {"code": video.language, "evidence": [{"source": r.source, "code": r.code} for r in rows]}
+    return {
+        "code": language.code,
+        "probability": round(language.probability, 4),
+        "state": language.state.value,
+        "unavailable": dict(language.unavailable),
+        "evidence": [dataclasses.asdict(piece) for piece in language.evidence],
+    }
 
 
 def _last_decision(connection: Connection, key: int) -> dict[str, Any] | None:
@@ -317,14 +329,11 @@ def pending_deletions(connection: Connection) -> list[str]:
     return list(connection.execute(select(schema.deletion.c.path).order_by(schema.deletion.c.path)).scalars())
 
 
-def decided_videos(connection: Connection, after: int) -> Sequence[Row[Any, Any, Any, Any]]:
-    """The next batch of decided videos with ``key`` above ``after``: key, id, state and recording."""
+def decided_videos(connection: Connection, after: int) -> Sequence[Row[Any]]:
+    """The next batch of decided videos with ``key`` above ``after``."""
     video = schema.video
     return connection.execute(
-        select(video.c.key, video.c.id, video.c.state, video.c.recording)
-        .where(video.c.state.in_(DECIDED), video.c.key > after)
-        .order_by(video.c.key)
-        .limit(BATCH)
+        select(video).where(video.c.state.in_(DECIDED), video.c.key > after).order_by(video.c.key).limit(BATCH)
     ).all()
 
 

@@ -15,7 +15,7 @@ from voicesieve.catalog import views
 from voicesieve.catalog.transactions import results
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.report import print_status, print_why
-from voicesieve.cli.wiring import acceptance_of, backup_rules_of, opened_catalog, settings_for
+from voicesieve.cli.wiring import acceptance_of, backup_rules_of, fusion_of, opened_catalog, settings_for
 from voicesieve.domain.failures import FailureKind
 from voicesieve.files import make_folder, write_text
 from voicesieve.observability.terminal import safe_text
@@ -91,7 +91,7 @@ def redecide(data: Path, config: Path | None, *, dry_run: bool, as_json: bool) -
 
     settings = settings_for(data, config)
     with opened_catalog(data, settings) as catalog:
-        found = decide_again(catalog, acceptance_of(settings), time.time(), dry_run=dry_run)
+        found = decide_again(catalog, acceptance_of(settings), fusion_of(settings), time.time(), dry_run=dry_run)
     if as_json:
         print_json({**dataclasses.asdict(found), "dry_run": dry_run})
         return

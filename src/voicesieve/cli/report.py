@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
@@ -34,6 +35,7 @@ def print_status(status: dict[str, Any]) -> None:
     )
     if status["failures"]:
         console.print("failures: " + ", ".join(f"{kind} {count}" for kind, count in status["failures"].items()))
+    _print_languages(console, status["languages"])
     for query in status["queries"]:
         line = f"{safe_text(query['query'], limit=120)}: {query['found']:,} found, {query['new']:,} new"
         line += f", {query['problems']} skipped" if query["problems"] else ""
@@ -51,6 +53,17 @@ def print_status(status: dict[str, Any]) -> None:
     if waits["busy_waits"]:
         waited = f"{waits['busy_waits']} writes waited {waits['wait_s']:.1f} s in all, {waits['timeouts']} gave up"
         console.print(f"catalog: {waited}")
+
+
+def _print_languages(console: Console, languages: dict[str, dict[str, int]]) -> None:
+    if languages["accepted"]:
+        most_first = sorted(languages["accepted"].items(), key=lambda item: (-item[1], item[0]))
+        console.print("languages: " + ", ".join(f"{code} {count:,}" for code, count in most_first))
+    if doubtful := {state: count for state, count in languages["states"].items() if state != "settled"}:
+        console.print("language unknown: " + ", ".join(f"{state} {count:,}" for state, count in doubtful.items()))
+    if languages["unavailable"]:
+        failed = ", ".join(f"{detector} {count:,}" for detector, count in languages["unavailable"].items())
+        console.print(f"language unavailable: {failed}; `voicesieve retry --language` listens again")
 
 
 def _funnel(videos: dict[str, int]) -> Table:
@@ -97,13 +110,25 @@ def print_why(story: dict[str, Any]) -> None:
         model = f"{verdict['model']['name']} {verdict['model']['revision']}, {verdict['operating_point']}"
         line("verdict", f"{verdict['label']}: {heard}, score {verdict['score']:.2f} ({model})")
     if story["language"]:
-        told = ", ".join(f"{piece['source']}={piece['code']}" for piece in story["language"]["evidence"])
-        line("language", f"{story['language']['code']} ({told or 'no evidence'})")
+        for text in language_lines(story["language"]):
+            line("language", text)
     if story["decision"]:
         decision = story["decision"]
         line("decision", f"{decision['outcome']} by policy {decision['policy_revision']}")
     for reason in story["reasons"]:
         line("because", f"{reason['rule']}: {reason['message']}")
+
+
+def language_lines(language: dict[str, Any]) -> Iterator[str]:
+    """The answer, then each piece with what it says and how much it counted."""
+    likeliest = f"the likeliest has {language['probability']:.2f}" if language["evidence"] else "no evidence"
+    yield f"{language['code']}, {language['state']}: {likeliest}"
+    for piece in language["evidence"]:
+        where = "" if piece["start"] is None else f" at {piece['start']:.1f}-{piece['end']:.1f} s"
+        said = f"{piece['source']} says {piece['code']} with {piece['probability']:.2f}{where}"
+        yield f"  {said}, weight {piece['weight']:.2f} (revision {piece['revision']})"
+    for detector, reason in language["unavailable"].items():
+        yield f"  {detector} could not run: {reason}"
 
 
 def _attempt_line(attempt: dict[str, Any]) -> str:

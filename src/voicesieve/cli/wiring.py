@@ -18,11 +18,14 @@ from voicesieve.cli.output import note
 from voicesieve.domain.fetching import FetchLimits
 from voicesieve.domain.quotas import GENERAL_UNITS, SEARCH_CALLS
 from voicesieve.domain.verdicts import Model
+from voicesieve.languages.codes import normalise
+from voicesieve.languages.fusion import FusionRules
 from voicesieve.observability.events import Events
 from voicesieve.pipeline.backing_up import BackupRules
 from voicesieve.pipeline.context import Rules, RunContext
 from voicesieve.pipeline.folder import DataFolder
 from voicesieve.policy.acceptance import AcceptanceRules
+from voicesieve.policy.language import LanguageRules
 from voicesieve.policy.retries import RetryRules
 from voicesieve.policy.screening import ScreeningRules
 from voicesieve.settings import Settings, SettingsError, load_settings
@@ -58,6 +61,7 @@ def rules_of(settings: Settings) -> Rules:
             max_duration_s=settings.fetching.max_duration_s,
         ),
         acceptance=acceptance_of(settings),
+        fusion=fusion_of(settings),
         detector=settings.analysis.detector,
         analysis_deadline_s=settings.analysis.deadline_s,
         refresh_s=settings.discovery.refresh_s,
@@ -130,7 +134,33 @@ def acceptance_of(settings: Settings) -> AcceptanceRules:
         min_score=policy.min_score,
         min_child_s=policy.min_child_s,
         min_child_share=policy.min_child_share,
+        language=LanguageRules(
+            wanted=_codes(policy.languages),
+            min_probability=policy.min_language_probability,
+            undetermined=policy.undetermined_language,
+            fusion=fusion_of(settings).revision,
+        ),
     )
+
+
+def fusion_of(settings: Settings) -> FusionRules:
+    """How evidence of the spoken language is weighed."""
+    return FusionRules(
+        weights=settings.language_weights.model_dump(),
+        min_probability=settings.language.min_probability,
+        contradiction=settings.language.contradiction,
+    )
+
+
+def _codes(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Wanted languages in the short form that evidence has. Raises `SettingsError` for what is no language."""
+    wrong = [code for code in given if normalise(code) is None]
+    if wrong:
+        raise SettingsError(
+            f"policy.languages: {', '.join(map(repr, wrong))} is no language code that is known. "
+            "Use BCP-47 or ISO 639, such as vi, en or hmn."
+        )
+    return tuple(sorted({code for code in map(normalise, given) if code}))
 
 
 def detector_model(settings: Settings) -> Model:

@@ -3,19 +3,76 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+UNDETERMINED = "und"
+"""BCP-47 for a language that is not known."""
+
+
+class EvidenceKind(StrEnum):
+    """Where evidence of the spoken language comes from. The name is stored; keep it stable."""
+
+    ASR_CAPTIONS = "asr_captions"
+    """The platform's own speech recognition named the language that it transcribed."""
+    AUDIO_TRACK = "audio_track"
+    """The platform's label of the original audio track."""
+    DECLARED_AUDIO = "declared_audio"
+    """The uploader declared the language that is spoken."""
+    WHISPER = "whisper"
+    """A recogniser listened to the child segments."""
+    MANUAL_SUBTITLES = "manual_subtitles"
+    TEXT = "text"
+    """The language that title, description and tags are written in."""
+    CHANNEL = "channel"
+    """The languages of the channel's accepted videos."""
+    FEED_LANGUAGE = "feed_language"
+    """``<language>`` of a feed."""
+    PAGE_LANGUAGE = "page_language"
+    """The ``lang`` attribute of a page."""
+
+
+class LanguageState(StrEnum):
+    SETTLED = "settled"
+    UNDETERMINED = "undetermined"
+    """The evidence is too weak, or too evenly divided, to name a language."""
+    CONTRADICTED = "contradicted"
+    """Two sources that know what is spoken name different languages."""
 
 
 @dataclass(frozen=True)
 class LanguageEvidence:
-    """One piece of evidence for the spoken language: a primary BCP-47 tag, and where it comes from."""
+    """One piece of evidence for the spoken language.
+
+    ``code`` is a primary BCP-47 tag, ``probability`` (0..1) that of the piece alone, ``revision`` names the rules or
+    the model that made it. ``start`` and ``end`` (seconds) bound what was listened to; ``None`` means the whole video.
+    ``weight`` is what the fusion gave it; 0 before.
+    """
 
     code: str
     source: str
+    probability: float = 1.0
+    revision: str = ""
+    start: float | None = None
+    end: float | None = None
+    weight: float = 0.0
 
 
 @dataclass(frozen=True)
 class SpokenLanguage:
-    """The weighed answer: a primary BCP-47 tag, or ``und`` when the evidence does not carry one."""
+    """The weighed answer: a primary BCP-47 tag, or ``und`` when the evidence does not carry one.
+
+    ``probability`` is that of the likeliest language, also where the answer is ``und``. ``unavailable`` says of each
+    detector that should have spoken and could not, why.
+    """
 
     code: str
     evidence: tuple[LanguageEvidence, ...] = ()
+    probability: float = 1.0
+    contradicted: bool = False
+    unavailable: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def state(self) -> LanguageState:
+        if self.contradicted:
+            return LanguageState.CONTRADICTED
+        return LanguageState.UNDETERMINED if self.code == UNDETERMINED else LanguageState.SETTLED

@@ -37,6 +37,9 @@ _RETRIES = 3
 _ADULT_AGE = 18
 _LIVE = ("is_live", "is_upcoming", "post_live")
 _MAX_TEXT_CHARS = 500
+_MAX_DESCRIPTION_CHARS = 2_000
+"""Enough to tell its language; the rest is links and hashtags."""
+_MAX_TAGS = 30
 _MAX_CODE_CHARS = 35
 """Room for any language tag without private subtags (RFC 5646, section 4.4.1)."""
 _MAX_LANGUAGES = 500
@@ -266,15 +269,24 @@ def facts_of(info: Mapping[str, Any]) -> dict[str, object]:
         facts[name] = clean(value, _MAX_TEXT_CHARS)
     facts["duration_s"] = _number(info.get("duration"))
     facts["age_limit"] = _number(info.get("age_limit"))
-    facts["asr_language"] = _asr_language(info.get("automatic_captions"))
+    heard = _asr_languages(info.get("automatic_captions"))
+    facts["asr_language"] = next(iter(heard), None)
+    facts["asr_languages"] = heard if len(heard) > 1 else []
     facts["subtitle_languages"] = _languages(info.get("subtitles"))
+    description = info.get("description")
+    facts["description"] = clean(description, _MAX_DESCRIPTION_CHARS) if isinstance(description, str) else ""
+    tags = info.get("tags")
+    texts = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
+    facts["tags"] = [clean(tag, _MAX_TEXT_CHARS) for tag in texts[:_MAX_TAGS]]
     return {name: value for name, value in facts.items() if value not in (None, "", [])}
 
 
-def _asr_language(captions: object) -> str | None:
-    """The language YouTube's speech recognition heard: the key of the track that is no translation."""
-    spoken = (code.removesuffix("-orig") for code in _languages(captions) if code.endswith("-orig"))
-    return next(spoken, None)
+def _asr_languages(captions: object) -> list[str]:
+    """The languages YouTube's speech recognition heard: keys of tracks that are no translation, one for each dub."""
+    if not isinstance(captions, Mapping):
+        return []
+    spoken = {str(code): tracks for code, tracks in captions.items() if str(code).endswith("-orig")}
+    return [code.removesuffix("-orig") for code in _languages(spoken)]
 
 
 def _languages(tracks: object) -> list[str]:

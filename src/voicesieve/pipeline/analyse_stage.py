@@ -10,11 +10,12 @@ from voicesieve.catalog import views
 from voicesieve.catalog.records import Claim, StaleLeaseError
 from voicesieve.catalog.transactions import leases, results
 from voicesieve.domain.decisions import Decision
+from voicesieve.domain.languages import SpokenLanguage
 from voicesieve.domain.verdicts import Verdict
-from voicesieve.languages.spoken import spoken_language
 from voicesieve.pipeline import stages
 from voicesieve.pipeline.context import RunContext
 from voicesieve.pipeline.failing import OpenAttempt, interrupt_attempt, open_attempt, record_failure, typed
+from voicesieve.pipeline.language_stage import spoken_in
 from voicesieve.policy.acceptance import decide
 from voicesieve.voices.detector import WindowScores
 from voicesieve.voices.pooling import pool
@@ -45,8 +46,9 @@ async def _analyse_and_publish(context: RunContext, claim: Claim, recording: str
     try:
         analysed = stored or await _analyse(context, claim, path)
         verdict = verdict_of(analysed, context)
-        decision = decide(verdict, context.rules.acceptance)
-        await context.committer.run(_publish, context, claim, attempt, analysed, verdict, decision)
+        language = await spoken_in(context, claim, verdict)
+        decision = decide(verdict, context.rules.acceptance, language)
+        await context.committer.run(_publish, context, claim, attempt, analysed, verdict, language, decision)
     except asyncio.CancelledError:
         await interrupt_attempt(context, attempt)
         raise
@@ -55,7 +57,7 @@ async def _analyse_and_publish(context: RunContext, claim: Claim, recording: str
     except Exception as error:  # noqa: BLE001 - typed, recorded and told, whatever it is
         await record_failure(context, claim, attempt, typed(error, context))
     else:
-        _tell(context, claim, verdict, decision, context.clock() - started)
+        _tell(context, claim, verdict, language, decision, context.clock() - started)
 
 
 def verdict_of(analysed: stages.Analysed, context: RunContext) -> Verdict:
@@ -83,15 +85,26 @@ def _publish(
     attempt: OpenAttempt,
     analysed: stages.Analysed,
     verdict: Verdict,
+    language: SpokenLanguage,
     decision: Decision,
 ) -> None:
     now = context.clock()
-    language = spoken_language(claim.declared_language, claim.facts)
     results.publish(connection, claim, verdict, analysed.windows, analysed.levels, language, decision, now)
     leases.finish_attempt(connection, attempt.id, now, next_sentence=f"decided: {decision.outcome}")
 
 
-def _tell(context: RunContext, claim: Claim, verdict: Verdict, decision: Decision, took_s: float) -> None:
+def _tell(
+    context: RunContext, claim: Claim, verdict: Verdict, language: SpokenLanguage, decision: Decision, took_s: float
+) -> None:
+    for detector, why in language.unavailable:
+        context.events.emit(
+            "language_unavailable",
+            video=claim.video,
+            url=claim.url,
+            detector=detector,
+            error=why,
+            next="decided without it; `voicesieve retry --language` listens again",
+        )
     context.events.emit(
         "video_decided",
         video=claim.video,
@@ -103,6 +116,7 @@ def _tell(context: RunContext, claim: Claim, verdict: Verdict, decision: Decisio
         recording=claim.recording,
         score=verdict.score,
         child_s=verdict.child_s,
+        language=language.code,
         duration_s=verdict.duration_s,
         took_s=took_s,
     )

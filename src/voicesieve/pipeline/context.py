@@ -17,6 +17,7 @@ from voicesieve.catalog.records import Paces
 from voicesieve.catalog.store import Catalog
 from voicesieve.domain.fetching import FetchLimits
 from voicesieve.domain.verdicts import Model
+from voicesieve.languages.fusion import FusionRules
 from voicesieve.observability.events import Events
 from voicesieve.pipeline.engines.protocol import Engine
 from voicesieve.pipeline.folder import DataFolder
@@ -41,6 +42,7 @@ class Rules:
     retry: RetryRules
     screening: ScreeningRules
     acceptance: AcceptanceRules
+    fusion: FusionRules
     detector: str
     analysis_deadline_s: float
     refresh_s: float

@@ -14,6 +14,7 @@ from voicesieve.domain.failures import METHOD_SPECIFIC, Failure, FailureKind
 from voicesieve.domain.fetching import FetchedRecording, FetchOutcome, FetchRequest, MethodAttempt
 from voicesieve.domain.states import VideoState
 from voicesieve.fetching.methods import methods_for
+from voicesieve.languages.spoken import digest
 from voicesieve.pipeline import stages
 from voicesieve.pipeline.context import RunContext
 from voicesieve.pipeline.failing import (
@@ -107,7 +108,9 @@ async def _fetch_and_examine(context: RunContext, claim: Claim, method: str, scr
     alone = claim.machine_failures > 0
     deadline_s = context.rules.analysis_deadline_s
     examined = await context.engine.run(stages.examine, order, deadline_s=deadline_s, alone=alone)
-    return FetchedRecording(fetched.path, examined.sha256, examined.bytes, examined.media, fetched.facts)
+    # What people wrote is read for its language and not kept: it may name children.
+    facts = await asyncio.to_thread(digest, fetched.facts)
+    return FetchedRecording(fetched.path, examined.sha256, examined.bytes, examined.media, facts)
 
 
 async def _store(context: RunContext, claim: Claim, attempt: OpenAttempt, recording: FetchedRecording) -> VideoState:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from voicesieve.domain.decisions import Decision, Outcome, Reason
+from voicesieve.domain.languages import SpokenLanguage
 from voicesieve.domain.verdicts import OperatingPoint, Verdict, VerdictLabel
+from voicesieve.policy.language import LanguageRules, judge_language
 from voicesieve.policy.revision import revision_of
+
+_SEVERITY = {Outcome.ACCEPTED: 0, Outcome.UNSURE: 1, Outcome.REJECTED: 2}
 
 
 @dataclass(frozen=True)
@@ -16,7 +20,7 @@ class AcceptanceRules:
 
     The operating point turns window scores into child seconds and a label, by the pooling of revision ``pooling``;
     the other three are held against the verdict that results. ``min_score`` is a calibrated probability,
-    ``min_child_s`` seconds, ``min_child_share`` child seconds over speech seconds.
+    ``min_child_s`` seconds, ``min_child_share`` child seconds over speech seconds. ``language`` is asked last.
     """
 
     operating_point: OperatingPoint
@@ -24,25 +28,44 @@ class AcceptanceRules:
     min_score: float
     min_child_s: float
     min_child_share: float
+    language: LanguageRules = field(default_factory=LanguageRules)
 
     @property
     def revision(self) -> str:
         return revision_of(self)
 
 
-def decide(verdict: Verdict, rules: AcceptanceRules) -> Decision:
+def decide(verdict: Verdict, rules: AcceptanceRules, language: SpokenLanguage) -> Decision:
     """Accept what every rule accepts, reject what the verdict denies, and send the doubtful to review.
+
+    The language is asked only where the voices did not reject. The rule that decided comes first.
 
     Raises `ValueError` for a verdict that holds NaN: an error of a model is neither a yes nor a no.
     """
     if any(math.isnan(value) for value in (verdict.score, verdict.child_s, verdict.child_share, verdict.speech_s)):
         raise ValueError("the verdict holds a value that is not a number")
-    reasons = tuple(_reasons(verdict, rules))
+    outcome, reasons = _judge_voices(verdict, rules)
+    if outcome is not Outcome.REJECTED:
+        of_language, reason = judge_language(language, rules.language)
+        heard = [] if reason is None else [reason]
+        if _SEVERITY[of_language] > _SEVERITY[outcome]:
+            outcome, reasons = of_language, heard + reasons
+        else:
+            reasons = reasons + heard
+    return Decision(outcome, tuple(reasons), rules.revision)
+
+
+def rejects_voices(verdict: Verdict, rules: AcceptanceRules) -> bool:
+    """Whether the voices alone reject a recording, so that nobody needs to know its language."""
+    return _judge_voices(verdict, rules)[0] is Outcome.REJECTED
+
+
+def _judge_voices(verdict: Verdict, rules: AcceptanceRules) -> tuple[Outcome, list[Reason]]:
+    reasons = _reasons(verdict, rules)
     if not reasons:
         found = f"{verdict.child_s:.1f} s of child speech in {verdict.child_runs} runs, score {verdict.score:.2f}"
-        return Decision(Outcome.ACCEPTED, (Reason("child_speech", found),), rules.revision)
-    outcome = Outcome.UNSURE if reasons[0].rule == "verdict_unsure" else Outcome.REJECTED
-    return Decision(outcome, reasons, rules.revision)
+        return Outcome.ACCEPTED, [Reason("child_speech", found)]
+    return (Outcome.UNSURE if reasons[0].rule == "verdict_unsure" else Outcome.REJECTED), reasons
 
 
 def _reasons(verdict: Verdict, rules: AcceptanceRules) -> list[Reason]:

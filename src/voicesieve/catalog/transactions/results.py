@@ -13,6 +13,7 @@ from voicesieve.catalog.changes import change, child_seconds, insert_missing, lo
 from voicesieve.catalog.records import Claim, StaleLeaseError
 from voicesieve.catalog.store import add_to_counter
 from voicesieve.catalog.transactions import requests
+from voicesieve.catalog.transactions.languages import save_language
 from voicesieve.catalog.transactions.leases import interrupt_attempts, leased
 from voicesieve.catalog.transactions.takedown import (
     bury,
@@ -114,12 +115,8 @@ def publish(
     if row.recording is None:
         raise StaleLeaseError(claim.video)
     _save_verdict(connection, row.recording, verdict, windows, levels, now)
-    insert_missing(
-        connection,
-        schema.language_evidence,
-        [{"video": row.key, "source": piece.source, "code": piece.code} for piece in language.evidence],
-    )
-    _decide(connection, row, verdict, decision, now, language=language.code, lease_token=None, lease_until=None)
+    known = save_language(connection, row.key, language)
+    _decide(connection, row, verdict, decision, now, **known, lease_token=None, lease_until=None)
 
 
 def redecide(
@@ -128,10 +125,11 @@ def redecide(
     verdict: Verdict,
     windows: bytes,
     levels: dict[str, float],
+    language: SpokenLanguage,
     decision: Decision,
     now: float,
 ) -> None:
-    """Apply a new decision to a decided video from its stored scores.
+    """Apply a new decision to a decided video from its stored scores and its stored evidence, weighed anew.
 
     A video that was withdrawn or queued since its scores were read has nothing to decide any more.
     """
@@ -139,7 +137,7 @@ def redecide(
     if row.state not in DECIDED or row.recording is None:
         return
     _save_verdict(connection, row.recording, verdict, windows, levels, now)
-    _decide(connection, row, verdict, decision, now)
+    _decide(connection, row, verdict, decision, now, **save_language(connection, row.key, language))
 
 
 def _decide(

@@ -1,0 +1,98 @@
+"""The language that titles are written in."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicesieve.languages.text import CEILING, languages_of
+
+
+def codes(*texts: str) -> list[str]:
+    return [found.code for found in languages_of(texts)]
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Kể chuyện cho bé nghe trước khi đi ngủ",
+        "BÉ HỌC MÀU SẮC CÙNG MẸ",
+        "Be hoc tieng Anh cung co giao Trang",
+        "PHIM HOAT HINH CHO BE YEU",
+        "🎵🌈 Bé Na đi chợ cùng mẹ 🎉 #shorts #kids #learnenglish",
+        "Bé hát cho em nghe - https://example.com/english-songs-for-kids @BabyEnglishSongs",
+        "Be\u0301 ho\u0323c nói tiếng Việt",
+    ],
+)
+def test_vietnamese_titles_as_people_write_them(title: str) -> None:
+    assert codes(title) == ["vi"]
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["My son reads a story about a bear", "WHAT DID YOU DO AT SCHOOL TODAY", "Sing a song with the children at home"],
+)
+def test_english_titles(title: str) -> None:
+    assert codes(title) == ["en"]
+
+
+def test_a_title_in_two_languages_counts_for_both() -> None:
+    found = languages_of(["Bé học màu sắc và con số | Learn colours and numbers"])
+    assert {language.code for language in found} == {"vi", "en"}
+    assert sum(language.probability for language in found) <= 1.0
+    assert all(language.probability < 0.8 for language in found)
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["", " ", "\0", "🎵🎵🎵", "12:30 - 2024", "#shorts #fyp", "\ud800", "\x01\x02\x03\xff", "Вé", "🇻🇳", "‮‏"],
+)
+def test_titles_without_words_say_nothing(title: str) -> None:
+    assert codes(title) == []
+
+
+def test_words_of_look_alike_letters_are_passed_over() -> None:
+    """Cyrillic В, е, о and с between Latin letters: not Russian, and not to be trusted as anything else."""
+    assert codes("Вé hос сhо bе") == []
+    assert codes("Вé học tiếng Việt cùng mẹ và cô giáo") == ["vi"]
+
+
+MEGABYTES = [part * (1_000_000 // len(part)) for part in ("x", "Bé học ", "a@", "| ", "#", ".")]
+
+
+@pytest.mark.parametrize("title", MEGABYTES)
+def test_a_title_of_a_megabyte_costs_no_more_than_a_long_one(title: str) -> None:
+    codes("loads the detector")
+    longest_s = min(_seconds(title) for _ in range(3))
+    usual_s = min(_seconds("Bé học tiếng Việt cùng mẹ. " * 80) for _ in range(3))
+    assert longest_s < 20 * usual_s
+
+
+def _seconds(title: str) -> float:
+    start = time.perf_counter()
+    codes(title)
+    return time.perf_counter() - start
+
+
+@given(st.text(max_size=300))
+def test_any_text_has_a_clear_outcome(text: str) -> None:
+    found = languages_of([text])
+    assert all(0.0 < language.probability <= CEILING for language in found)
+    assert [language.probability for language in found] == sorted((f.probability for f in found), reverse=True)
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        "saya pergi ke pasar dengan ibu",
+        "ang bata ay naglalaro sa labas",
+        "ni hao wo shi zhong guo ren",
+        "el gato come en la casa con su mama",
+        "la mamma va a casa con me",
+    ],
+)
+def test_other_languages_of_short_words_are_not_taken_for_vietnamese_without_diacritics(title: str) -> None:
+    assert "vi" not in codes(title)
