@@ -28,6 +28,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "fetching": ("domain", "files"),
     "sources": ("domain", "languages.codes"),
     "observability": ("files",),
+    "legacy": ("domain", "sources"),
     "corpus": ("domain", "catalog", "audio.store", "files", "__version__"),
     "pipeline": (
         "domain",
@@ -39,6 +40,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "audio",
         "voices",
         "languages",
+        "legacy",
         "observability",
     ),
     "cli": (
@@ -53,6 +55,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "voices",
         "evaluation",
         "languages",
+        "legacy",
         "observability",
         "pipeline",
         "corpus",

@@ -114,6 +114,7 @@ def why(connection: Connection, wanted: str) -> dict[str, Any]:
         "language": _language_facts(connection, row),
         "decision": _last_decision(connection, row.key),
         "facts": row.facts,
+        "legacy": row.metadata.get("legacy"),
     }
 
 

@@ -7,12 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog import views
 from voicesieve.catalog.transactions import results
+from voicesieve.cli.bars import bar as _bar
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.report import print_status, print_why
 from voicesieve.cli.wiring import acceptance_of, backup_rules_of, fusion_of, opened_catalog, settings_for
@@ -180,8 +178,3 @@ def export(kind: str, target: Path, data: Path, config: Path | None, *, as_json:
             + ", ".join(f"{value:.1f} {key}" if key == "child_s" else f"{value} {key}" for key, value in facts.items())
             + "."
         )
-
-
-def _bar(verb: str, *, quiet: bool) -> Progress:
-    columns = (TextColumn(verb), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from voicesieve.cli import backups, takedown
+from voicesieve.cli import backups, legacy, takedown
 from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
 
 app = typer.Typer(
@@ -164,6 +164,7 @@ def config_check(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJs
 
 backups.register(app)
 takedown.register(app)
+legacy.register(app)
 
 
 def run() -> None:

@@ -94,6 +94,8 @@ def print_why(story: dict[str, Any]) -> None:
             line(name.removeprefix("rights_"), story[name])
     for finder in story["found_by"]:
         line("found by", f"{finder['query']}, place {finder['position']}")
+    if story["legacy"]:
+        line("legacy", ", ".join(f"{name} {value}" for name, value in story["legacy"].items()))
     for attempt in story["attempts"]:
         line("attempt", _attempt_line(attempt))
     if story["recording"]:

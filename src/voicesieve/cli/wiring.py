@@ -24,6 +24,7 @@ from voicesieve.observability.events import Events
 from voicesieve.pipeline.backing_up import BackupRules
 from voicesieve.pipeline.context import Rules, RunContext
 from voicesieve.pipeline.folder import DataFolder
+from voicesieve.pipeline.importing import ImportRules
 from voicesieve.policy.acceptance import AcceptanceRules
 from voicesieve.policy.language import LanguageRules
 from voicesieve.policy.retries import RetryRules
@@ -121,6 +122,16 @@ def fetch_limits_of(settings: Settings) -> FetchLimits:
         max_duration_s=fetching.max_duration_s,
         max_redirects=fetching.max_redirects,
         allow_private_addresses=fetching.allow_private_addresses,
+    )
+
+
+def import_rules_of(settings: Settings) -> ImportRules:
+    return ImportRules(
+        min_duration_s=settings.fetching.min_duration_s,
+        max_duration_s=settings.fetching.max_duration_s,
+        deadline_s=settings.analysis.deadline_s,
+        rights_basis=settings.rights.basis,
+        rights_statement=settings.rights.statement,
     )
 
 

@@ -29,8 +29,8 @@ class Stage(StrEnum):
 DECIDED = frozenset({VideoState.ACCEPTED, VideoState.REJECTED, VideoState.UNSURE})
 
 MOVES: dict[VideoState, frozenset[VideoState]] = {
-    VideoState.DISCOVERED: frozenset({VideoState.SCREENED_OUT, VideoState.QUEUED}),
-    VideoState.SCREENED_OUT: frozenset({VideoState.DISCOVERED}),
+    VideoState.DISCOVERED: frozenset({VideoState.SCREENED_OUT, VideoState.QUEUED, VideoState.FETCHED}),
+    VideoState.SCREENED_OUT: frozenset({VideoState.DISCOVERED, VideoState.FETCHED}),
     VideoState.QUEUED: frozenset({VideoState.FETCHED, VideoState.FAILED, VideoState.GIVEN_UP}),
     VideoState.FETCHED: DECIDED | {VideoState.FAILED, VideoState.GIVEN_UP, VideoState.QUEUED},
     VideoState.ACCEPTED: DECIDED | {VideoState.FETCHED, VideoState.QUEUED},
@@ -42,7 +42,8 @@ MOVES: dict[VideoState, frozenset[VideoState]] = {
     VideoState.GIVEN_UP: frozenset({VideoState.QUEUED, VideoState.FETCHED}),
     VideoState.WITHDRAWN: frozenset(),
 }
-"""Allowed moves, besides the one to ``withdrawn``, which is allowed from everywhere and never left."""
+"""Allowed moves, besides the one to ``withdrawn``, which is allowed from everywhere and never left. An import may
+bring the audio of a video that was never fetched."""
 
 
 def may_move(old: VideoState, new: VideoState) -> bool:

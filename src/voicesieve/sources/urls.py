@@ -83,7 +83,7 @@ def _findings(handle: BinaryIO, start: _Position) -> Iterator[Finding]:
             _skip_rest_of_line(handle)
             found = [SourceProblem(f"line {number}", f"longer than {_MAX_LINE_BYTES} bytes: {_begin(raw)}")]
         else:
-            found = _read_line(raw, f"line {number}")
+            found = read_line(raw, f"line {number}")
         behind = _Position(handle.tell(), number)
         for count, what in enumerate(found[position.taken :], start=position.taken + 1):
             within = _Position(position.offset, position.line, count)
@@ -91,7 +91,8 @@ def _findings(handle: BinaryIO, start: _Position) -> Iterator[Finding]:
         position = behind
 
 
-def _read_line(raw: bytes, where: str) -> list[Candidate | SourceProblem]:
+def read_line(raw: bytes, where: str) -> list[Candidate | SourceProblem]:
+    """What one line of a list names. ``where`` is for the problems."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:

@@ -55,7 +55,7 @@ def commit_page(
     """Store a page's candidates and the query's cursor together, so that a restart repeats no request."""
     candidates = _without_tombstones(connection, {c.id: c for c in page.candidates}.values())
     _describe_known(connection, query_id, candidates, now)
-    new = _insert_videos(connection, candidates, host_of, now)
+    new = insert_videos(connection, candidates, host_of, now)
     found = _insert_findings(connection, query_id, candidates)
     exhausted = page.cursor is None
     connection.execute(
@@ -174,12 +174,13 @@ def _describe_known(connection: Connection, query_id: int, candidates: Sequence[
             connection.execute(update(video).where(video.c.key == row.key).values(changed_at=now, **better, **lent))
 
 
-def _insert_videos(
+def insert_videos(
     connection: Connection, candidates: Sequence[Candidate], host_of: Callable[[str], str], now: float
 ) -> int:
+    """Add those candidates that the catalog does not know as discovered videos. Returns how many."""
     ids = [c.id for c in candidates]
     known = set(connection.execute(select(video.c.id).where(video.c.id.in_(ids))).scalars())
-    rows = [_video_row(c, host_of(c.url), now) for c in candidates if c.id not in known]
+    rows = [video_row(c, host_of(c.url), now) for c in candidates if c.id not in known]
     names = sorted({row["host"] for row in rows})
     add_hosts(connection, names)
     if rows:
@@ -188,7 +189,8 @@ def _insert_videos(
     return len(rows)
 
 
-def _video_row(candidate: Candidate, host_name: str, now: float) -> dict[str, Any]:
+def video_row(candidate: Candidate, host_name: str, now: float) -> dict[str, Any]:
+    """The row of a video that was just discovered."""
     return {
         "id": candidate.id,
         "source": candidate.source,

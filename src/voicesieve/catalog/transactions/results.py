@@ -57,24 +57,7 @@ def finish_fetch(
         bury(connection, row, now)
         delete_unless_named(connection, path, now)
         return VideoState.WITHDRAWN
-    insert_missing(
-        connection,
-        schema.recording,
-        [
-            {
-                "sha256": fetched.sha256,
-                "path": path,
-                "bytes": fetched.bytes,
-                "duration_s": fetched.media.duration_s,
-                "container": fetched.media.container,
-                "codec": fetched.media.codec,
-                "sample_rate": fetched.media.sample_rate,
-                "channels": fetched.media.channels,
-                "stored_at": now,
-                "accepted_videos": 0,
-            }
-        ],
-    )
+    name_recordings(connection, [(fetched, path)], now)
     learnt = {
         column: facts[fact]
         for column, fact in (("title", "title"), ("channel", "channel"), ("licence", "licence"))
@@ -98,6 +81,29 @@ def finish_fetch(
         **free,
     )
     return VideoState.FETCHED
+
+
+def name_recordings(connection: Connection, stored: Sequence[tuple[FetchedRecording, str]], now: float) -> None:
+    """Enter stored files with their paths, and say of those whose audio had been purged that it is back."""
+    rows = [
+        {
+            "sha256": fetched.sha256,
+            "path": path,
+            "bytes": fetched.bytes,
+            "duration_s": fetched.media.duration_s,
+            "container": fetched.media.container,
+            "codec": fetched.media.codec,
+            "sample_rate": fetched.media.sample_rate,
+            "channels": fetched.media.channels,
+            "stored_at": now,
+            "accepted_videos": 0,
+        }
+        for fetched, path in stored
+    ]
+    insert_missing(connection, schema.recording, rows)
+    table = schema.recording
+    back = table.c.sha256.in_([row["sha256"] for row in rows]) & table.c.audio_purged_at.is_not(None)
+    connection.execute(update(table).where(back).values(audio_purged_at=None))
 
 
 def publish(

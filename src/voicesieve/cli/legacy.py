@@ -1,0 +1,174 @@
+"""``import-legacy``: taking over the folders of the crawler that came before."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
+
+if TYPE_CHECKING:
+    from voicesieve.legacy.plan import Item, Plan
+
+SHOWN = 20
+"""Refusals told one by one on a terminal; ``--json`` has all of them."""
+
+
+def register(app: typer.Typer) -> None:
+    app.command("import-legacy")(import_legacy)
+
+
+def import_legacy(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the earlier crawler.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report; nothing is written anywhere.")] = False,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Take over what the earlier crawler collected: manifests, address lists and audio of all its versions.
+
+    DIR is only read. Audio is examined and measured anew; old verdicts are kept as evidence, and `voicesieve crawl
+    --analyse-only` judges the audio. Run it again at any time: it goes on where it stopped and takes nothing twice.
+    """
+    import asyncio
+
+    from voicesieve.legacy.plan import make_plan
+    from voicesieve.legacy.tree import survey
+
+    source = _checked(folder, data)
+    tree = survey(source)
+    if tree.empty:
+        from voicesieve.cli.output import OperatorError
+
+        raise OperatorError(
+            f"{folder} holds no manifest.json, crawler_manifest.json, discovered_urls.txt or audio. "
+            "Name the folder that has final_audio/, final_audio_files/ or crawler_outputs/ below it."
+        )
+    plan = make_plan(tree)
+    items = asyncio.run(_import(plan, data, config, dry_run=dry_run, quiet=quiet or as_json))
+    _report(plan, items, dry_run=dry_run, as_json=as_json)
+    raise typer.Exit(1 if plan.unreadable else 0)
+
+
+def _checked(folder: Path, data: Path) -> Path:
+    from voicesieve.cli.output import OperatorError
+
+    try:
+        source = folder.resolve(strict=True)
+        next(source.iterdir(), None)
+    except OSError as error:
+        raise OperatorError(
+            f"{folder} cannot be read ({error.strerror}). Name a folder of the earlier crawler."
+        ) from error
+    if data.resolve().is_relative_to(source):
+        raise OperatorError(
+            f"The data folder {data} would lie inside {folder}, which is never written to. "
+            "Name another one with --data."
+        )
+    return source
+
+
+async def _import(plan: Plan, data: Path, config: Path | None, *, dry_run: bool, quiet: bool) -> list[Item]:
+    from contextlib import ExitStack
+
+    from voicesieve.cli.actor import actor
+    from voicesieve.cli.bars import bar as progress_bar
+    from voicesieve.cli.wiring import import_rules_of, opened_catalog, settings_for, worker_count
+    from voicesieve.pipeline.engines.local import LocalEngine
+    from voicesieve.pipeline.folder import DataFolder
+    from voicesieve.pipeline.importing import Destination, import_plan
+    from voicesieve.pipeline.takedown import finish_deletions
+
+    settings = settings_for(data, config)
+    target = DataFolder(data)
+    with ExitStack() as stack:
+        catalog = None
+        if not dry_run:
+            target.prepare()
+            stack.enter_context(target.exclusive())
+            target.sweep_scratch()
+        if not dry_run or settings.catalog.url.get_secret_value() or (data / "catalog.sqlite3").exists():
+            catalog = stack.enter_context(opened_catalog(data, settings, create=not dry_run))
+        engine = LocalEngine(
+            worker_count(settings), memory_mb=settings.analysis.memory_mb, preload=("voicesieve.pipeline.stages",)
+        )
+        progress = stack.enter_context(progress_bar("importing", quiet=quiet))
+        task = progress.add_task("records", total=len(plan.items))
+        destination = Destination(target, catalog, engine, import_rules_of(settings), dry_run)
+        try:
+            items = await import_plan(plan, destination, actor(), lambda done: progress.update(task, completed=done))
+        finally:
+            await engine.close()
+        if catalog is not None and not dry_run:
+            finish_deletions(catalog, destination.store)
+        return items
+
+
+def _report(plan: Plan, items: Sequence[Item], *, dry_run: bool, as_json: bool) -> None:
+    from voicesieve.cli.output import print_json
+    from voicesieve.legacy.plan import Ending
+
+    refused = [
+        {"file": item.file, "where": item.where, "reason": item.reason, "message": item.note}
+        for item in items
+        if item.ending is Ending.REFUSED
+    ]
+    by_file: dict[str, list[Item]] = {}
+    for item in items:
+        by_file.setdefault(item.file, []).append(item)
+    facts: dict[str, Any] = {
+        "dry_run": dry_run,
+        "records": len(items),
+        **_endings(items),
+        "files": {file: _endings(of_file) for file, of_file in by_file.items()},
+        "reasons": {
+            ending.value: dict(Counter(item.reason for item in items if item.ending is ending and item.reason))
+            for ending in Ending
+        },
+        "refusals": refused,
+        "notes": plan.notes,
+        "unreadable": plan.unreadable,
+    }
+    if as_json:
+        print_json(facts)
+    else:
+        _print(facts)
+
+
+def _endings(items: Sequence[Item]) -> dict[str, int]:
+    from voicesieve.legacy.plan import Ending
+
+    return {ending.value: sum(item.ending is ending for item in items) for ending in Ending}
+
+
+def _print(facts: dict[str, Any]) -> None:
+    from voicesieve.cli.output import note
+    from voicesieve.observability.terminal import safe_text
+
+    heads = ("records", "imported", "without audio", "duplicate", "refused")
+    print("".join(f"{head:>15}" for head in heads))
+    for file, counts in facts["files"].items():
+        print("".join(f"{count:>15}" for count in (sum(counts.values()), *counts.values())) + f"  {safe_text(file)}")
+    print("".join(f"{facts[key]:>15}" for key in ("records", *next(iter(facts["files"].values()), {}))) + "  in all")
+    for ending, reasons in facts["reasons"].items():
+        for reason, count in sorted(reasons.items()):
+            print(f"{ending}: {count} {reason}")
+    for refusal in facts["refusals"][:SHOWN]:
+        print(safe_text(f"refused {refusal['where']}: {refusal['reason']}: {refusal['message']}", limit=300))
+    if len(facts["refusals"]) > SHOWN:
+        print(f"... and {len(facts['refusals']) - SHOWN} more; --json has them all")
+    for line in facts["notes"]:
+        note(safe_text(line, limit=300))
+    if facts["dry_run"]:
+        note("Nothing was written. The same command without --dry-run imports.")
+    else:
+        note(
+            f"{facts['imported']} recordings wait for `voicesieve crawl --analyse-only`; "
+            f"{facts['imported_without_audio']} videos without audio are screened and fetched by `voicesieve crawl`, "
+            "those of YouTube only with rights.basis set."
+        )
