@@ -76,6 +76,7 @@ ONLY_HERE: dict[str, tuple[str, ...]] = {
     "av": ("audio",),
     "onnxruntime": ("voices",),
     "py3langid": ("languages",),
+    "matplotlib": ("evaluation", "cli"),
     "pebble": ("pipeline",),
     "pydantic": ("settings",),
     "pydantic_settings": ("settings",),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, print_json
-from voicesieve.cli.wiring import acceptance_of, detector_model, settings_for, worker_count
+from voicesieve.cli.wiring import acceptance_of, detector_choice, detector_model, settings_for, worker_count
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.verdicts import OperatingPoint, Verdict
 from voicesieve.observability.terminal import safe_text
@@ -83,7 +83,7 @@ async def _results(
 
 async def _one(path: Path, engine: LocalEngine, settings: Settings, point: OperatingPoint) -> dict[str, Any]:
     shown = os.fsencode(path).decode("utf-8", "backslashreplace")
-    order = stages.LocalFile(path, settings.analysis.detector, settings.fetching.max_duration_s)
+    order = stages.LocalFile(path, detector_choice(settings), settings.fetching.max_duration_s)
     try:
         found = await engine.run(stages.analyse_local, order, deadline_s=settings.analysis.deadline_s)
     except FailureError as error:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from voicesieve.cli import backups, legacy, takedown
+from voicesieve.cli import backups, evaluating, legacy, takedown
 from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
 
 app = typer.Typer(
@@ -163,6 +163,7 @@ def config_check(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJs
 
 
 backups.register(app)
+evaluating.register(app)
 takedown.register(app)
 legacy.register(app)
 

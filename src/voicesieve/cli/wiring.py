@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from voicesieve import __version__
@@ -33,6 +34,9 @@ from voicesieve.settings import Settings, SettingsError, load_settings
 from voicesieve.sources.identity import YOUTUBE_HOST
 from voicesieve.sources.registry import YOUTUBE_KINDS
 from voicesieve.sources.youtube_settings import ApiAccess, YoutubeSettings
+
+if TYPE_CHECKING:
+    from voicesieve.voices.detector import DetectorChoice
 
 SOURCES_NEEDING_BASIS = ("youtube",)
 """Platforms whose terms forbid fetching without a ground of one's own (design, section 7)."""
@@ -63,7 +67,7 @@ def rules_of(settings: Settings) -> Rules:
         ),
         acceptance=acceptance_of(settings),
         fusion=fusion_of(settings),
-        detector=settings.analysis.detector,
+        detector=detector_choice(settings),
         analysis_deadline_s=settings.analysis.deadline_s,
         refresh_s=settings.discovery.refresh_s,
         own_refresh_s=dict.fromkeys(YOUTUBE_KINDS, settings.youtube.refresh_s),
@@ -174,12 +178,25 @@ def _codes(given: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted({code for code in map(normalise, given) if code}))
 
 
+def detector_choice(settings: Settings) -> DetectorChoice:
+    from voicesieve.voices.detector import DetectorChoice
+
+    return DetectorChoice(settings.analysis.detector)
+
+
+def choice_named(name: str, settings: Settings, data: Path) -> DetectorChoice:
+    """The detector called ``name``; the configured one for no name."""
+    from voicesieve.voices.detector import DetectorChoice
+
+    return DetectorChoice(name) if name else detector_choice(settings)
+
+
 def detector_model(settings: Settings) -> Model:
     """Name and revision of the configured detector. Raises `SettingsError` if there is none of that name."""
     from voicesieve.voices.detector import load_detector
 
     try:
-        return load_detector(settings.analysis.detector).model
+        return load_detector(detector_choice(settings)).model
     except ValueError as error:
         raise SettingsError(f"analysis.detector: {error}.") from error
 

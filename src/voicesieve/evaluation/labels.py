@@ -229,7 +229,7 @@ def _stretch(row: Mapping[str, str], folder: Path, line: int) -> Stretch:
     if not location:
         raise ValueError("neither path nor url is given")
     if not is_address(location):
-        location = str(_existing(folder / location))
+        location = str(_existing(folder, location))
     else:
         _check_address(location)
     start, end = _time(row, "start") or 0.0, _time(row, "end")
@@ -248,13 +248,14 @@ def _stretch(row: Mapping[str, str], folder: Path, line: int) -> Stretch:
     )
 
 
-def _existing(path: Path) -> Path:
+def _existing(folder: Path, location: str) -> Path:
+    path = folder / location
     try:
         is_file = path.is_file()
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{str(path)[:200]!r} cannot be a path: {error}") from error
+    except OSError as error:
+        raise ValueError(f"{location[:100]!r} cannot be a path: {error.strerror}") from error
     if not is_file:
-        raise ValueError(f"there is no file {str(path)[:200]!r}")
+        raise ValueError(f"there is no file {location[:200]!r} (relative paths count from {folder})")
     return path
 
 

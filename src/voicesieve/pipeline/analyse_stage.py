@@ -42,7 +42,7 @@ async def _analyse_and_publish(context: RunContext, claim: Claim, recording: str
         return
     stored = await context.committer.run(_stored_scores, context, recording)
     started = context.clock()
-    attempt = await open_attempt(context, claim, "stored_scores" if stored else context.rules.detector)
+    attempt = await open_attempt(context, claim, "stored_scores" if stored else context.rules.detector.name)
     try:
         analysed = stored or await _analyse(context, claim, path)
         verdict = verdict_of(analysed, context)

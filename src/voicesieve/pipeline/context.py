@@ -28,6 +28,7 @@ from voicesieve.sources.protocol import Reader
 
 if TYPE_CHECKING:
     from voicesieve.fetching.methods import Fetcher
+    from voicesieve.voices.detector import DetectorChoice
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Rules:
     screening: ScreeningRules
     acceptance: AcceptanceRules
     fusion: FusionRules
-    detector: str
+    detector: DetectorChoice
     analysis_deadline_s: float
     refresh_s: float
     own_refresh_s: Mapping[str, float]

@@ -11,7 +11,7 @@ from pathlib import Path
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.fetching import MediaInfo
 from voicesieve.domain.verdicts import Model
-from voicesieve.voices.detector import Detector, load_detector
+from voicesieve.voices.detector import Detector, DetectorChoice, load_detector
 
 TRUNCATED_SHARE = 0.9
 """A file that holds less than this share of its stated duration is not whole; feeds round, but not by a tenth."""
@@ -61,7 +61,7 @@ class Analysis:
     """Order to analyse a stored file with a detector."""
 
     path: Path
-    detector: str
+    detector: DetectorChoice
     max_duration_s: float
 
 
@@ -89,7 +89,7 @@ class LocalFile:
     """Order to score a file that is not in any store."""
 
     path: Path
-    detector: str
+    detector: DetectorChoice
     max_duration_s: float
 
 
@@ -112,6 +112,6 @@ def analyse_local(order: LocalFile) -> LocalResult:
 
 
 @functools.cache
-def _detector(name: str) -> Detector:
+def _detector(choice: DetectorChoice) -> Detector:
     """Loaded once in each worker."""
-    return load_detector(name)
+    return load_detector(choice)

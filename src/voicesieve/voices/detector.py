@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -88,25 +89,41 @@ class Detector(Protocol):
         ...
 
 
-def load_detector(name: str) -> Detector:
-    """The detector called ``name``. ValueError, naming those there are, if there is none."""
+@dataclass(frozen=True)
+class DetectorChoice:
+    """A detector by name, with what loading it needs. Plain data, so that it travels to workers.
+
+    ``calibration``: a file of `voicesieve.voices.calibration`, ``None`` for the detector as it is.
+    """
+
+    name: str
+    calibration: Path | None = None
+
+
+def load_detector(choice: DetectorChoice | str) -> Detector:
+    """The detector that is chosen, or the one of that name as it is.
+
+    ValueError, with what to do, if there is none of that name or what it needs is missing.
+    """
+    chosen = DetectorChoice(choice) if isinstance(choice, str) else choice
     try:
-        load = _LOADERS[name]
+        load = LOADERS[chosen.name]
     except KeyError:
-        raise ValueError(f"there is no detector {name!r}; there are: {', '.join(sorted(_LOADERS))}") from None
-    return load()
+        message = f"there is no detector {chosen.name[:60]!r}; there are: {', '.join(sorted(LOADERS))}"
+        raise ValueError(message) from None
+    return load(chosen)
 
 
-def _load_floor() -> Detector:
+def _load_floor(choice: DetectorChoice) -> Detector:
     from voicesieve.voices.floor import FloorDetector
 
     return FloorDetector.embedded()
 
 
-def _load_network() -> Detector:
+def _load_network(choice: DetectorChoice) -> Detector:
     from voicesieve.voices.network import NetworkDetector
 
     return NetworkDetector.embedded()
 
 
-_LOADERS: dict[str, Callable[[], Detector]] = {"floor": _load_floor, "network": _load_network}
+LOADERS: dict[str, Callable[[DetectorChoice], Detector]] = {"floor": _load_floor, "network": _load_network}

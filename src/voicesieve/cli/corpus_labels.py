@@ -1,0 +1,56 @@
+"""What ``voicesieve labels`` does: one labels file for the corpora of some folders."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from voicesieve.cli.output import OperatorError, note
+from voicesieve.evaluation.labels import LabelsError, Stretch
+from voicesieve.evaluation.metadata import CorpusRow, corpora_in, read_corpus
+from voicesieve.files import write_text
+from voicesieve.observability.terminal import safe_text
+
+COLUMNS = ("path", "start", "end", "label", "speaker", "age", "gender", "group")
+
+
+def write_labels(folders: Sequence[Path], output: Path, split: str) -> None:
+    """Write one labels file for all corpora below ``folders``."""
+    rows: list[tuple[str, ...]] = []
+    unknown = 0
+    for folder in folders:
+        for row in _rows(folder):
+            if split and row.fields.get("split") != split:
+                continue
+            if row.stretch is None:
+                unknown += 1
+            else:
+                rows.append(_label_row(replace(row.stretch, location=str(row.path.resolve()))))
+    if not rows:
+        raise OperatorError("No row has a label, an age or a sound" + (f" in split {split!r}." if split else "."))
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
+    try:
+        write_text(output, text.getvalue())
+    except OSError as error:
+        raise OperatorError(f"{output} cannot be written: {error.strerror}.") from error
+    left = f"; {unknown} of unknown age left out" if unknown else ""
+    note(f"Wrote {output} with {len(rows)} rows{left}. Next: voicesieve eval {output}")
+
+
+def _rows(folder: Path) -> list[CorpusRow]:
+    try:
+        found = [row for corpus in corpora_in(folder) for row in read_corpus(corpus)]
+    except LabelsError as error:
+        raise OperatorError(safe_text(str(error), limit=600)) from error
+    if not found:
+        raise OperatorError(f"{folder} holds no metadata.csv with rows, and neither does any folder right below it.")
+    return found
+
+
+def _label_row(stretch: Stretch) -> tuple[str, ...]:
+    age = "" if stretch.age is None else f"{stretch.age:g}"
+    return (stretch.location, "", "", stretch.heard.value, stretch.speaker, age, stretch.gender, stretch.group)

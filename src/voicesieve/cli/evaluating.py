@@ -1,0 +1,50 @@
+"""``voicesieve eval`` and ``voicesieve labels``: detectors held against labelled stretches, and labels of corpora."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
+
+Labels = Annotated[Path, typer.Argument(metavar="LABELS.csv", help="path (or url), start, end, label, speaker, ...")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("eval")(evaluate)
+    app.command()(labels)
+
+
+def evaluate(
+    file: Labels,
+    detector: Annotated[list[str] | None, typer.Option(help="Repeatable, to compare [analysis.detector].")] = None,
+    plots: Annotated[Path | None, typer.Option(metavar="DIR", help="Write PNG plots into this folder.")] = None,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Measure detectors on labelled clips: AUC, recall, calibration, verdicts, with 95 % intervals over speakers.
+
+    Labels are child, woman, man, adult, teen or nonspeech. `voicesieve labels DIR` makes such a file from a corpus
+    folder. The exit code is 1 if rows could not be used; they are told by line.
+    """
+    from voicesieve.cli.evaluation import run_evaluation
+
+    raise typer.Exit(run_evaluation(file, detector or [], plots, data, config, as_json=as_json, quiet=quiet))
+
+
+def labels(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="Corpora, or folders of corpora.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="LABELS.csv", help="File to write.")],
+    split: Annotated[str, typer.Option(help="Only rows with this value in the column split, such as test.")] = "",
+) -> None:
+    """Make a labels file from folders with a metadata.csv (path, speaker, age, gender; or path, sound).
+
+    Rows whose age is not stated are left out and counted.
+    """
+    from voicesieve.cli.corpus_labels import write_labels
+
+    write_labels(folders, output, split)

@@ -1,0 +1,199 @@
+"""``voicesieve eval`` as a person runs it: on the demo's voices, with wrong rows, and with recordings on the web."""
+
+from __future__ import annotations
+
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from crawling import CLIPS, clip, feed_site, one_paragraph, voicesieve
+
+VOICES = {
+    "child-vi-story": "child",
+    "child-vi-counting": "child",
+    "child-en-zoo": "child",
+    "adult-man-news": "man",
+    "adult-woman-recipe": "woman",
+    "adult-man-reading": "man",
+    "music": "nonspeech",
+    "silence": "nonspeech",
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo's clips as files, and sounds that no detector should stumble over."""
+    folder = tmp_path_factory.mktemp("clips")
+    for name in VOICES:
+        (folder / f"{name}.opus").write_bytes(CLIPS[name].body)
+    for name, sound in hostile_sounds().items():
+        rate, layout = {"eight_khz": (8_000, 1), "fast": (96_000, 1), "surround": (16_000, 6)}.get(name, (16_000, 1))
+        with wave.open(str(folder / f"{name}.wav"), "wb") as file:
+            file.setparams((layout, 2, rate, 0, "NONE", ""))
+            file.writeframes((np.clip(sound, -1, 1) * 32_767).astype("<i2").repeat(layout).tobytes())
+    return folder
+
+
+def hostile_sounds() -> dict[str, np.ndarray]:
+    time = np.arange(3 * 16_000) / 16_000
+    noise = np.random.default_rng(1).normal(0, 0.1, 3 * 16_000)
+    return {
+        "nothing": np.zeros(3 * 16_000),
+        "hum": 0.3 * np.sin(2 * np.pi * 50 * time),
+        "clipped": np.sign(np.sin(2 * np.pi * 300 * time)),
+        "offset": 0.8 + noise / 10,
+        "instant": noise[:16],
+        "eight_khz": noise,
+        "fast": noise.repeat(2),
+        "surround": noise,
+    }
+
+
+def labels_file(folder: Path, rows: list[str], name: str = "labels.csv", header: str = "path,start,end,label") -> Path:
+    file = folder / name
+    file.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return file
+
+
+@pytest.fixture(scope="module")
+def evaluated(folder: Path) -> dict[str, Any]:
+    """The facts of one run over all voices with both detectors, and of hostile sounds as nonspeech."""
+    rows = [f"{name}.opus,,,{label}" for name, label in VOICES.items()]
+    rows += [f"child-en-zoo.opus,{start},{start + 4},child" for start in (0, 4, 8)]
+    rows += [f"{name}.wav,,,nonspeech" for name in hostile_sounds()]
+    file = labels_file(folder, rows)
+    told = voicesieve(
+        "eval", file, "--detector", "network", "--detector", "floor", "--json", "--quiet", "--plots", folder
+    )
+    return dict(told.json)
+
+
+def test_detectors_stand_side_by_side(evaluated: dict[str, Any]) -> None:
+    assert [one["detector"] for one in evaluated["detectors"]] == ["network", "floor"]
+    assert evaluated["problems"] == []
+    assert evaluated["rows_used"] == {"child": 6, "man": 2, "woman": 1, "nonspeech": 10}
+    for one in evaluated["detectors"]:
+        assert one["clips"]["auc_child_adult"]["value"] > 0.7
+        assert one["clips"]["auc_child_adult"]["low"] is None  # three adults say nothing about a fourth
+        assert set(one["by_duration"]) == {"1", "2", "4", "8"}
+        assert one["by_duration"]["4"]["counts"]["child"]["examples"] >= 9
+
+
+def test_silence_hum_and_noise_are_never_called_child(evaluated: dict[str, Any]) -> None:
+    for one in evaluated["detectors"]:
+        for called in one["called_child"].values():
+            assert called["nonspeech"]["value"] == 0
+
+
+def test_verdicts_count_every_clip_once(evaluated: dict[str, Any]) -> None:
+    for one in evaluated["detectors"]:
+        for verdicts in one["verdicts"].values():
+            assert sum(verdicts["clips"]["child"].values()) == 6
+            assert sum(verdicts["clips"]["nonspeech"].values()) == 10
+
+
+def test_plots_are_pictures(evaluated: dict[str, Any], folder: Path) -> None:
+    names = {file.name for file in folder.glob("*.png")}
+    assert {"roc.png", "reliability.png"} <= names
+    assert all((folder / name).read_bytes().startswith(b"\x89PNG") for name in names)
+
+
+def test_wrong_rows_are_told_by_line_and_the_others_count(folder: Path) -> None:
+    rows = [
+        "child-en-zoo.opus,0,4,child",
+        "gone.opus,0,4,child",
+        "child-en-zoo.opus,5,4,child",
+        "child-en-zoo.opus,0,900,child",
+        "child-en-zoo.opus,900,,child",
+        "labels-not-audio.txt,0,4,man",
+        "adult-man-news.opus,0,4,person",
+        "adult-man-news.opus,0,4,man",
+    ]
+    (folder / "labels-not-audio.txt").write_text("not audio", encoding="utf-8")
+    file = labels_file(folder, rows, "wrong.csv")
+    told = voicesieve("eval", file, "--json", "--quiet", code=1)
+    problems = {problem["line"]: problem["message"] for problem in told.json["problems"]}
+    assert list(problems) == [3, 4, 5, 6, 7, 8]
+    expected = ("there is no file", "is not after start", "ends at 900 s", "starts at 900 s", "undecodable", "person")
+    for (line, message), words in zip(problems.items(), expected, strict=True):
+        assert words in message, (line, message)
+        assert f"line {line}: " in told.err
+    assert told.json["rows_used"] == {"child": 1, "man": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ("is empty",)),
+        ("a,b\n1,2\n", ("must name the columns", "label")),
+        ("path,label\ngone.wav,child\n", ("line 2", "there is no file")),
+        ("path,label\ntext.txt,child\n", ("no row could be used", "line 2", "undecodable")),
+    ],
+)
+def test_a_file_of_which_nothing_can_be_used(tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
+    (tmp_path / "text.txt").write_text("hello", encoding="utf-8")
+    file = tmp_path / "labels.csv"
+    file.write_text(text, encoding="utf-8")
+    one_paragraph(voicesieve("eval", file, "--quiet", code=1), *words)
+
+
+def test_an_unknown_detector_is_refused_with_those_there_are(folder: Path) -> None:
+    file = labels_file(folder, ["music.opus,,,nonspeech"], "one.csv")
+    one_paragraph(voicesieve("eval", file, "--detector", "oracle", code=1), "oracle", "floor", "network")
+
+
+def test_a_label_cannot_write_on_the_terminal(folder: Path) -> None:
+    rows = ["music.opus,nonspeech,\x1b[31mred", "music.opus,\x1b]0;x\x07,"]
+    told = voicesieve("eval", labels_file(folder, rows, "escape.csv", "path,label,group"), code=1)
+    assert "\x1b" not in told.out + told.err
+    assert "red" in told.out
+
+
+def test_recordings_on_the_web_come_through_the_guarded_fetcher(tmp_path: Path) -> None:
+    with feed_site({"/zoo.opus": clip("child-en-zoo"), "/news.opus": clip("adult-man-news")}) as site:
+        rows = [f"{site.url('/zoo.opus')},0,8,child", f"{site.url('/zoo.opus')},8,,child"]
+        rows += [f"{site.url('/news.opus')},,,man", f"{site.url('/gone.opus')},,,man"]
+        file = labels_file(tmp_path, rows, header="url,start,end,label")
+        told = voicesieve("eval", file, "--json", "--quiet", code=1)
+        asked = site.server.requests.of("/zoo.opus")
+        refused = {"VOICESIEVE_FETCHING__ALLOW_PRIVATE_ADDRESSES": "false"}
+        one_paragraph(voicesieve("eval", file, "--quiet", code=1, settings=refused), "forbidden_address", "line 2")
+    assert told.json["rows_used"] == {"child": 2, "man": 1}
+    assert [problem["line"] for problem in told.json["problems"]] == [5]
+    assert len(asked) == 1
+
+
+def test_youtube_needs_a_ground(tmp_path: Path) -> None:
+    file = labels_file(tmp_path, ["https://www.youtube.com/watch?v=abcdefghijk,,,child"])
+    one_paragraph(voicesieve("eval", file, "--quiet", code=1), "line 2", "rights.basis")
+
+
+def test_labels_of_a_corpus_lead_straight_to_figures(folder: Path, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    ages = {"child-vi-story": 7, "child-en-zoo": 9, "adult-man-news": 40, "adult-woman-recipe": 30, "music": ""}
+    lines = [
+        f"{name}.opus,{name},{age},{'male' if 'man' in name.split('-') else 'female'}" for name, age in ages.items()
+    ]
+    for name in ages:
+        (corpus / f"{name}.opus").write_bytes(CLIPS[name].body)
+    (corpus / "metadata.csv").write_text("\n".join(["path,speaker,age,gender", *lines]), encoding="utf-8")
+    made = voicesieve("labels", tmp_path, "-o", tmp_path / "labels.csv")
+    assert "with 4 rows; 1 of unknown age left out" in made.err
+    told = voicesieve("eval", tmp_path / "labels.csv", "--json", "--quiet")
+    assert told.json["rows_used"] == {"child": 2, "man": 1, "woman": 1}
+    assert [row["age"] for row in told.json["detectors"][0]["by_age"]] == ["7", "9", "30-39", "40-49"]
+
+
+def test_labels_of_a_folder_without_metadata(tmp_path: Path) -> None:
+    one_paragraph(voicesieve("labels", tmp_path, "-o", tmp_path / "labels.csv", code=1), "no metadata.csv with rows")
+
+
+def test_the_table_names_figures_and_counts(folder: Path) -> None:
+    rows = ["child-en-zoo.opus,,,child", "adult-man-news.opus,,,man"]
+    told = voicesieve("eval", labels_file(folder, rows, "two.csv"), "--quiet")
+    for words in ("AUC, child against adult", "equal error rate", "Verdicts on speakers at discover", "1 child, 1 man"):
+        assert words in told.out
+    assert "nan" not in told.out.lower()
