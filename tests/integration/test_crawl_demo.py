@@ -178,14 +178,17 @@ def test_jsonl_export_holds_the_accepted_and_nothing_else(crawled: Crawled, tmp_
     assert {row["sha256"] for row in recordings} == accepted
     for row in recordings:
         assert {name: type(row[name]) for name in RECORDING_FIELDS} == RECORDING_FIELDS
-        assert set(row) - set(RECORDING_FIELDS) <= {"also_videos", "rights_statement"}
+        others = {"also_videos", "sources", "rights_statement", "published", "split"}
+        assert set(row) - set(RECORDING_FIELDS) <= others | {"detector", "detector_revision", "operating_point"}
         path = Path(row["path"])
         assert not path.is_absolute()
         assert ".." not in path.parts
         assert hashlib.sha256((corpus / path).read_bytes()).hexdigest() == row["sha256"]
         assert row["verdict"] == "child"
     for segment in segments:
-        assert {name: type(segment[name]) for name in segment} == SEGMENT_FIELDS
+        assert {name: type(segment[name]) for name in SEGMENT_FIELDS} == SEGMENT_FIELDS
+        measured = {"snr_db", "clipping", "bandwidth_hz", "loudness_lufs", "peak_dbfs"}
+        assert set(segment) - set(SEGMENT_FIELDS) - {"nonspeech_share", "overlap_share"} in (measured, set())
         assert segment["recording"] in {row["id"] for row in recordings}
         assert segment["start"] < segment["end"]
     by_url = {row["url"]: row for row in recordings}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from voicesieve.corpus.publishing import MARKER, ExportError, published_folder
+from voicesieve.corpus.publishing import MARKER, ExportError, publish
+from voicesieve.corpus.staging import open_staging
 from voicesieve.pipeline.folder import AnotherRunError, DataFolder, DataFolderError
 
 HOLD = """
@@ -82,29 +84,41 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def publish(target: Path, *files: str) -> None:
-    with published_folder(target, "{}") as folder:
-        for name in files:
-            (folder / name).write_text(name)
+def publish_files(target: Path, *files: str) -> None:
+    with open_staging(target) as staging:
+        staging.tree.mkdir()
+        for name in (*files, MARKER):
+            (staging.tree / name).write_text(name)
+        publish(staging.tree, target)
+        shutil.rmtree(staging.root)
 
 
 def test_a_published_folder_replaces_its_predecessor_whole(tmp_path: Path) -> None:
     target = tmp_path / "corpus"
-    publish(target, "a", "b")
-    publish(target, "c")
+    publish_files(target, "a", "b")
+    publish_files(target, "c")
     assert names(target) == ["c", MARKER]
     assert names(tmp_path) == ["corpus"]
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
-def test_a_failed_export_leaves_the_earlier_one_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
+def test_a_failed_export_leaves_the_earlier_one_and_what_it_had_cut(tmp_path: Path, error: type[BaseException]) -> None:
     target = tmp_path / "corpus"
-    publish(target, "a")
-    with pytest.raises(error), published_folder(target, "{}") as folder:
-        (folder / "b").write_text("b")
+    publish_files(target, "a")
+    with pytest.raises(error), open_staging(target) as staging:
+        staging.tree.mkdir()
+        (staging.root / "cut").write_text("b")
         raise error
     assert names(target) == ["a", MARKER]
-    assert names(tmp_path) == ["corpus"]
+    assert names(tmp_path) == [".corpus.voicesieve-part", "corpus"]
+    with open_staging(target) as staging:
+        assert names(staging.root) == ["cut"], "the next start goes on with it"
+
+
+def test_two_exports_to_one_folder_do_not_meet(tmp_path: Path) -> None:
+    refused = pytest.raises(ExportError, match="Another export is writing")
+    with open_staging(tmp_path / "corpus"), refused, open_staging(tmp_path / "corpus"):
+        pass
 
 
 def test_a_folder_that_is_not_ours_is_never_replaced(tmp_path: Path) -> None:
@@ -113,7 +127,7 @@ def test_a_folder_that_is_not_ours_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"precious")
     (tmp_path / "link").symlink_to(tmp_path / "photos")
     for name in ("photos", "file", "link"):
-        with pytest.raises(ExportError, match=f"{name} is not"), published_folder(tmp_path / name, "{}"):
+        with pytest.raises(ExportError, match=f"{name} is not"), open_staging(tmp_path / name):
             pass
     assert names(tmp_path) == ["file", "link", "photos"]
     assert (tmp_path / "photos" / "me.jpg").read_bytes() == b"precious"
@@ -122,5 +136,5 @@ def test_a_folder_that_is_not_ours_is_never_replaced(tmp_path: Path) -> None:
 def test_an_empty_folder_may_be_filled(tmp_path: Path) -> None:
     target = tmp_path / "corpus"
     target.mkdir()
-    publish(target, "a")
+    publish_files(target, "a")
     assert names(target) == ["a", MARKER]

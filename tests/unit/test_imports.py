@@ -29,7 +29,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "sources": ("domain", "languages.codes"),
     "observability": ("files",),
     "legacy": ("domain", "sources"),
-    "corpus": ("domain", "catalog", "audio.store", "files", "__version__"),
+    "corpus": ("domain", "catalog", "audio", "files", "__version__"),
     "pipeline": (
         "domain",
         "files",
@@ -42,6 +42,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "languages",
         "legacy",
         "observability",
+        "corpus",
+        "__version__",
     ),
     "cli": (
         "domain",

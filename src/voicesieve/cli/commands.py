@@ -150,31 +150,3 @@ def _advice(facts: dict[str, Any]) -> str:
     if facts["fixed"]:
         return "Mended: unnamed files are deleted, lost recordings are queued; `voicesieve crawl` fetches them again."
     return "All is well." if facts["ok"] else "`voicesieve doctor --fix` mends this."
-
-
-def export(kind: str, target: Path, data: Path, config: Path | None, *, as_json: bool, quiet: bool) -> None:
-    from voicesieve.corpus.jsonl import export_jsonl
-    from voicesieve.corpus.urls import export_urls
-
-    settings = settings_for(data, config)
-    with opened_catalog(data, settings) as catalog:
-        if kind == "urls":
-            facts: dict[str, Any] = {"urls": export_urls(catalog, target)}
-        elif kind == "jsonl":
-            store = RecordingStore(DataFolder(data).recordings)
-            with _bar("copying", quiet=quiet or as_json) as bar:
-                task = bar.add_task("recordings", total=None)
-                exported = export_jsonl(
-                    catalog, store, target, progressed=lambda n, total: bar.update(task, completed=n, total=total)
-                )
-            facts = dataclasses.asdict(exported)
-        else:
-            raise OperatorError(f"No export format {kind!r}. Formats: jsonl, urls.")
-    if as_json:
-        print_json({"format": kind, "path": str(target), **facts})
-    elif not quiet:
-        note(
-            f"Wrote {target}: "
-            + ", ".join(f"{value:.1f} {key}" if key == "child_s" else f"{value} {key}" for key, value in facts.items())
-            + "."
-        )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from voicesieve.cli import backups, evaluating, legacy, takedown
+from voicesieve.cli.export import export
 from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 config_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at the settings.")
 app.add_typer(config_app, name="config")
+app.command()(export)
 
 
 @app.command()
@@ -137,21 +138,6 @@ def redecide(
     from voicesieve.cli import commands
 
     commands.redecide(data, config, dry_run=dry_run, as_json=as_json)
-
-
-@app.command()
-def export(
-    kind: Annotated[str, typer.Argument(metavar="FORMAT", help="jsonl or urls.")],
-    target: Annotated[Path, typer.Argument(metavar="DEST", help="Folder (jsonl) or file (urls) to write.")],
-    data: Data = DEFAULT_DATA,
-    config: Config = None,
-    as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-) -> None:
-    """Write the accepted recordings as a corpus, complete or not at all."""
-    from voicesieve.cli import commands
-
-    commands.export(kind, target, data, config, as_json=as_json, quiet=quiet)
 
 
 @config_app.command("check")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import glob
 import os
 import secrets
@@ -10,15 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from voicesieve.files import (
-    OUT_OF_SPACE,
-    TEMPORARY_MARK,
-    sweep_unfinished,
-    sync_folder,
-    typed_disk_errors,
-    unfinished_folder,
-    write_text,
-)
+from voicesieve.files import OUT_OF_SPACE, TEMPORARY_MARK, sweep_unfinished, sync_file_system, sync_folder
 
 MARKER = "voicesieve-export.json"
 """Lies in every folder we publish; a folder without it is not ours and is never replaced."""
@@ -26,37 +19,11 @@ MARKER = "voicesieve-export.json"
 SHORT = 30
 """Characters of the target's name in that of its predecessor, which must fit into the name of a temporary."""
 
+MAX_NAME_BYTES = 255
+
 
 class ExportError(Exception):
     """The export cannot be made. The message says why; an earlier export in the same place is unchanged."""
-
-
-@contextmanager
-def published_folder(target: Path, marker: str) -> Iterator[Path]:
-    """Fill the folder that is handed out; when the block ends it takes the place of ``target``.
-
-    Raises `ExportError` if ``target`` holds something that is not an export of ours, `FailureError` if the disk is
-    full. After any error nothing is left beside ``target``.
-    """
-    with typed_disk_errors(target), refused_by_the_system(target):
-        _mend(target.absolute())
-        _refuse_foreign(target.absolute())
-        target = target.resolve()
-        with unfinished_folder(target) as staging:
-            yield staging
-            write_text(staging / MARKER, marker)
-            _sync_tree(staging)
-            _replace(target, staging)
-
-
-def _mend(target: Path) -> None:
-    """Make good what an export that was killed left beside ``target``, which may be the only complete one."""
-    if not os.path.lexists(target):
-        for previous in sorted(target.parent.glob(f"{glob.escape(_previous(target))}*"))[-1:]:
-            previous.rename(target)
-            sync_folder(target.parent)
-    sweep_unfinished(target.parent, _previous(target).removesuffix(TEMPORARY_MARK))
-    sweep_unfinished(target.parent, target.name)
 
 
 @contextmanager
@@ -70,7 +37,14 @@ def refused_by_the_system(target: Path) -> Iterator[None]:
         raise ExportError(f"{target} cannot be written ({error.strerror}: {error.filename}). Name another.") from error
 
 
-def _refuse_foreign(target: Path) -> None:
+def prepare(target: Path) -> None:
+    """Make good what a killed export left of the absolute path ``target``, and see that it can be published to.
+
+    Raises `ExportError` if it holds something that is not ours, or cannot be a folder of ours.
+    """
+    if len(os.fsencode(target.name)) > MAX_NAME_BYTES:
+        raise ExportError(f"The name {target.name[:40]}... is longer than file systems allow. Name a shorter folder.")
+    _mend(target)
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise ExportError(f"{target} is not a folder. Name a new folder.")
     if target.is_dir() and any(target.iterdir()) and not (target / MARKER).is_file():
@@ -82,22 +56,44 @@ def _refuse_foreign(target: Path) -> None:
         raise ExportError(f"{nearest} cannot be written. Choose another place, or change its permissions.")
 
 
-def _replace(target: Path, staging: Path) -> None:
-    """Two renames: a crash between them leaves the old export beside the name, complete."""
-    previous = target.with_name(f"{_previous(target)}{secrets.token_hex(6)}")
-    if target.is_dir():
-        target.rename(previous)
-    staging.rename(target)
+def publish(tree: Path, target: Path) -> None:
+    """Give the finished ``tree`` the name ``target``; durable when this returns.
+
+    An earlier export changes places with the new one in one step where the kernel can (Linux), so that there is always
+    one under the name; elsewhere a crash between two renames leaves it beside the name, where `prepare` finds it.
+    """
+    sync_file_system(tree)
+    if target.is_dir() and _exchange(tree, target):
+        previous = tree
+    else:
+        previous = target.with_name(f"{_previous(target)}{secrets.token_hex(6)}")
+        if target.is_dir():
+            target.rename(previous)
+        tree.rename(target)
     sync_folder(target.parent)
     if previous.is_dir():
         shutil.rmtree(previous)
 
 
+def _exchange(one: Path, other: Path) -> bool:
+    """Swap the names of two folders at once. False where that is not possible."""
+    libc = ctypes.CDLL(None)
+    if not hasattr(libc, "renameat2"):
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    done: int = libc.renameat2(here, os.fsencode(one), here, os.fsencode(other), exchange)
+    return done == 0
+
+
+def _mend(target: Path) -> None:
+    """Make good what an export that was killed left beside ``target``, which may be the only complete one."""
+    if not os.path.lexists(target):
+        for previous in sorted(target.parent.glob(f"{glob.escape(_previous(target))}*"))[-1:]:
+            previous.rename(target)
+            sync_folder(target.parent)
+    sweep_unfinished(target.parent, _previous(target).removesuffix(TEMPORARY_MARK))
+
+
 def _previous(target: Path) -> str:
     """Start of the name that an export has while its successor takes its place."""
     return f"{target.name[:SHORT]}.previous{TEMPORARY_MARK}"
-
-
-def _sync_tree(root: Path) -> None:
-    for folder, _names, _files in os.walk(root):
-        sync_folder(Path(folder))

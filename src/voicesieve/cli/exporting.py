@@ -1,0 +1,199 @@
+"""What the ``export`` command does: options checked against the format, a bar with the time to go, the outcome told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from voicesieve.audio.identity import fingerprint_program
+from voicesieve.audio.store import RecordingStore
+from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
+from voicesieve.cli.wiring import opened_catalog, settings_for, worker_count
+from voicesieve.corpus.card import CardSettings
+from voicesieve.corpus.formats.registry import FORMATS, Format
+from voicesieve.corpus.options import Audio, CutRules, Duplicates, ExportOptions, Filters, Unit, parse_split
+from voicesieve.observability.terminal import safe_text
+from voicesieve.pipeline.engines.local import LocalEngine
+from voicesieve.pipeline.exporting import Exported, ExportJob
+from voicesieve.pipeline.exporting import export as run_export
+from voicesieve.pipeline.folder import DataFolder
+from voicesieve.settings import Settings
+
+NAMES = ", ".join([*FORMATS, "urls"])
+
+
+@dataclass(frozen=True)
+class Where:
+    """The destination, the data folder, and the settings file if another one is named."""
+
+    target: Path
+    data: Path
+    config: Path | None
+
+
+def export(kind: str, where: Where, wanted: Mapping[str, Any], *, update: bool, as_json: bool, quiet: bool) -> None:
+    if kind == "urls":
+        _export_urls(where, as_json=as_json, quiet=quiet)
+        return
+    options = options_of(kind, wanted)
+    settings = settings_for(where.data, where.config)
+    started = time.monotonic()
+    with opened_catalog(where.data, settings) as catalog, _Bar(quiet=quiet or as_json) as bar:
+        done = run_export(
+            ExportJob(
+                catalog=catalog,
+                store=RecordingStore(DataFolder(where.data).recordings),
+                target=where.target,
+                options=options,
+                card=card_settings(settings),
+                engine=lambda: LocalEngine(
+                    worker_count(settings),
+                    memory_mb=settings.analysis.memory_mb,
+                    preload=("voicesieve.corpus.cutting", "voicesieve.audio.decode", "voicesieve.audio.quality"),
+                ),
+                update=update,
+                progressed=bar,
+            )
+        )
+    _tell(kind, where.target, options, done, time.monotonic() - started, as_json=as_json, quiet=quiet)
+
+
+def card_settings(settings: Settings) -> CardSettings:
+    return CardSettings()
+
+
+def options_of(kind: str, wanted: Mapping[str, Any]) -> ExportOptions:
+    """The options of an export. Raises `OperatorError` for what the format cannot hold and for wrong values."""
+    entry = FORMATS.get(kind)
+    if entry is None:
+        raise OperatorError(f"No export format {kind!r}. Formats: {NAMES}.")
+    audio = _audio(entry, wanted)
+    unit = _unit(entry, audio, wanted)
+    measured = wanted["measured"] and entry.name != "rttm"
+    try:
+        cut = CutRules(**wanted["cut"])
+        split = parse_split(wanted["split"])
+    except ValueError as error:
+        raise OperatorError(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
+    if split and not entry.splits:
+        raise OperatorError(f"{entry.name} has no place for the parts of a split; leave --split out.")
+    filters = Filters(**wanted["filters"])
+    by_sound = ("min_snr_db", "max_clipping", "min_bandwidth_hz")
+    if not measured and any(getattr(filters, name) is not None for name in by_sound):
+        raise OperatorError(f"--min-snr, --max-clipping and --min-bandwidth need measured sound, which {kind} has not.")
+    return ExportOptions(
+        format=kind,
+        unit=unit,
+        audio=audio,
+        cut=cut,
+        filters=filters,
+        split=split,
+        shard_items=wanted["shard_items"],
+        duplicates=_duplicates(wanted["duplicates"], measured=measured or audio is not Audio.NONE),
+        path_prefix=wanted["path_prefix"],
+        measured=measured,
+        keep_going=wanted["keep_going"],
+    )
+
+
+def _choice(name: str, value: str, allowed: tuple[Any, ...]) -> Any:
+    for choice in allowed:
+        if choice == value:
+            return choice
+    raise OperatorError(f"--{name} {value}: choose {' or '.join(dict.fromkeys(allowed))}.")
+
+
+def _audio(entry: Format, wanted: Mapping[str, Any]) -> Audio:
+    if wanted["audio"] is None:
+        return entry.audio[0]
+    found: Audio = _choice("audio", wanted["audio"], entry.audio)
+    return found
+
+
+def _unit(entry: Format, audio: Audio, wanted: Mapping[str, Any]) -> Unit:
+    whole = audio is Audio.ORIGINAL or (audio is Audio.NONE and entry.points)
+    if wanted["unit"] is None:
+        return Unit.RECORDINGS if whole and Unit.RECORDINGS in entry.units else entry.units[0]
+    unit: Unit = _choice("unit", wanted["unit"], entry.units)
+    if whole and unit is Unit.CLIPS:
+        raise OperatorError(f"--audio {audio} leaves recordings whole, so they cannot be clips: --unit recordings.")
+    return unit
+
+
+def _duplicates(wanted: str | None, *, measured: bool) -> Duplicates:
+    program = fingerprint_program()
+    if wanted is None:
+        if not measured:
+            return Duplicates.KEEP
+        return Duplicates.ACOUSTIC if program else Duplicates.EXACT
+    found: Duplicates = _choice("duplicates", wanted, tuple(Duplicates))
+    if found is Duplicates.ACOUSTIC and not program:
+        raise OperatorError(
+            "--duplicates acoustic needs Chromaprint's fpcalc, which is not installed "
+            "(Debian: apt install libchromaprint-tools; macOS: brew install chromaprint)."
+        )
+    return found
+
+
+def _export_urls(where: Where, *, as_json: bool, quiet: bool) -> None:
+    from voicesieve.corpus.urls import export_urls
+
+    with opened_catalog(where.data, settings_for(where.data, where.config)) as catalog:
+        count = export_urls(catalog, where.target)
+    if as_json:
+        print_json({"format": "urls", "path": str(where.target), "urls": count})
+    elif not quiet:
+        note(f"Wrote {where.target}: {count} urls.")
+
+
+def _tell(
+    kind: str, target: Path, options: ExportOptions, done: Exported, took_s: float, *, as_json: bool, quiet: bool
+) -> None:
+    facts = done.facts.as_json()
+    if as_json:
+        counts = {"cut": done.cut, "kept": done.kept, "skipped": done.skipped, "took_s": round(took_s, 3)}
+        print_json({"format": kind, "path": str(target), **facts, **counts})
+        return
+    for video, reason in sorted(done.skipped.items()):
+        note(f"left out {safe_text(video, limit=80)}: {safe_text(reason, limit=200)}")
+    if quiet:
+        return
+    what = f"{facts['items']} {options.unit} of {facts['recordings']} recordings"
+    hours = f"{facts['child_s'] / 60:.1f} min of child speech"
+    note(f"Wrote {target}: {what}, {hours}, in {took_s:.1f} s.")
+    if done.facts.left_out:
+        note("Left out: " + ", ".join(f"{count} {reason}" for reason, count in facts["left_out"].items()) + ".")
+    if options.duplicates is Duplicates.EXACT:
+        note("Re-uploads in another encoding were not looked for: fpcalc (Chromaprint) is not installed or not wanted.")
+    note(f"What it is and how it was made: {target / 'README.md'}")
+
+
+class _Bar:
+    """One line with the step at work, how far it is and the time to go."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet)
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> _Bar:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def __call__(self, step: str, done: int, total: int) -> None:
+        if step not in self._tasks:
+            self._tasks[step] = self._progress.add_task(step, total=total)
+        self._progress.update(self._tasks[step], completed=done, total=total)
+
+
+def verify(kind: str, where: Where, *, as_json: bool, quiet: bool) -> int:
+    return EXIT_OK if kind else EXIT_OPERATOR

@@ -1,0 +1,121 @@
+"""Re-uploads: recordings with equal packets or equal sound enter a corpus once, with all their sources.
+
+Of each group the recording that was found first stays, so that a copy found later changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+LEAST_PRINT_S = 10.0
+PRINT_HZ = 7.8
+"""Sub-fingerprints of Chromaprint for each second (4096 samples at 11,025 Hz, two thirds overlap)."""
+LEAST_SHARED = 8
+"""Equal sub-fingerprints at one offset that make two recordings worth a closer look."""
+MAX_BIT_ERROR = 0.15
+"""Mean share of different bits in the aligned prints, as the service of Chromaprint's authors treats equal sound;
+different sound comes to half."""
+MAX_LENGTH_RATIO = 1.1
+"""Copies are equally long; a clip out of a longer recording is not a copy of it."""
+MAX_COMMON = 50
+"""A sub-fingerprint that more recordings share is silence or a jingle, and says nothing."""
+_PASSES = 16
+
+
+class Groups:
+    """Disjoint sets over the numbers of recordings."""
+
+    def __init__(self) -> None:
+        self._parent: dict[int, int] = {}
+
+    def find(self, number: int) -> int:
+        root = number
+        while root in self._parent:
+            root = self._parent[root]
+        while number != root:
+            self._parent[number], number = root, self._parent[number]
+        return root
+
+    def join(self, one: int, other: int) -> None:
+        one, other = self.find(one), self.find(other)
+        if one != other:
+            self._parent[max(one, other)] = min(one, other)
+
+    def members(self) -> dict[int, list[int]]:
+        """The groups of two and more: root to members, both in order."""
+        found: dict[int, set[int]] = defaultdict(set)
+        for number in list(self._parent):
+            root = self.find(number)
+            found[root] |= {root, number}
+        return {root: sorted(numbers) for root, numbers in sorted(found.items())}
+
+
+def join_equal_packets(groups: Groups, hashes: Sequence[bytes]) -> None:
+    """Join the recordings whose packet hashes (32 bytes; empty for those without) are equal."""
+    known = [number for number, value in enumerate(hashes) if value]
+    if not known:
+        return
+    array = np.array([hashes[number] for number in known], dtype="S32")
+    order = np.argsort(array, kind="stable")
+    same = np.flatnonzero(array[order[1:]] == array[order[:-1]])
+    for place in same:
+        groups.join(known[order[place]], known[order[place + 1]])
+
+
+def join_equal_sound(groups: Groups, prints: Path, lengths: Sequence[int], durations: Sequence[float]) -> None:
+    """Join the recordings whose fingerprints agree.
+
+    ``prints`` holds all sub-fingerprints (uint32) one recording after another, ``lengths`` how many each has.
+    """
+    if not sum(lengths):
+        return
+    values = np.memmap(prints, dtype=np.uint32, mode="r")
+    ends = np.cumsum(lengths)
+    starts = ends - np.asarray(lengths)
+    for one, other in sorted(_candidates(values, ends)):
+        if groups.find(one) == groups.find(other):
+            continue
+        shorter, longer = sorted((durations[one], durations[other]))
+        if shorter < LEAST_PRINT_S or longer > MAX_LENGTH_RATIO * shorter + 1:
+            continue
+        if _bit_error(values[starts[one] : ends[one]], values[starts[other] : ends[other]]) <= MAX_BIT_ERROR:
+            groups.join(one, other)
+
+
+def _candidates(values: np.ndarray, ends: np.ndarray) -> Iterator[tuple[int, int]]:
+    """Pairs that share several sub-fingerprints. In passes over a sixteenth of the values each, to bound memory."""
+    shared: dict[tuple[int, int], int] = defaultdict(int)
+    for number in range(_PASSES):
+        places = np.flatnonzero((values & (_PASSES - 1)) == number)
+        chosen = values[places]
+        order = np.argsort(chosen, kind="stable")
+        owners = np.searchsorted(ends, places[order], side="right")
+        edges = np.flatnonzero(np.diff(chosen[order])) + 1
+        for group in np.split(owners, edges):
+            if len(group) < 2:
+                continue
+            different = np.unique(group)
+            if not 2 <= len(different) <= MAX_COMMON:
+                continue
+            for index, one in enumerate(different):
+                for other in different[index + 1 :]:
+                    shared[int(one), int(other)] += 1
+    yield from (pair for pair, count in shared.items() if count >= LEAST_SHARED)
+
+
+def _bit_error(one: np.ndarray, other: np.ndarray, max_shift: int = 40) -> float:
+    """Least mean share of different bits over shifts of up to five seconds: encoders add silence at the start."""
+    best = 1.0
+    for shift in range(-max_shift, max_shift + 1):
+        a = one[max(0, shift) :]
+        b = other[max(0, -shift) :]
+        length = min(len(a), len(b))
+        if length < LEAST_PRINT_S * PRINT_HZ / 2:
+            continue
+        bits = np.unpackbits(np.bitwise_xor(a[:length], b[:length]).view(np.uint8))
+        best = min(best, float(bits.mean()))
+    return best

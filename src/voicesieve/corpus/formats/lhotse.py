@@ -1,0 +1,151 @@
+"""Lhotse: recordings, supervisions and cuts as JSON lines, and Shar for reading in sequence.
+
+Fields as `lhotse.audio.Recording`, `lhotse.supervision.SupervisionSegment` and `lhotse.cut.MonoCut` write them; what
+they have no field for stands in ``custom``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from voicesieve.corpus.formats.files import SplitShards, Tables, audio_path, create, place_file, sound_of
+from voicesieve.corpus.formats.items import Item, Order, Place
+from voicesieve.corpus.planning import line
+
+CUSTOM = (
+    "recording",
+    "video",
+    "url",
+    "channel",
+    "licence",
+    "start",
+    "end",
+    "score",
+    "snr_db",
+    "clipping",
+    "bandwidth_hz",
+    "loudness_lufs",
+    "nonspeech_share",
+    "overlap_share",
+)
+"""Columns of a clip that go into a supervision's ``custom``."""
+
+OF_SEGMENT = (
+    "label",
+    "score",
+    "snr_db",
+    "clipping",
+    "bandwidth_hz",
+    "loudness_lufs",
+    "nonspeech_share",
+    "overlap_share",
+)
+
+
+class LhotseWriter:
+    """``recordings``, ``supervisions`` and ``cuts`` (``.jsonl.gz``), one set for each split."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._tables = {
+            name: Tables(order, lambda split, name=name: order.table(name, split, ".jsonl.gz"))  # type: ignore[misc]
+            for name in ("recordings", "supervisions", "cuts")
+        }
+
+    def add(self, item: Item) -> Place | None:
+        place = place_file(self._order, item, audio_path(item)) if item.audio and item.sha256 else None
+        source = self._order.shown(place.file) if place else str(item.audio)
+        recording = recording_of(item, {"type": "file", "channels": [0], "source": source})
+        supervisions = supervisions_of(item)
+        self._tables["recordings"].row(item.split, recording)
+        for supervision in supervisions:
+            self._tables["supervisions"].row(item.split, supervision)
+        self._tables["cuts"].row(item.split, cut_of(item, recording, supervisions))
+        return place
+
+    def close(self) -> None:
+        for table in self._tables.values():
+            table.close()
+
+
+class SharWriter:
+    """Lhotse Shar: ``cuts.000000.jsonl.gz`` beside ``recording.000000.tar``, one folder for each split.
+
+    Its reader takes every table of a folder for a field, so even a corpus without parts lies in one of its own."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._tars = SplitShards(order, lambda split, n: order.folder / split / f"recording.{n:06d}.tar")
+        self._cuts: dict[str, Any] = {}
+
+    def add(self, item: Item) -> Place:
+        tar = self._tars.of(item.split)
+        if tar.begin():
+            if item.split in self._cuts:
+                self._cuts[item.split].close()
+            self._cuts[item.split] = create(self._order.folder / item.split / f"cuts.{tar.shard:06d}.jsonl.gz")
+        recording = recording_of(item, {"type": "shar", "channels": [0], "source": ""})
+        offset = tar.add(f"{item.id}{item.suffix}", sound_of(item))
+        tar.add_json(f"{item.id}.json", recording)
+        self._cuts[item.split].write(line(cut_of(item, recording, supervisions_of(item))))
+        return Place(str(tar.path.relative_to(self._order.folder)), offset)
+
+    def close(self) -> None:
+        self._tars.close()
+        for file in self._cuts.values():
+            file.close()
+
+
+def recording_of(item: Item, source: dict[str, Any]) -> dict[str, Any]:
+    """A Recording; its duration is exactly ``num_samples / sampling_rate``."""
+    return {
+        "id": item.id,
+        "sources": [source],
+        "sampling_rate": item.rate,
+        "num_samples": item.samples,
+        "duration": item.samples / item.rate,
+        "channel_ids": [0],
+    }
+
+
+def supervisions_of(item: Item) -> list[dict[str, Any]]:
+    """SupervisionSegments: one over a whole clip, or one for each child segment of a recording."""
+    if not item.segments:
+        custom = {name: item.columns[name] for name in CUSTOM if name in item.columns}
+        return [_supervision(item, item.id, 0.0, item.samples / item.rate, custom)]
+    found = []
+    length = item.samples / item.rate
+    for segment in item.segments:
+        if segment["label"] != "child" or segment["start"] >= length:
+            continue
+        custom = {name: segment[name] for name in OF_SEGMENT if name in segment}
+        custom |= {name: item.columns[name] for name in ("video", "url", "channel", "licence")}
+        seconds = min(segment["end"], length) - segment["start"]
+        found.append(_supervision(item, segment["id"], segment["start"], seconds, custom))
+    return found
+
+
+def _supervision(item: Item, name: str, start: float, duration: float, custom: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": name,
+        "recording_id": item.id,
+        "start": start,
+        "duration": round(duration, 6),
+        "channel": 0,
+        "language": item.language,
+        "speaker": item.speaker,
+        "custom": custom,
+    }
+
+
+def cut_of(item: Item, recording: dict[str, Any], supervisions: list[dict[str, Any]]) -> dict[str, Any]:
+    """A MonoCut over the whole recording."""
+    return {
+        "id": item.id,
+        "start": 0,
+        "duration": recording["duration"],
+        "channel": 0,
+        "supervisions": supervisions,
+        "recording": recording,
+        "type": "MonoCut",
+    }

@@ -1,0 +1,30 @@
+"""RTTM (NIST RT-09) with all labelled speech, and UEM with what was looked at: for diarisation and voice typing."""
+
+from __future__ import annotations
+
+from voicesieve.corpus.formats.files import Tables
+from voicesieve.corpus.formats.items import Item, Order
+
+VOICES = frozenset({"child", "adult", "unsure"})
+
+
+class RttmWriter:
+    """``corpus.rttm`` and ``corpus.uem``; the URI of a recording is the first 16 digits of its SHA-256."""
+
+    def __init__(self, order: Order) -> None:
+        self._rttm = Tables(order, lambda split: order.table("corpus", split, ".rttm"))
+        self._uem = Tables(order, lambda split: order.table("corpus", split, ".uem"))
+
+    def add(self, item: Item) -> None:
+        self._uem.write(item.split, f"{item.id} 1 0.000 {item.duration_s:.3f}\n".encode())
+        for segment in item.segments:
+            if segment["label"] in VOICES:
+                seconds = segment["end"] - segment["start"]
+                text = (
+                    f"SPEAKER {item.id} 1 {segment['start']:.3f} {seconds:.3f} <NA> <NA> {segment['label']} <NA> <NA>\n"
+                )
+                self._rttm.write(item.split, text.encode())
+
+    def close(self) -> None:
+        self._rttm.close()
+        self._uem.close()

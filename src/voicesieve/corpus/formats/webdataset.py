@@ -1,0 +1,38 @@
+"""WebDataset: tars of ``<key>.<suffix>`` and ``<key>.json`` with the same key, and counts of each tar beside it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from voicesieve.corpus.formats.files import SplitShards, sound_of
+from voicesieve.corpus.formats.items import Item, Order, Place
+from voicesieve.files import write_text
+
+
+class WebDatasetWriter:
+    """``train-000000.tar`` ...; keys hold no dot, which readers would take for the start of a suffix."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._tars = SplitShards(order, lambda split, n: order.folder / f"{split}-{n:06d}.tar")
+        self._counts: dict[str, dict[str, Any]] = {}
+
+    def add(self, item: Item) -> Place:
+        tar = self._tars.of(item.split)
+        tar.begin()
+        key = item.id.replace(".", "_")
+        offset = tar.add(f"{key}{item.suffix}", sound_of(item))
+        columns = dict(item.columns)
+        if item.segments:
+            columns["segments"] = list(item.segments)
+        tar.add_json(f"{key}.json", columns)
+        counts = self._counts.setdefault(tar.path.name, {"items": 0, "duration_s": 0.0})
+        counts["items"] += 1
+        counts["duration_s"] = round(counts["duration_s"] + item.duration_s, 3)
+        return Place(str(tar.path.relative_to(self._order.folder)), offset)
+
+    def close(self) -> None:
+        self._tars.close()
+        for name, counts in self._counts.items():
+            write_text(self._order.folder / name.replace(".tar", "_stats.json"), json.dumps(counts) + "\n")

@@ -1,0 +1,29 @@
+"""Train, dev and test without leakage: everything of one channel, and all its re-uploads, lies in one part.
+
+The part is drawn from a hash of the channel alone. So it never changes when the corpus grows, needs no memory of
+earlier exports, and every language and length is spread over the parts in the same proportions on average. A part
+can only be as exact as its channels are small: the card states what came out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+WHOLE = "train"
+"""Name of the only part of a corpus that is not split."""
+
+_SALT = "voicesieve split 1"
+"""Changing it would move channels between the parts of published corpora."""
+
+
+def split_of(group: str, split: tuple[tuple[str, float], ...]) -> str:
+    """The part that ``group`` (a channel, say) belongs to; ``split`` is names with percentages, in order."""
+    if not split:
+        return WHOLE
+    digest = hashlib.sha256(f"{_SALT}\0{group}".encode("utf-8", "surrogatepass")).digest()
+    position = int.from_bytes(digest[:8], "big") / 2**64 * 100
+    for name, share in split:
+        if position < share:
+            return name
+        position -= share
+    return next(name for name, share in reversed(split) if share > 0)

@@ -1,0 +1,83 @@
+"""Taking over what an earlier export of the same folder holds, so that an update cuts only what is new."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from voicesieve.corpus.assembly import read_index
+from voicesieve.corpus.cutting import CutOrder
+from voicesieve.corpus.publishing import MARKER, ExportError
+from voicesieve.corpus.staging import pieces
+from voicesieve.files import new_file, write_text
+
+
+def read_marker(folder: Path) -> dict[str, Any]:
+    """What an export says of itself. Raises `ExportError` if ``folder`` is not one."""
+    try:
+        marker = json.loads((folder / MARKER).read_bytes())
+    except FileNotFoundError:
+        raise ExportError(f"There is no export of voicesieve in {folder}.") from None
+    except (OSError, ValueError) as error:
+        raise ExportError(f"{folder / MARKER} cannot be read ({error}). Export again without --update.") from error
+    if not isinstance(marker, dict) or "options" not in marker:
+        raise ExportError(f"{folder} was exported by an older voicesieve. Export again without --update.")
+    return marker
+
+
+class Earlier:
+    """An earlier export, read along with the plan: both are in order of their recordings."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._entries = read_index(folder)
+        self._entry: dict[str, Any] | None = next(self._entries, None)
+
+    def take_over(self, order: CutOrder) -> bool:
+        """Put what was cut for ``order`` into its folder, if all of it is here and undamaged. Ask in order of ids."""
+        while self._entry is not None and self._entry["id"] < order.id:
+            self._entry = next(self._entries, None)
+        entry = self._entry
+        if entry is None or entry["id"] != order.id or entry.get("outcome", {}).get("key") != order.key:
+            return False
+        for piece in pieces(entry["outcome"]):
+            name = piece.get("id", order.id)
+            data = read_piece(self._folder, entry["places"].get(name), piece)
+            if data is None:
+                return False
+            with new_file(order.folder / piece["name"]) as file:
+                file.write(data)
+        order.folder.mkdir(parents=True, exist_ok=True)
+        write_text(order.outcome, json.dumps(entry["outcome"]))
+        return True
+
+
+def read_piece(folder: Path, place: Mapping[str, Any] | None, piece: Mapping[str, Any]) -> bytes | None:
+    """The sound at ``place`` of an export; ``None`` if it is not there or not what it was."""
+    if place is None:
+        return None
+    data = _row(folder, place) if "row" in place else _stretch(folder / place["file"], place, piece["bytes"])
+    return data if data is not None and hashlib.sha256(data).hexdigest() == piece["sha256"] else None
+
+
+def _stretch(path: Path, place: Mapping[str, Any], size: int) -> bytes | None:
+    try:
+        with path.open("rb") as file:
+            file.seek(place.get("offset", 0))
+            return file.read(size)
+    except OSError:
+        return None
+
+
+def _row(folder: Path, place: Mapping[str, Any]) -> bytes | None:
+    from voicesieve.corpus.formats.huggingface import read_sound
+
+    return next((read_sound(path, place["row"]) for path in _files(folder, place["file"])), None)
+
+
+def _files(folder: Path, stem: str) -> Iterator[Path]:
+    parent, name = (folder / stem).parent, (folder / stem).name
+    yield from sorted(parent.glob(f"{name}-of-*.parquet"))

@@ -1,0 +1,215 @@
+"""An export from beginning to end: plan, cut on all cores, assemble, describe, publish.
+
+A recording that cannot be used stops the export unless it may be left out; whatever was cut by then is kept for the
+next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from voicesieve import __version__
+from voicesieve.audio.identity import fingerprint_program
+from voicesieve.audio.store import RecordingStore
+from voicesieve.catalog import exports
+from voicesieve.catalog.store import Catalog
+from voicesieve.corpus.assembly import assemble, cut_order, is_cut, merge_duplicates, sha256_lines
+from voicesieve.corpus.card import CardSettings, write_card
+from voicesieve.corpus.cutting import CutOrder, cut_recording
+from voicesieve.corpus.facts import CorpusFacts
+from voicesieve.corpus.formats.items import Order
+from voicesieve.corpus.options import ExportOptions
+from voicesieve.corpus.planning import line, plan_row, read_lines
+from voicesieve.corpus.publishing import MARKER, ExportError, publish
+from voicesieve.corpus.staging import Staging, open_staging
+from voicesieve.corpus.updating import Earlier, read_marker
+from voicesieve.domain.failures import FailureError, Remedy
+from voicesieve.files import new_file, write_text
+from voicesieve.pipeline.engines.protocol import Engine
+from voicesieve.voices.detector import WindowScores
+from voicesieve.voices.shares import shares
+
+SUMS = "SHA256SUMS"
+"""Checked by ``--verify``, and by ``sha256sum --check`` without us."""
+
+MEND = "`voicesieve doctor --fix` queues it to be fetched again; or leave it out with --keep-going."
+DEADLINE_S = 1800.0
+
+
+class Progressed(Protocol):
+    """Told of each step: its name, how many of how many."""
+
+    def __call__(self, step: str, done: int, total: int) -> None: ...
+
+
+@dataclass
+class Exported:
+    """What came of it. ``skipped`` maps videos that could not be used to the reason."""
+
+    facts: CorpusFacts
+    cut: int = 0
+    kept: int = 0
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """One export. ``engine`` is asked for only where sound is opened."""
+
+    catalog: Catalog
+    store: RecordingStore
+    target: Path
+    options: ExportOptions
+    card: CardSettings
+    engine: Callable[[], Engine]
+    update: bool = False
+    progressed: Progressed = lambda step, done, total: None
+
+
+def export(job: ExportJob) -> Exported:
+    """Write the corpus to the folder ``job.target``: complete, or not at all.
+
+    Raises `ExportError` for a destination, a recording or a catalog that stands in the way, FailureError for a full
+    disk. An earlier export in the same place is unchanged then.
+    """
+    target = job.target.absolute()
+    if job.update and target.is_dir():
+        _refuse_other_options(target, job.options)
+    with open_staging(target) as staging:
+        with job.catalog.read() as connection:
+            total = _write_plan(exports.exportable(connection), exports.count_exportable(connection), staging, job)
+        done = Exported(CorpusFacts())
+        if is_cut(job.options):
+            earlier = Earlier(target) if job.update and target.is_dir() else None
+            asyncio.run(_cut_all(job, earlier, staging, total, done))
+        merged = merge_duplicates(staging, job.options)
+        staging.tree.mkdir()
+        order = Order(staging.tree, target, job.options, job.card.name)
+        source_of = _source_of(job.store)
+        assemble(staging, order, merged, source_of, done.facts, lambda n: job.progressed("writing", n, total))
+        write_card(order, done.facts, job.card, fingerprinted=fingerprint_program() is not None)
+        _write_sums(staging, job.options)
+        with job.catalog.read() as connection:
+            _refuse_changed(staging, exports.exportable_hashes(connection))
+        publish(staging.tree, target)
+        shutil.rmtree(staging.root)
+    return done
+
+
+def _refuse_other_options(target: Path, options: ExportOptions) -> None:
+    was, now = read_marker(target)["options"], json.loads(json.dumps(options.as_json()))
+    different = sorted(name for name in {*was, *now} if was.get(name) != now.get(name))
+    if different:
+        told = "; ".join(
+            f"{name}: {json.dumps(was.get(name))} then, {json.dumps(now.get(name))} now" for name in different
+        )
+        raise ExportError(
+            f"{target} was exported with other options ({told}). Use the same, or export without --update."
+        )
+
+
+def _write_plan(rows: Iterator[exports.Exportable], total: int, staging: Staging, job: ExportJob) -> int:
+    count = 0
+    with new_file(staging.plan) as plan:
+        for found in rows:
+            scores = WindowScores.from_bytes(found.verdict.windows) if found.verdict.windows else WindowScores.empty()
+            plan.write(line(plan_row(found, job.options, partial(shares, scores))))
+            count += 1
+            job.progressed("reading the catalog", count, total)
+    return count
+
+
+def _source_of(store: RecordingStore) -> Callable[[Mapping[str, Any]], Path]:
+    return lambda row: store.path(row["stored"])
+
+
+async def _cut_all(job: ExportJob, earlier: Earlier | None, staging: Staging, total: int, done: Exported) -> None:
+    """Cut what is not there yet. The first failure that may not be passed over ends all others."""
+    engine = job.engine()
+    free = asyncio.Semaphore(engine.workers * 2)
+    source_of, program = _source_of(job.store), fingerprint_program()
+    seen = 0
+
+    async def one(order: CutOrder, row: dict[str, Any]) -> None:
+        nonlocal seen
+        try:
+            await engine.run(cut_recording, order, deadline_s=DEADLINE_S)
+            done.cut += 1
+        except (FailureError, FileNotFoundError) as error:
+            _skip_or_raise(job, row, error, done)
+        finally:
+            free.release()
+            seen += 1
+            job.progressed("cutting", seen, total)
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for row in read_lines(staging.plan):
+                order = cut_order(row, job.options, staging, source_of(row), program)
+                if staging.outcome(order, check_sound=True) or (earlier and earlier.take_over(order)):
+                    done.kept += 1
+                    seen += 1
+                    job.progressed("cutting", seen, total)
+                    continue
+                order.outcome.unlink(missing_ok=True)
+                await free.acquire()
+                tasks.create_task(one(order, row))
+    except* (ExportError, FailureError, OSError) as group:
+        raise _first(group) from None
+    finally:
+        await engine.close()
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+
+
+def _skip_or_raise(job: ExportJob, row: Mapping[str, Any], error: FailureError | OSError, done: Exported) -> None:
+    path = job.store.path(row["stored"])
+    if isinstance(error, FailureError):
+        if error.failure.remedy is Remedy.STOP_RUN:
+            raise error
+        reason = error.failure.message
+    elif path.exists():
+        raise error
+    else:
+        reason = "missing"
+    if not job.options.keep_going:
+        raise ExportError(f"The audio of {row['video']} cannot be used ({path}): {reason}. {MEND}") from error
+    done.skipped[row["video"]] = reason
+
+
+def _write_sums(staging: Staging, options: ExportOptions) -> None:
+    tree = staging.tree
+    marker = {
+        "format": options.format,
+        "version": 2,
+        "written_by": f"voicesieve {__version__}",
+        "options": options.as_json(),
+    }
+    write_text(tree / MARKER, json.dumps(marker, indent=1, sort_keys=True) + "\n")
+    growing = staging.root / SUMS
+    with new_file(growing) as sums:
+        sums.writelines(sha256_lines(tree))
+    growing.rename(tree / SUMS)
+
+
+def _refuse_changed(staging: Staging, current: Iterator[str]) -> None:
+    """What was withdrawn or rejected while the export ran must not be published."""
+    now = next(current, None)
+    for row in read_lines(staging.plan):
+        while now is not None and now < row["sha256"]:
+            now = next(current, None)
+        if now != row["sha256"]:
+            raise ExportError(
+                f"{row['video']} was withdrawn or decided anew while the export ran. "
+                "Start it again; what is cut is kept."
+            )
