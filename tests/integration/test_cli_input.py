@@ -434,7 +434,7 @@ def test_an_export_replaces_only_what_is_ours(crawled: Path, tmp_path: Path) -> 
     one_paragraph(voicesieve("export", "jsonl", file / "corpus", "--data", crawled, code=1), str(file))
     one_paragraph(voicesieve("export", "urls", file / "urls.txt", "--data", crawled, code=1), str(file))
     one_paragraph(voicesieve("export", "urls", foreign, "--data", crawled, code=1), "is a folder")
-    one_paragraph(voicesieve("export", "kaldi", tmp_path / "k", "--data", crawled, code=1), "jsonl", "urls")
+    one_paragraph(voicesieve("export", "sphinx", tmp_path / "k", "--data", crawled, code=1), "jsonl", "urls")
     one_paragraph(voicesieve("export", "jsonl", tmp_path / ("n" * 300), "--data", crawled, code=1))
     one_paragraph(voicesieve("export", "jsonl", "/proc/corpus", "--data", crawled, code=1), "/proc")
     one_paragraph(voicesieve("export", "urls", "/proc/urls.txt", "--data", crawled, code=1), "/proc")

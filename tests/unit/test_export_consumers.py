@@ -151,7 +151,7 @@ def test_huggingface_finds_the_parts_of_an_audiofolder(corpus: Corpus, tmp_path:
     datasets = pytest.importorskip("datasets")
     folder = corpus.export("audiofolder", split=SPLIT)
     builder = datasets.load_dataset_builder("audiofolder", data_dir=str(folder), cache_dir=str(tmp_path))
-    for split, files in builder.config.data_files.items():
+    for split, files in ((str(name), found) for name, found in builder.config.data_files.items()):
         listed = {row["file_name"] for row in rows(folder / split / "metadata.jsonl")}
         found = {str(Path(file).relative_to(folder / split)) for file in files}
         assert found == {*listed, "metadata.jsonl"}
