@@ -20,7 +20,7 @@ from voicesieve.catalog.transactions import discovery, leases
 from voicesieve.cli.output import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.progress import Progress
 from voicesieve.cli.report import print_status
-from voicesieve.cli.wiring import backup_rules_of, opened_catalog, opened_run, settings_for, youtube_of
+from voicesieve.cli.wiring import backup_rules_of, opened_catalog, opened_run, settings_for, source_of
 from voicesieve.domain.candidates import Query
 from voicesieve.observability.events import Events
 from voicesieve.observability.logs import LogSink
@@ -31,7 +31,7 @@ from voicesieve.pipeline.driver import Driver, Ending, Plan, RunResult
 from voicesieve.pipeline.folder import DataFolder
 from voicesieve.pipeline.takedown import finish_deletions
 from voicesieve.settings import Settings
-from voicesieve.sources.registry import make_source, parse_query
+from voicesieve.sources.registry import parse_query
 
 METRICS_EVERY_S = 15.0
 """Prometheus scrapes every 15 s in many set-ups; more often would show nothing more."""
@@ -137,8 +137,7 @@ async def _plan(options: CrawlOptions, settings: Settings, queries: Sequence[Que
             again = f"it is asked again in {row.due_at - now:.0f} s (discovery.refresh_s)"
             context.events.emit("query_not_due", message=f"{row.query} was read to its end; {again}")
     rows = [row for row in rows if not row.exhausted]
-    root, youtube = context.folder.root.absolute(), youtube_of(settings)
-    sources = {kind: make_source(kind, context.client, root, youtube) for kind in {row.query.source for row in rows}}
+    sources = {kind: source_of(kind, context, settings) for kind in {row.query.source for row in rows}}
     return Plan(
         queries=rows,
         sources=sources,

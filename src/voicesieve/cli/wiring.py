@@ -32,7 +32,8 @@ from voicesieve.policy.retries import RetryRules
 from voicesieve.policy.screening import ScreeningRules
 from voicesieve.settings import Settings, SettingsError, load_settings
 from voicesieve.sources.identity import YOUTUBE_HOST
-from voicesieve.sources.registry import YOUTUBE_KINDS
+from voicesieve.sources.protocol import Source
+from voicesieve.sources.registry import YOUTUBE_KINDS, make_source
 from voicesieve.sources.youtube_settings import ApiAccess, YoutubeSettings
 
 if TYPE_CHECKING:
@@ -114,6 +115,14 @@ def youtube_of(settings: Settings) -> YoutubeSettings:
         max_calls=api.max_calls_per_query,
         max_results=youtube.max_results,
     )
+
+
+def source_of(kind: str, context: RunContext, settings: Settings) -> Source:
+    """A source of ``kind`` for this run."""
+    from voicesieve.fetching.ytdlp_lister import YtDlpLister
+
+    lister = YtDlpLister(allow_private_addresses=settings.fetching.allow_private_addresses)
+    return make_source(kind, context.client, context.folder.root.absolute(), youtube_of(settings), lister)
 
 
 def fetch_limits_of(settings: Settings) -> FetchLimits:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from voicesieve.domain.decisions import Reason
 from voicesieve.domain.failures import Failure
 
 
@@ -28,12 +29,26 @@ class FetchLimits:
 
 @dataclass(frozen=True)
 class FetchRequest:
-    """One video to fetch with one method into ``scratch``, a private empty folder that the caller owns."""
+    """One video to fetch with one method into ``scratch``, a private empty folder that the caller owns.
+
+    ``screen`` judges what the method learns of the video before it fetches any media; with a reason against it, the
+    method raises `NotWantedError`. Methods that learn nothing before never ask.
+    """
 
     video: str
     url: str
     scratch: Path
     limits: FetchLimits
+    screen: Callable[[Mapping[str, object]], Reason | None] | None = None
+
+
+class NotWantedError(Exception):
+    """A rule keeps the video out, now that more is known of it. Nothing has failed."""
+
+    def __init__(self, reason: Reason, facts: Mapping[str, object]) -> None:
+        super().__init__(f"{reason.rule}: {reason.message}")
+        self.reason = reason
+        self.facts = facts
 
 
 @dataclass(frozen=True)

@@ -1,37 +1,26 @@
-"""The process that runs yt-dlp for one URL. It takes one JSON line on stdin and prints one JSON object on stdout.
-
-It watches its addresses and programs by the connect guard, and takes its whole process group down as soon as its
-parent is gone: stdin stays open for as long as the parent lives.
-"""
+"""The process that runs yt-dlp for one URL (see `worker_frame`). It asks its parent once, before any media."""
 
 from __future__ import annotations
 
-import json
-import os
-import select
-import signal
 import stat
 import sys
-import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.fetching.guard import install_connect_guard
 from voicesieve.fetching.methods import is_youtube
 from voicesieve.fetching.scratch import MEDIA_NAME
 from voicesieve.fetching.text import clean
+from voicesieve.fetching.worker_frame import Journal, Parent, common_options, serve
 
 if TYPE_CHECKING:
     from yt_dlp import YoutubeDL
 
 DOWNLOAD_FOLDER = "download"
 
-_PARENT_CHECK_S = 1.0
-"""How often to look whether the parent lives, for the case that somebody else still holds our stdin open."""
 _RETRIES = 3
 """As for direct HTTP: what does not come after three more tries is left to the queue, which waits longer."""
 _ADULT_AGE = 18
@@ -44,7 +33,6 @@ _MAX_CODE_CHARS = 35
 """Room for any language tag without private subtags (RFC 5646, section 4.4.1)."""
 _MAX_LANGUAGES = 500
 """YouTube offers translations of captions into somewhat more than a hundred languages."""
-_MAX_WARNINGS = 3
 
 _CLOSED_DOORS = {
     "private": FailureKind.PRIVATE,
@@ -78,60 +66,16 @@ class Order:
     allow_private_addresses: bool
 
 
-class _Journal:
-    """yt-dlp's logger: keeps the last warnings, which often name the reason behind a bland error."""
-
-    def __init__(self) -> None:
-        self.warnings: list[str] = []
-
-    def debug(self, message: str) -> None:
-        """Progress and detail are of no use to the parent."""
-
-    def warning(self, message: str) -> None:
-        self.warnings = [*self.warnings, clean(f"warning: {message}", _MAX_TEXT_CHARS)][-_MAX_WARNINGS:]
-
-    def error(self, message: str) -> None:
-        """The same error is raised as an exception."""
-
-
 def main() -> None:
     """Answer the one order on stdin."""
-    line = sys.stdin.buffer.readline()
-    threading.Thread(target=_die_with_parent, args=(os.getppid(),), daemon=True).start()
-    # Whatever else is printed in this process must not get between parent and answer.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    with answers:
-        json.dump(_answer(Order(**json.loads(line))), answers)
+    serve(_work, youtube=lambda order: is_youtube(order["url"]))
 
 
-def _die_with_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        readable, _, _ = select.select([sys.stdin.fileno()], [], [], _PARENT_CHECK_S)
-        if readable and not os.read(sys.stdin.fileno(), 1024):
-            break
-    if os.getpgrp() == os.getpid():
-        os.killpg(os.getpid(), signal.SIGKILL)
-    os._exit(1)
+def _work(order: Mapping[str, Any], parent: Parent, journal: Journal) -> dict[str, object]:
+    return _fetch(Order(**order), parent, journal)
 
 
-def _answer(order: Order) -> dict[str, object]:
-    install_connect_guard(order.allow_private_addresses)
-    # libcurl opens its sockets where the guard cannot see them, and serves to pass as a browser, which we do not.
-    sys.modules["curl_cffi"] = None  # type: ignore[assignment]
-    journal = _Journal()
-    try:
-        return _fetch(order, journal)
-    except FailureError as error:
-        return {"failure": asdict(error.failure)}
-    except Exception as error:  # noqa: BLE001 - the edge of the process: whatever yt-dlp raises leaves it typed
-        from voicesieve.fetching.ytdlp_failures import classify
-
-        failure = classify(error, youtube=is_youtube(order.url))
-        return {"failure": asdict(replace(failure, chain=failure.chain + tuple(journal.warnings)))}
-
-
-def _fetch(order: Order, journal: _Journal) -> dict[str, object]:
+def _fetch(order: Order, parent: Parent, journal: Journal) -> dict[str, object]:
     from yt_dlp import YoutubeDL
     from yt_dlp.utils import unsmuggle_url
 
@@ -141,25 +85,20 @@ def _fetch(order: Order, journal: _Journal) -> dict[str, object]:
     url, _ = unsmuggle_url(order.url)
     with YoutubeDL(_options(order, folder, journal)) as downloader:
         info = _one_video(downloader, url)
+        parent.ask(facts_of(info))
         check_wanted(info, order)
         downloader.process_ie_result(info, download=True)
     size = _keep_the_only_file(folder, Path(order.scratch) / MEDIA_NAME)
     return {"bytes": size, "duration_s": _number(info.get("duration")), "facts": facts_of(info)}
 
 
-def _options(order: Order, folder: Path, journal: _Journal) -> dict[str, object]:
+def _options(order: Order, folder: Path, journal: Journal) -> dict[str, object]:
     return {
-        "quiet": True,
-        "noprogress": True,
-        "logger": journal,
+        **common_options(journal, order.stall_s, _RETRIES),
         "progress_hooks": [_size_check(order.max_bytes)],
-        "color": "no_color",
         # The original language before any dub, and of that the smallest: speech needs no more.
         "format": "ba/b",
         "format_sort": ["lang", "+br"],
-        "geo_bypass": False,  # on, it would send a made-up address
-        "proxy": "",
-        "cachedir": False,
         "fixup": "never",
         "hls_prefer_native": True,
         "paths": {"home": str(folder)},
@@ -168,12 +107,9 @@ def _options(order: Order, folder: Path, journal: _Journal) -> dict[str, object]
         "noplaylist": True,
         "extract_flat": "in_playlist",
         "playlist_items": "1:2",  # enough to tell one entry from many
-        "socket_timeout": order.stall_s,
         "retries": _RETRIES,
         "fragment_retries": _RETRIES,
-        "extractor_retries": _RETRIES,
         "skip_unavailable_fragments": False,  # a hole in the middle is not a complete file
-        "js_runtimes": {"deno": {}, "node": {}, "bun": {}, "quickjs": {}},
     }
 
 
@@ -272,12 +208,11 @@ def facts_of(info: Mapping[str, Any]) -> dict[str, object]:
     heard = _asr_languages(info.get("automatic_captions"))
     facts["asr_language"] = next(iter(heard), None)
     facts["asr_languages"] = heard if len(heard) > 1 else []
+    facts["category"] = next(iter(_words(info.get("categories"))), "")
     facts["subtitle_languages"] = _languages(info.get("subtitles"))
     description = info.get("description")
     facts["description"] = clean(description, _MAX_DESCRIPTION_CHARS) if isinstance(description, str) else ""
-    tags = info.get("tags")
-    texts = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
-    facts["tags"] = [clean(tag, _MAX_TEXT_CHARS) for tag in texts[:_MAX_TAGS]]
+    facts["tags"] = _words(info.get("tags"))
     return {name: value for name, value in facts.items() if value not in (None, "", [])}
 
 
@@ -292,6 +227,11 @@ def _asr_languages(captions: object) -> list[str]:
 def _languages(tracks: object) -> list[str]:
     codes = tracks if isinstance(tracks, Mapping) else {}
     return [clean(str(code), _MAX_CODE_CHARS) for code in codes][:_MAX_LANGUAGES]
+
+
+def _words(values: object) -> list[str]:
+    words = values if isinstance(values, list) else []
+    return [clean(word, _MAX_TEXT_CHARS) for word in words if isinstance(word, str)][:_MAX_TAGS]
 
 
 def _number(value: object) -> float | None:

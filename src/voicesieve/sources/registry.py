@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from voicesieve.domain.candidates import Query
 from voicesieve.sources.cleaning import shown
@@ -12,11 +13,16 @@ from voicesieve.sources.identity import normalise_url
 from voicesieve.sources.protocol import Reader, Source
 from voicesieve.sources.youtube_settings import YoutubeSettings
 
+if TYPE_CHECKING:
+    from voicesieve.sources.youtube import Lister
+
 KINDS = {
     "folder": "a local folder, for example folder:./recordings",
     "urls": "a text file with one address a line, for example urls:list.txt",
     "rss": "an RSS or Atom feed, for example rss:https://example.org/feed.xml",
     "page": "a web page with recordings, for example page:https://example.org/stories",
+    "youtube": "a search, channel, playlist or feed of YouTube, for example youtube:phrase, youtube:channel:@name, "
+    "youtube:playlist:PL... or youtube:feed:UC...",
     "youtube-api": "a search, channel or playlist through the Data API (needs a key), for example youtube-api:phrase, "
     "youtube-api:channel:@name or youtube-api:playlist:PL...",
 }
@@ -43,8 +49,16 @@ def parse_query(text: str) -> Query:
     return Query(kind, _ARGUMENTS[kind](argument.strip()))
 
 
-def make_source(kind: str, client: Reader, data: Path | None = None, youtube: YoutubeSettings | None = None) -> Source:
+def make_source(
+    kind: str,
+    client: Reader,
+    data: Path | None = None,
+    youtube: YoutubeSettings | None = None,
+    lister: Lister | None = None,
+) -> Source:
     """A source of ``kind``; ``client`` is used by the remote ones, and ``data``, our own folder, is found by none.
+
+    ``youtube:`` needs a ``lister``.
 
     Raises ValueError for an unknown kind.
     """
@@ -65,6 +79,10 @@ def make_source(kind: str, client: Reader, data: Path | None = None, youtube: Yo
         from voicesieve.sources.page import PageSource
 
         return PageSource(client)
+    if kind == "youtube" and lister is not None:
+        from voicesieve.sources.youtube import YoutubeSource
+
+        return YoutubeSource(client, lister, youtube or YoutubeSettings())
     if kind == "youtube-api":
         from voicesieve.sources.youtube_api.source import YoutubeApiSource
 
@@ -102,6 +120,15 @@ def _web_address(argument: str) -> str:
         raise ValueError(f"{shown(argument)} cannot be used: {error}") from error
 
 
+def _youtube(argument: str) -> str:
+    from voicesieve.sources.youtube import normal_argument
+
+    try:
+        return normal_argument(argument)
+    except ValueError as error:
+        raise ValueError(f"youtube: {error}") from error
+
+
 def _youtube_api(argument: str) -> str:
     from voicesieve.sources.youtube_api.source import normal_argument
 
@@ -116,5 +143,6 @@ _ARGUMENTS: dict[str, Callable[[str], str]] = {
     "urls": _absolute_path,
     "rss": _web_address,
     "page": _web_address,
+    "youtube": _youtube,
     "youtube-api": _youtube_api,
 }

@@ -1,0 +1,176 @@
+"""Processes that run yt-dlp, seen from the parent: started, listened to, believed with care, and ended for good."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.fetching.text import clean
+
+MAX_ANSWER_BYTES = 2**20
+MAX_ITEMS = 500
+MAX_TEXT_CHARS = 1_000
+_MAX_COMPLAINT_BYTES = 2**16
+
+_PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR")
+"""What the worker sees of our environment: no keys, no proxies, no options."""
+
+Approve = Callable[[Mapping[str, object]], None]
+"""Looks at what a worker asks about, and raises to stop it."""
+
+
+@dataclass
+class Worker:
+    """A running process with the tasks that empty its two pipes, so that it never waits for us."""
+
+    process: Process
+    answer: asyncio.Task[bytes]
+    complaint: asyncio.Task[bytes]
+
+    async def end(self) -> None:
+        """Kill what still runs in its group, and leave no pipe and no zombie behind."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        await asyncio.wait({self.answer, self.complaint, asyncio.ensure_future(self.process.wait())})
+
+    async def died(self) -> Failure:
+        """Why it ended without an answer."""
+        status = await self.process.wait()
+        complaint = clean((await self.complaint).decode(errors="replace")[-MAX_TEXT_CHARS:], MAX_TEXT_CHARS)
+        if status == -signal.SIGKILL:
+            message = "the yt-dlp worker was killed from outside, most likely for want of memory"
+            return Failure(FailureKind.OUT_OF_MEMORY, message)
+        return Failure(FailureKind.INTERNAL_ERROR, f"the yt-dlp worker ended with status {status}: {complaint}")
+
+
+async def start(module: str, order: Mapping[str, object], folder: Path, approve: Approve | None = None) -> Worker:
+    """Start ``python -m module`` in ``folder`` with one order. Raises `FailureError`."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            # -P: the current folder must not offer modules of its own.
+            *(sys.executable, "-P", "-m", module),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
+            cwd=folder,
+            env=_environment(folder),
+            start_new_session=True,
+        )
+    except OSError as error:
+        message = f"no worker process can be started: {error.strerror or error}"
+        raise FailureError(Failure.from_exception(FailureKind.INTERNAL_ERROR, error, message)) from error
+    assert process.stdin and process.stdout and process.stderr
+    process.stdin.write(json.dumps(order).encode() + b"\n")
+    return Worker(
+        process,
+        asyncio.create_task(_heard(process, approve)),
+        asyncio.create_task(_drained(process.stderr, _MAX_COMPLAINT_BYTES)),
+    )
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    return passed_on | {"YTDLP_NO_PLUGINS": "1", "TMPDIR": str(folder)}
+
+
+async def _heard(process: Process, approve: Approve | None) -> bytes:
+    """The end of what a worker says, its one question answered on the way."""
+    assert process.stdin and process.stdout
+    kept = b""
+    while chunk := await process.stdout.read(MAX_ANSWER_BYTES):
+        kept = (kept + chunk)[-MAX_ANSWER_BYTES - 1 :]
+        line, newline, rest = kept.partition(b"\n")
+        if approve is not None and newline and (question := _question(line)) is not None:
+            approve(question)
+            approve, kept = None, rest
+            process.stdin.write(b"go\n")
+    return kept
+
+
+def _question(line: bytes) -> Mapping[str, object] | None:
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    question = fields.get("question") if isinstance(fields, dict) else None
+    return facts(question) if isinstance(question, dict) else None
+
+
+async def _drained(stream: asyncio.StreamReader, max_bytes: int) -> bytes:
+    """The end of ``stream``, read out whatever its length: one byte more than ``max_bytes`` tells of a longer one."""
+    kept = b""
+    while chunk := await stream.read(max_bytes):
+        kept = (kept + chunk)[-max_bytes - 1 :]
+    return kept
+
+
+def parsed(answer: bytes) -> Mapping[str, object]:
+    """A worker's answer as far as it can be checked. Raises `FailureError`: the one it tells of, or for nonsense."""
+    if len(answer) > MAX_ANSWER_BYTES:
+        raise FailureError(nonsense(f"it is longer than {MAX_ANSWER_BYTES:,} bytes"))
+    try:
+        fields = json.loads(answer)
+    except (ValueError, RecursionError) as error:
+        raise FailureError(nonsense("it is not JSON")) from error
+    if not isinstance(fields, dict):
+        raise FailureError(nonsense("it is not an object"))
+    if "failure" in fields:
+        raise FailureError(_failure(fields["failure"]))
+    return fields
+
+
+def _failure(fields: object) -> Failure:
+    if not isinstance(fields, dict):
+        return nonsense("its failure is not an object")
+    try:
+        kind = FailureKind(text(fields.get("kind")))
+    except ValueError:
+        return nonsense("its failure is of no known kind")
+    chain = fields.get("chain")
+    return Failure(
+        kind,
+        text(fields.get("message")),
+        retry_after_s=number(fields.get("retry_after_s")),
+        exception_type=text(fields.get("exception_type")) or None,
+        chain=tuple(text(one) for one in chain[:MAX_ITEMS]) if isinstance(chain, list) else (),
+    )
+
+
+def facts(fields: object) -> dict[str, object]:
+    """Plain facts out of whatever a worker calls by that name: texts, numbers, lists of texts."""
+    given = fields if isinstance(fields, dict) else {}
+    return {text(name): _plain(value) for name, value in list(given.items())[:MAX_ITEMS]}
+
+
+def _plain(value: object) -> object:
+    """A number or a list of texts; anything else as text."""
+    if isinstance(value, list):
+        return [text(one) for one in value[:MAX_ITEMS]]
+    amount = number(value)
+    return text(value) if amount is None else amount
+
+
+def text(value: object) -> str:
+    return clean(value, MAX_TEXT_CHARS) if isinstance(value, str) else ""
+
+
+def number(value: object) -> float | None:
+    """A usable quantity: finite and not negative."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= sys.float_info.max else None
+
+
+def nonsense(why: str) -> Failure:
+    return Failure(FailureKind.INTERNAL_ERROR, f"the yt-dlp worker gave an answer that cannot be used: {why}")
