@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -96,7 +97,7 @@ def failure_named(name: str, point: str) -> BaseException:
 
     if name == "full":
         return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    if name in FailureKind:
+    if name in list(FailureKind):
         return FailureError(Failure(FailureKind(name), f"injected at {point}"))
     return RuntimeError(f"injected at {point}")
 
@@ -108,7 +109,8 @@ def load() -> None:
     for path in sorted(HOUSE.rglob("*.py")):
         name = ".".join(path.relative_to(HOUSE.parent).with_suffix("").parts).removesuffix(".__init__")
         if "migrations" not in name and not name.endswith("__main__"):
-            importlib.import_module(name)
+            with suppress(ModuleNotFoundError):  # an extra that is not installed
+                importlib.import_module(name)
     importlib.import_module("alembic.command")
     _analyse_on_threads()
 
@@ -164,7 +166,7 @@ def serve() -> None:
     for line in sys.stdin:
         process = os.fork()
         if process == 0:
-            code = 99
+            code = 1  # as Python ends with an error that nobody caught
             try:
                 obey(json.loads(line))
             except SystemExit as end:

@@ -7,7 +7,7 @@ from pathlib import Path
 from voicesieve.catalog import views
 from voicesieve.catalog.store import Catalog
 from voicesieve.corpus.publishing import ExportError, refused_by_the_system
-from voicesieve.files import atomic_file, make_folder
+from voicesieve.files import atomic_file, make_folder, sweep_unfinished
 
 
 def export_urls(catalog: Catalog, target: Path) -> int:
@@ -19,6 +19,7 @@ def export_urls(catalog: Catalog, target: Path) -> int:
     count = 0
     with refused_by_the_system(target):
         make_folder(target.parent)
+        sweep_unfinished(target.parent, target.name)
         with atomic_file(target) as file, catalog.read() as connection:
             for url in views.accepted_urls(connection):
                 file.write(url.encode() + b"\n")
