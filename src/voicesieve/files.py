@@ -22,6 +22,10 @@ from voicesieve.domain.failures import Failure, FailureError, FailureKind
 TEMPORARY_MARK = ".tmp-"
 """Part of the name of every unfinished file, so that leftovers of a crash can be told from the user's files."""
 
+WORKING_SPACE = 64_000_000
+"""Bytes that a run needs beside its recordings: the catalog's log between two checkpoints (4 MB and the largest
+commit), a log file before it is rotated (16 MB), the metrics, and room for the catalog to grow."""
+
 SHOWN = 40
 """Characters of a final name in the temporary one: at most 160 bytes, so that the mark fits into 255 bytes too."""
 
@@ -210,10 +214,20 @@ def typed_disk_errors(path: Path) -> Iterator[None]:
 
 
 def disk_full_message(path: Path, error: OSError) -> str:
-    """What a person needs to know when the disk is full: where, how much is left, what to do."""
-    folder = next((parent for parent in [path, *path.parents] if parent.is_dir()), Path("/"))
-    free = shutil.disk_usage(folder).free / 1e6
+    """What a person needs to know when the disk is full: where, how much is left, how much it takes, what to do."""
+    reason = os.strerror(error.errno or errno.ENOSPC)
+    return f"no space to write below {nearest_folder(path)} ({reason}): {space_needed(path)}"
+
+
+def space_needed(path: Path, needed_bytes: int = WORKING_SPACE) -> str:
+    """How much is free where ``path`` lies, how much it takes, and what to do about it."""
+    free = shutil.disk_usage(nearest_folder(path)).free / 1e6
     return (
-        f"no space to write below {folder} ({os.strerror(error.errno or errno.ENOSPC)}; {free:.0f} MB free). "
+        f"{free:.1f} MB free, {needed_bytes / 1e6:.1f} MB or more are needed. "
         "Everything finished is safe. Free some space and start the same command again."
     )
+
+
+def nearest_folder(path: Path) -> Path:
+    """``path`` itself or the nearest folder above it that exists."""
+    return next((parent for parent in [path, *path.parents] if parent.is_dir()), Path("/"))

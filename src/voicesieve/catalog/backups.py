@@ -19,7 +19,15 @@ from typing import Any
 from urllib.parse import quote
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.files import atomic_path, make_folder, move_durably, sweep_unfinished, sync_folder, typed_disk_errors
+from voicesieve.files import (
+    atomic_path,
+    make_folder,
+    move_durably,
+    space_needed,
+    sweep_unfinished,
+    sync_folder,
+    typed_disk_errors,
+)
 
 PAGES = 1_024
 """Pages (4 kB) between two looks at the stop signal; a step of this size takes a few milliseconds."""
@@ -88,7 +96,7 @@ def backup_catalog(
             _copy(file, temporary, turn, stopped, progressed)
             examine(temporary)
     except sqlite3.Error as error:
-        raise _explained(target, error) from error
+        raise _explained(target, error, file.stat().st_size) from error
     except OSError as error:
         raise BackupError(f"{folder} cannot be written: {error.strerror or error}") from error
     _rotate(folder, keep, is_update=before is not None)
@@ -174,10 +182,11 @@ def _rotate(folder: Path, keep: int, *, is_update: bool) -> None:
         sync_folder(folder)
 
 
-def _explained(target: Path, error: sqlite3.Error) -> Exception:
+def _explained(target: Path, error: sqlite3.Error, size: int) -> Exception:
     text = " ".join(str(error).split())
     if "full" in text or "disk I/O" in text:
-        message = f"the copy of the catalog cannot be written below {target.parent}: {text}. Free some space"
+        room = space_needed(target, size)
+        message = f"the copy of the catalog cannot be written below {target.parent}: {text}. {room}"
         return FailureError(Failure.from_exception(FailureKind.DISK_FULL, error, message))
     return BackupError(f"The catalog could not be copied: {text}.")
 

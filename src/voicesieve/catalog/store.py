@@ -18,6 +18,7 @@ from voicesieve.catalog import schema, versions
 from voicesieve.catalog.backups import CATALOG_FILE, RESTORING, BackupError, backup_catalog, finish_putting_back
 from voicesieve.catalog.turnstile import Turnstile, TurnstileTimeoutError, Waits
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.files import OUT_OF_SPACE, space_needed
 
 BUSY_TIMEOUT_S = 30.0
 """Measured worst wait behind 20 writers is below 1 s; 30 s means that the holder is stuck, not slow."""
@@ -46,10 +47,11 @@ class DamagedCatalogError(CatalogError):
 class Catalog:
     """An open catalog. Safe to share between threads; one writing transaction at a time in this process."""
 
-    def __init__(self, writer: Engine, reader: Engine, turnstile: Turnstile | None) -> None:
+    def __init__(self, writer: Engine, reader: Engine, turnstile: Turnstile | None, file: Path | None = None) -> None:
         self._writer = writer
         self._reader = reader
         self._turnstile = turnstile
+        self._file = file
         self._unsaved_waits = Waits()
         self.update_without_backup: str | None = None
         """Why no copy could be made before this opening updated the tables; ``None`` if all went well."""
@@ -60,7 +62,7 @@ class Catalog:
 
         Raises `FailureError` with ``disk_full`` or ``catalog_unavailable`` when it cannot be.
         """
-        with _typed_errors(), self._turn():
+        with _typed_errors(self._file), self._turn():
             with self._writer.begin() as connection:
                 self._record_waits(connection)
                 yield connection
@@ -69,7 +71,7 @@ class Catalog:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent snapshot. Keep it short: an open reader stops checkpoints and the log grows."""
-        with _typed_errors(), self._reader.connect() as connection:
+        with _typed_errors(self._file), self._reader.connect() as connection:
             yield connection
 
     def damage(self) -> list[str]:
@@ -84,7 +86,7 @@ class Catalog:
         ]
 
     def close(self) -> None:
-        with _typed_errors(), self._turn():
+        with _typed_errors(self._file), self._turn():
             self._reader.dispose()
             self._writer.dispose()
 
@@ -156,8 +158,11 @@ def open_catalog(
                 writer.dispose()
                 raise
     except (OSError, sql_errors.DBAPIError, versions.NewerCatalogError, TurnstileTimeoutError) as error:
+        text = str(getattr(error, "orig", None) or error)
+        if _is_full(text, error):
+            raise FailureError(_full(text, error, file)) from error
         raise _explained(file, error) from error
-    catalog = Catalog(writer, _sqlite_engine(file, writing=False), turnstile)
+    catalog = Catalog(writer, _sqlite_engine(file, writing=False), turnstile, file)
     if update.made_at is not None or update.problem is not None:
         with catalog.write() as connection:
             count_backup(connection, update.made_at)
@@ -286,8 +291,6 @@ def _explained(file: Path, error: Exception) -> CatalogError:
     if "readonly" in text or "unable to open" in text or _is_read_only(error):
         where = f"Check the permissions of {file.parent}, or choose another --data."
         return CatalogError(f"{file} cannot be written ({text}). {where}")
-    if _is_full(text, error):
-        return CatalogError(f"{file} cannot be opened because the disk is full ({text}). Free some space.")
     return CatalogError(f"{file} cannot be opened: {text}.")
 
 
@@ -306,7 +309,16 @@ def _is_damage(text: str) -> bool:
 
 
 def _is_full(text: str, error: Exception) -> bool:
-    return "full" in text or (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT))
+    """A write limit (RLIMIT_FSIZE, quota) reaches us as an I/O error of SQLite; the last text is PostgreSQL's."""
+    if isinstance(error, OSError):
+        return error.errno in OUT_OF_SPACE
+    return any(sign in text for sign in ("full", "disk I/O error", "No space left"))
+
+
+def _full(text: str, error: Exception, file: Path | None) -> Failure:
+    room = "" if file is None else space_needed(file)
+    message = f"the catalog cannot be written: {text}. {room or 'Free some space; everything committed is safe.'}"
+    return Failure.from_exception(FailureKind.DISK_FULL, error, f"{message} If there is room, the disk may be faulty.")
 
 
 def refused_by_database(error: BaseException) -> bool:
@@ -316,7 +328,7 @@ def refused_by_database(error: BaseException) -> bool:
 
 
 @contextmanager
-def _typed_errors() -> Iterator[None]:
+def _typed_errors(file: Path | None) -> Iterator[None]:
     """Database errors that no caller can mend become typed failures of ours; logic errors pass unchanged."""
     try:
         yield
@@ -325,18 +337,13 @@ def _typed_errors() -> Iterator[None]:
     except sql_errors.DatabaseError as error:
         if not refused_by_database(error):
             raise
-        raise FailureError(_refusal(error)) from error
+        raise FailureError(_refusal(error, file)) from error
 
 
-def _refusal(error: sql_errors.DatabaseError) -> Failure:
+def _refusal(error: sql_errors.DatabaseError, file: Path | None) -> Failure:
     text = " ".join(str(error.orig).split())
-    # A write limit (RLIMIT_FSIZE, quota) reaches us as an I/O error of SQLite; the last text is PostgreSQL's.
-    if any(sign in text for sign in ("full", "disk I/O error", "No space left")):
-        message = (
-            f"the catalog cannot be written: {text}. Everything committed is safe. Free some space, or mend the disk, "
-            "and start the same command again"
-        )
-        return Failure.from_exception(FailureKind.DISK_FULL, error, message)
+    if _is_full(text, error):
+        return _full(text, error, file)
     if _is_damage(text):
         message = f"the catalog is damaged: {text}. {_RESTORE}"
         return Failure.from_exception(FailureKind.CATALOG_UNAVAILABLE, error, message)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import errno
 import io
 from pathlib import Path
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.files import OUT_OF_SPACE, WORKING_SPACE, space_needed
 
 MEDIA_NAME = "media"
 """Constant, because a name made from remote text is a path made from remote text."""
-
-OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""EFBIG is a file-size limit of the process or the file system: space of another kind."""
 
 
 def create_media(scratch: Path) -> io.FileIO:
@@ -20,7 +17,7 @@ def create_media(scratch: Path) -> io.FileIO:
     try:
         return (scratch / MEDIA_NAME).open("xb", buffering=0)
     except OSError as error:
-        raise FailureError(disk_failure(error, None)) from error
+        raise FailureError(disk_failure(error, scratch, None)) from error
 
 
 def write_all(file: io.FileIO, data: bytes, *, whole_bytes: int | None) -> None:
@@ -30,14 +27,15 @@ def write_all(file: io.FileIO, data: bytes, *, whole_bytes: int | None) -> None:
         while rest:
             rest = rest[file.write(rest) :]
     except OSError as error:
-        raise FailureError(disk_failure(error, whole_bytes)) from error
+        raise FailureError(disk_failure(error, Path(str(file.name)), whole_bytes)) from error
 
 
-def disk_failure(error: OSError, whole_bytes: int | None) -> Failure:
+def disk_failure(error: OSError, path: Path, whole_bytes: int | None) -> Failure:
     """Type an error of writing into scratch."""
     if error.errno in OUT_OF_SPACE:
         needed = "the file's size is unknown" if whole_bytes is None else f"this file needs {whole_bytes:,} bytes"
-        message = f"no space left in the scratch folder ({error.strerror}); {needed}"
+        room = space_needed(path, WORKING_SPACE + (whole_bytes or 0))
+        message = f"no space left in the scratch folder ({error.strerror}); {needed}; {room}"
         return Failure.from_exception(FailureKind.DISK_FULL, error, message)
     message = f"the scratch folder cannot be written: {error.strerror or error}"
     return Failure.from_exception(FailureKind.INTERNAL_ERROR, error, message)

@@ -21,9 +21,9 @@ from yt_dlp.utils import (
 
 from voicesieve.domain.failures import Failure, FailureKind
 from voicesieve.fetching.guard import ForbiddenAddressError
-from voicesieve.fetching.scratch import OUT_OF_SPACE
 from voicesieve.fetching.statuses import status_failure
 from voicesieve.fetching.text import clean
+from voicesieve.files import OUT_OF_SPACE
 
 YOUTUBE_PAUSE_S = 3_600.0
 """YouTube's own words: rate-limited "for up to an hour"."""

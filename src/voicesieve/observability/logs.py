@@ -16,6 +16,18 @@ from voicesieve.observability.redaction import redact
 from voicesieve.observability.terminal import safe_text
 
 
+class _Lines(logging.handlers.RotatingFileHandler):
+    """A full disk costs lines of the log, never the run: the run meets the disk too, stops and says so."""
+
+    lost = 0
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
+        self.lost += 1
+        if self.lost == 1:
+            error = sys.exception()
+            print(safe_text(f"warning: {self.baseFilename} cannot be written: {error}", limit=500), file=sys.stderr)
+
+
 class LogSink:
     """Writes events to ``file`` (rotated) and, from ``console_level`` on, to standard error."""
 
@@ -30,7 +42,7 @@ class LogSink:
         secrets: Sequence[str] = (),
     ) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        self._handler = logging.handlers.RotatingFileHandler(
+        self._handler = _Lines(
             file, maxBytes=file_bytes, backupCount=file_count, encoding="utf-8", errors="backslashreplace"
         )
         self._handler.setFormatter(logging.Formatter("%(message)s"))
@@ -63,4 +75,9 @@ class LogSink:
             print(safe_text(f"{event.level}: {event.name} {facts}", limit=2000), file=sys.stderr)
 
     def close(self) -> None:
-        self._handler.close()
+        if self._handler.lost:
+            print(f"warning: {self._handler.lost} events are not in {self._handler.baseFilename}", file=sys.stderr)
+        try:
+            self._handler.close()
+        except OSError:
+            return  # what was not written stands in the warning

@@ -1,0 +1,188 @@
+"""Out of disk at every place where something is written: a clean stop that says what is needed, and on with space back.
+
+Two kinds of full: a small file system of its own, filled up to a few kB (needs the right to mount), and a limit on the
+size of files, which every user can set.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from conftest import LONG
+from crawling import CLIPS, files_below
+from injection import Victim, corpus_of, holds_its_promises, nothing_is_left, nothing_was_repeated, victim
+
+SIZE = 6 << 20
+PAGE = 4096
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
+    with victim(tmp_path_factory.mktemp("victim")) as started:
+        yield started
+
+
+@contextmanager
+def small_disk(where: Path) -> Iterator[Path]:
+    """A file system of `SIZE` bytes; skips where mounting is not allowed."""
+    where.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "voicesieve-test", str(where)], capture_output=True, text=True
+    )
+    if mounted.returncode:
+        pytest.skip(f"no small file system can be mounted here ({mounted.stderr.strip()}); needs root")
+    try:
+        yield where
+    finally:
+        subprocess.run(["umount", str(where)], check=True)
+
+
+@pytest.fixture(scope="module")
+def audio(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("audio")
+    for name in ("child-vi-counting", "silence", "child-en-zoo", "mixed-interview"):
+        (folder / f"{name}.opus").write_bytes(CLIPS[name].body)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def corpus(program: Victim, audio: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("undisturbed")
+    program.run(*crawl(audio), folder / "data")
+    return corpus_of(program, folder / "data", folder)
+
+
+def crawl(audio: Path) -> tuple[str, ...]:
+    return ("crawl", "--source", f"folder:{audio}", "--wait", "30", "--quiet", "--data")
+
+
+def fill(disk: Path, leave: int) -> Path:
+    """Take all of the space but ``leave`` bytes."""
+    ballast = disk / "ballast"
+    free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, max(PAGE, free - leave))
+    return ballast
+
+
+def says_what_is_needed(err: str) -> None:
+    message = err.strip().splitlines()[-1]
+    assert "Traceback" not in err, err
+    assert "free" in message.lower(), err
+    assert "MB" in message, err
+    assert "safe" in message or "unchanged" in message or "Nothing was" in message, err
+
+
+def test_a_crawl_on_a_full_disk(
+    program: Victim, audio: Path, corpus: dict[str, bytes], tmp_path: Path, chance: random.Random
+) -> None:
+    """The space runs out somewhere between the first byte of the catalog and the last metric."""
+    stopped = 0
+    with small_disk(tmp_path / "disk") as disk:
+        for _ in range(150 if LONG else 12):
+            leave = chance.choice([chance.randint(0, 40), chance.randint(40, 400)]) * PAGE
+            data = disk / "data"
+            if chance.random() < 0.7:
+                # Most runs meet a full disk with a catalog that exists already.
+                program.run("crawl", "--no-fetch", "--source", f"folder:{audio}", "--quiet", "--data", data)
+                program.run("status", "--data", data)
+            ballast = fill(disk, leave)
+            ended = program.run(*crawl(audio), data, code=None)
+            if ended.code != 0:
+                assert ended.code == 3, f"{leave} bytes: {ended.err}"
+                says_what_is_needed(ended.err)
+                stopped += 1
+            ballast.unlink()
+            holds_its_promises(data)
+            program.run(*crawl(audio), data)
+            assert corpus_of(program, data, tmp_path) == corpus, leave
+            nothing_is_left(program, data)
+            nothing_was_repeated(data)
+            shutil.rmtree(data)
+    print(f"{stopped} runs met the end of the disk")
+    assert stopped > 2
+
+
+def test_a_crawl_under_a_limit_on_file_size(
+    program: Victim, audio: Path, corpus: dict[str, bytes], tmp_path: Path, chance: random.Random
+) -> None:
+    stopped = 0
+    for number in range(60 if LONG else 6):
+        data = tmp_path / f"data{number}"
+        limit = chance.choice([chance.randint(1, 20), chance.randint(20, 300)]) * PAGE
+        ended = program.run(*crawl(audio), data, code=None, file_bytes=limit)
+        if ended.code != 0:
+            assert ended.code == 3, f"{limit} bytes: {ended.err}"
+            says_what_is_needed(ended.err)
+            stopped += 1
+        holds_its_promises(data)
+        program.run(*crawl(audio), data)
+        assert corpus_of(program, data, tmp_path) == corpus, limit
+        nothing_is_left(program, data)
+        nothing_was_repeated(data)
+        shutil.rmtree(data)
+    assert stopped > 1
+
+
+@pytest.mark.parametrize("command", ["export jsonl", "export urls", "backup", "restore", "withdraw", "redecide"])
+def test_other_commands_on_a_full_disk(
+    program: Victim, audio: Path, tmp_path: Path, chance: random.Random, command: str
+) -> None:
+    """What was there before is there after, whole; with space the same command succeeds."""
+    with small_disk(tmp_path / "disk") as disk:
+        data = disk / "data"
+        program.run(*crawl(audio), data)
+        program.run("export", "jsonl", disk / "corpus", "--data", data, "--quiet")
+        program.run("export", "urls", disk / "urls.txt", "--data", data)
+        copy = program.run("backup", "--json", "--data", data).json["path"]
+        url = (disk / "urls.txt").read_text().split()[0]
+        arguments = {
+            "export jsonl": ("export", "jsonl", disk / "corpus", "--quiet"),
+            "export urls": ("export", "urls", disk / "urls.txt"),
+            "backup": ("backup",),
+            "restore": ("restore", copy),
+            "withdraw": ("withdraw", url, "--yes"),
+            "redecide": ("redecide",),
+        }[command]
+        exports = {path: content for path, content in files_below(disk).items() if not path.startswith("data")}
+        failed = 0
+        for leave in (0, 1, chance.randint(2, 10), chance.randint(10, 60)):
+            ballast = fill(disk, leave * PAGE)
+            ended = program.run(*arguments, "--data", data, code=None)
+            ballast.unlink()
+            if ended.code:
+                assert ended.code == 3, ended.err
+                says_what_is_needed(ended.err)
+                failed += 1
+            now = {path: content for path, content in files_below(disk).items() if not path.startswith("data")}
+            assert now == exports
+            holds_its_promises(data)
+            if command == "withdraw" and not ended.code:
+                break
+        print(f"`{command}` met the end of the disk {failed} times")
+        program.run("crawl", "--quiet", "--data", data)
+        if command != "withdraw" or failed == 4:
+            program.run(*arguments, "--data", data)
+        nothing_is_left(program, data)
+
+
+def test_a_log_that_cannot_be_written_costs_lines_and_nothing_else(
+    program: Victim, audio: Path, corpus: dict[str, bytes], tmp_path: Path
+) -> None:
+    """``/dev/full`` is a disk that is full for the log alone."""
+    data = tmp_path / "data"
+    (data / "logs").mkdir(parents=True)
+    (data / "logs" / "voicesieve.jsonl").symlink_to("/dev/full")
+    ended = program.run(*crawl(audio), data)
+    assert "Traceback" not in ended.err
+    assert ended.err.count("cannot be written: [Errno 28]") == 1, ended.err
+    assert "events are not in" in ended.err
+    (data / "logs" / "voicesieve.jsonl").unlink()
+    assert corpus_of(program, data, tmp_path) == corpus
