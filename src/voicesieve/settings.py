@@ -84,6 +84,16 @@ class Discovery(_Section):
     page_size: int = Field(500, ge=1, le=10_000, description="Candidates in one discovery transaction.")
 
 
+class Crawl(_Section):
+    order: Literal["yield", "fifo"] = Field(
+        "yield", description="What is fetched first: what should bring most child speech, or what was found first."
+    )
+    expand_channels: bool = Field(True, description="Look through the uploads of channels with accepted videos.")
+    max_videos_per_channel: int = Field(
+        300, ge=1, le=100_000, description="Most videos that such a look adds, so that no channel dominates the corpus."
+    )
+
+
 class Analysis(_Section):
     detector: str = Field("network", description="Child-voice detector: network (embedded) or floor (simpler).")
     workers: int = Field(0, ge=0, le=256, description="Analysis processes. 0 = one for each core.")
@@ -212,6 +222,7 @@ class Settings(BaseSettings):
     pace: Pace = Pace()
     retry: Retry = Retry()
     discovery: Discovery = Discovery()
+    crawl: Crawl = Crawl()
     analysis: Analysis = Analysis()
     policy: Policy = Policy()
     language: Language = Language()

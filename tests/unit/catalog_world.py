@@ -5,24 +5,26 @@ from __future__ import annotations
 import hashlib
 import itertools
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, select
 
-from voicesieve.catalog import schema, views
+from voicesieve.catalog import arms, schema, views
 from voicesieve.catalog.records import Claim, Pace, PageResult, QueryRow
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.transactions import discovery, leases, results, takedown
+from voicesieve.catalog.transactions.frontier import YieldOrder
 from voicesieve.domain.candidates import Candidate, Page, Query
 from voicesieve.domain.decisions import Decision, Outcome, Reason
 from voicesieve.domain.failures import Failure, FailureKind
 from voicesieve.domain.fetching import FetchedRecording, MediaInfo
 from voicesieve.domain.languages import LanguageEvidence, SpokenLanguage
-from voicesieve.domain.states import VideoState
+from voicesieve.domain.states import DECIDED, VideoState
 from voicesieve.domain.verdicts import Label, Model, Segment, Verdict, VerdictLabel
+from voicesieve.frontier.rates import NOTHING
 from voicesieve.policy.retries import NextStep, RetryRules, next_step
 
 RETRY = RetryRules(
@@ -101,9 +103,15 @@ class World:
         count: int = self.step(discovery.screen_batch, rule, by, self.now, 1_000)
         return count
 
-    def claim(self, limit: int = 1, pace: Pace = UNPACED) -> list[Claim]:
+    def claim(self, limit: int = 1, pace: Pace = UNPACED, order: YieldOrder | None = None) -> list[Claim]:
         claims: list[Claim] = self.step(
-            leases.claim_fetches, limit, self.now, lease_s=LEASE_S, pace=pace, new_token=lambda: next(self._tokens)
+            leases.claim_fetches,
+            limit,
+            self.now,
+            lease_s=LEASE_S,
+            pace=pace,
+            new_token=lambda: next(self._tokens),
+            order=order,
         )
         return claims
 
@@ -227,7 +235,7 @@ class World:
         """Everything that is counted along the way equals a recount of the rows."""
         with self.catalog.read() as connection:
             kept = {row.name: row.value for row in connection.execute(select(schema.counter))}
-            kept = {name: value for name, value in kept.items() if not name.startswith("catalog:")}
+            kept = {name: value for name, value in kept.items() if not name.startswith(("catalog:", "frontier:"))}
             truth = recount(connection)
             for name in kept.keys() | truth.keys():
                 assert abs(kept.get(name, 0.0) - truth.get(name, 0.0)) < 1e-6, (name, kept, truth)
@@ -242,6 +250,22 @@ class World:
             holders = Counter(row.recording for row in videos if row.state == "accepted")
             stored = {row.sha256: row.accepted_videos for row in connection.execute(select(schema.recording))}
             assert {sha256: count for sha256, count in stored.items() if count} == dict(holders)
+            self._check_arms(connection, videos)
+
+    def _check_arms(self, connection: Connection, videos: Sequence[Any]) -> None:
+        """What an arm knows is the sum over its videos, whatever happened to them on the way."""
+        for arm in connection.execute(select(schema.arm)):
+            own = [row._asdict() for row in videos if row.arm == arm.id]
+            for name in ("known", "waiting", "judged", "accepted", "lost", "child_s"):
+                assert abs(getattr(arm, name) - sum(arms.part_of(row)[name] for row in own)) < 1e-6, (name, arm)
+            weights = [sum(column) for column in zip(NOTHING, *map(arms.weight_of, own), strict=True)]
+            assert all(abs(a - b) < 1e-9 for a, b in zip(arm.evidence, weights, strict=True)), arm
+        for query in connection.execute(select(schema.query)):
+            own = [row for row in videos if row.first_query == query.id and row.arm is not None]
+            accepted = [row for row in own if row.state == "accepted"]
+            ended = [row for row in own if row.state in (*DECIDED, "given_up")]
+            assert (query.fetched, query.accepted) == (len(ended), len(accepted)), query
+            assert abs(query.child_s - sum(row.child_s for row in accepted)) < 1e-6, query
 
 
 def recount(connection: Connection) -> dict[str, float]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Row, select, update
 
+from voicesieve.catalog import arms
+from voicesieve.catalog.rows import insert_missing as insert_missing
 from voicesieve.catalog.schema import host, recording, verdict, video
 from voicesieve.catalog.store import add_to_counter
 from voicesieve.domain.states import DECIDED, VideoState, may_move
@@ -36,14 +37,7 @@ def change(connection: Connection, old: Row[Any], now: float, **values: Any) -> 
     _count_languages(connection, before, new)
     _count_waiting(connection, before, new)
     _count_accepted(connection, before, new)
-
-
-def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert the rows whose key is not there yet."""
-    if not rows:
-        return
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    connection.execute(insert(table).on_conflict_do_nothing(), list(rows))
+    arms.account(connection, before, new)
 
 
 def add_hosts(connection: Connection, names: Sequence[str]) -> None:

@@ -6,13 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy import Row
+
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.states import Stage, VideoState
 
 
 @dataclass(frozen=True)
 class QueryRow:
-    """A query with its progress. ``cursor`` is ``None`` at its start; ``due_at`` is an epoch second."""
+    """A query with its progress. ``cursor`` is ``None`` at its start; ``due_at`` is an epoch second.
+
+    ``expands`` is the arm whose channel it lists, ``None`` for what a person asked for.
+    """
 
     id: int
     query: Query
@@ -21,6 +26,12 @@ class QueryRow:
     exhausted: bool
     due_at: float
     failures: int
+    expands: int | None = None
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> QueryRow:
+        query = Query(row.source, row.argument)
+        return cls(row.id, query, row.cursor, row.memory, row.exhausted, row.due_at, row.failures, row.expands)
 
 
 @dataclass(frozen=True)

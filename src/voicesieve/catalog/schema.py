@@ -100,11 +100,20 @@ query = Table(
     Column("failures", Integer, nullable=False),
     Column("last_failure", JsonText),
     Column("created_at", Double, nullable=False),
+    Column("fetched", Integer, nullable=False, server_default="0"),
+    Column("accepted", Integer, nullable=False, server_default="0"),
+    Column("child_s", Double, nullable=False, server_default="0"),
+    Column("new_channels", Double, nullable=False, server_default="20"),
+    Column("expands", Key),
     Index("uq_query_source_argument", "source", "argument", unique=True),
 )
 
 HAS_WAITING = text("waiting > 0")
-"""A literal, also in queries: SQLite uses a partial index only where its very condition stands in the query."""
+IS_STALE = text("stale")
+IS_UNEXPANDED = text("accepted > 0 AND NOT expanded")
+WAITS_FOR_FETCH = text("stage = 'fetch' AND due_at IS NOT NULL")
+WITHOUT_ARM = text("arm IS NULL AND state NOT IN ('discovered', 'screened_out', 'withdrawn')")
+"""Literals, also in queries: SQLite uses a partial index only where its very condition stands in the query."""
 
 host = Table(
     "host",
@@ -132,6 +141,44 @@ recording = Table(
     Column("stored_at", Double, nullable=False),
     Column("accepted_videos", Integer, nullable=False),
     Column("audio_purged_at", Double),
+)
+
+arm = Table(
+    "arm",
+    metadata,
+    Column("id", Key, primary_key=True),
+    Column("key", String(64), nullable=False, unique=True),
+    Column("source", String(40), nullable=False),
+    Column("host", Words, nullable=False),
+    Column("query", Key, ForeignKey("query.id"), index=True),
+    Column("known", Integer, nullable=False),
+    Column("waiting", Integer, nullable=False),
+    Column("judged", Integer, nullable=False),
+    Column("accepted", Integer, nullable=False),
+    Column("lost", Integer, nullable=False),
+    Column("child_s", Double, nullable=False),
+    Column("evidence", JsonText, nullable=False),
+    Column("expanded", Boolean, nullable=False),
+    Column("rate", Double, nullable=False),
+    Column("score", Double, nullable=False),
+    Column("stale", Boolean, nullable=False),
+    Index("ix_arm_host_score", "host", "score", sqlite_where=HAS_WAITING, postgresql_where=HAS_WAITING),
+    Index("ix_arm_stale", "id", sqlite_where=IS_STALE, postgresql_where=IS_STALE),
+    Index(
+        "ix_arm_unexpanded",
+        "id",
+        sqlite_where=IS_UNEXPANDED,
+        postgresql_where=IS_UNEXPANDED,
+    ),
+)
+"""A channel on a host as the frontier sees it. ``key`` is a hash, so that a takedown leaves no name behind."""
+
+knowledge = Table(
+    "knowledge",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", JsonText, nullable=False),
+    Column("learnt_at", Double, nullable=False),
 )
 
 video = Table(
@@ -168,6 +215,11 @@ video = Table(
     Column("rights_basis", Words),
     Column("rights_statement", Words),
     Column("decided_by", String(20)),
+    Column("first_query", Key),
+    Column("arm", Key),
+    Column("merit", Double, nullable=False, server_default="0"),
+    Column("child_s", Double, nullable=False, server_default="0"),
+    Column("choice", JsonText),
     Column("discovered_at", Double, nullable=False),
     Column("changed_at", Double, nullable=False),
     Column("lent", JsonText),
@@ -193,6 +245,20 @@ video = Table(
         sqlite_where=text("due_at IS NOT NULL"),
         postgresql_where=text("due_at IS NOT NULL"),
     ),
+    Index(
+        "ix_video_arm_merit",
+        "arm",
+        "merit",
+        sqlite_where=WAITS_FOR_FETCH,
+        postgresql_where=WAITS_FOR_FETCH,
+    ),
+    Index(
+        "ix_video_without_arm",
+        "key",
+        sqlite_where=WITHOUT_ARM,
+        postgresql_where=WITHOUT_ARM,
+    ),
+    Index("ix_video_arm_state", "arm", "state"),
     Index(
         "ix_video_lease",
         "lease_until",

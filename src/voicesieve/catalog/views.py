@@ -14,8 +14,8 @@ from voicesieve.catalog import schema
 from voicesieve.catalog.changes import NEWEST_FIRST
 from voicesieve.catalog.evidence import stored_language
 from voicesieve.catalog.records import Pace, Paces, QueryRow, UnknownVideoError
-from voicesieve.domain.candidates import Query
 from voicesieve.domain.states import DECIDED, Stage, VideoState
+from voicesieve.frontier.costs import page_cost
 
 BATCH = 500
 """Rows held at a time while walking a whole table; memory stays flat at any size."""
@@ -74,12 +74,16 @@ def _whole(counters: dict[str, float], prefix: str) -> dict[str, int]:
 
 
 def _query_facts(row: Row[Any]) -> dict[str, Any]:
-    facts = {name: getattr(row, name) for name in ("pages", "requests", "found", "new", "problems", "failures")}
+    names = ("pages", "requests", "found", "new", "fetched", "accepted", "problems", "failures")
+    facts = {name: getattr(row, name) for name in names}
     return {
         "query": f"{row.source}:{row.argument}",
         "exhausted": row.exhausted,
         "due": iso(row.due_at),
         **facts,
+        "child_s": round(max(0.0, row.child_s), 3),
+        "cost": round(row.fetched + row.requests * page_cost(row.source, row.argument), 2),
+        "expands": row.expands is not None,
         "last_failure": row.last_failure,
     }
 
@@ -107,6 +111,7 @@ def why(connection: Connection, wanted: str) -> dict[str, Any]:
         "rights_basis": row.rights_basis,
         "rights_statement": row.rights_statement,
         "due": iso(row.due_at),
+        "choice": row.choice,
         "found_by": _finders(connection, row.key),
         "attempts": attempts_of(connection, row.key),
         "recording": _recording_facts(connection, row),
@@ -281,9 +286,7 @@ def open_queries(connection: Connection) -> list[QueryRow]:
     """Queries whose walk is not finished, in the order they were first asked."""
     table = schema.query
     rows = connection.execute(select(table).where(table.c.exhausted.is_(False)).order_by(table.c.id))
-    return [
-        QueryRow(r.id, Query(r.source, r.argument), r.cursor, r.memory, r.exhausted, r.due_at, r.failures) for r in rows
-    ]
+    return [QueryRow.of(row) for row in rows]
 
 
 @dataclass(frozen=True)

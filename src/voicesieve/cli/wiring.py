@@ -25,6 +25,7 @@ from voicesieve.observability.events import Events
 from voicesieve.pipeline.backing_up import BackupRules
 from voicesieve.pipeline.context import Rules, RunContext
 from voicesieve.pipeline.folder import DataFolder
+from voicesieve.pipeline.frontier import Frontier, FrontierRules
 from voicesieve.pipeline.importing import ImportRules
 from voicesieve.policy.acceptance import AcceptanceRules
 from voicesieve.policy.language import LanguageRules
@@ -215,6 +216,11 @@ def backup_rules_of(folder: DataFolder, settings: Settings) -> BackupRules:
     return BackupRules(Path(backup.folder) if backup.folder else folder.backups, backup.keep, backup.every_s)
 
 
+def frontier_rules_of(settings: Settings) -> FrontierRules:
+    crawl = settings.crawl
+    return FrontierRules(crawl.order == "yield", crawl.expand_channels, crawl.max_videos_per_channel)
+
+
 def worker_count(settings: Settings) -> int:
     return settings.analysis.workers or len(os.sched_getaffinity(0))
 
@@ -278,6 +284,7 @@ async def opened_run(
                 rules=rules,
                 events=events,
                 downloads=asyncio.Semaphore(rules.max_concurrent_downloads),
+                frontier=Frontier(frontier_rules_of(settings)),
             )
     finally:
         await engine.close()

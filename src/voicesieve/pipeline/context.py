@@ -21,6 +21,7 @@ from voicesieve.languages.fusion import FusionRules
 from voicesieve.observability.events import Events
 from voicesieve.pipeline.engines.protocol import Engine
 from voicesieve.pipeline.folder import DataFolder
+from voicesieve.pipeline.frontier import Frontier
 from voicesieve.policy.acceptance import AcceptanceRules
 from voicesieve.policy.retries import RetryRules
 from voicesieve.policy.screening import ScreeningRules
@@ -65,7 +66,7 @@ class RunContext:
     ``in_analysis`` holds a lock for each recording whose analysis is in hand, ``told`` what people were told already.
     ``downloads`` has a place for each download at the same time; ``between_methods`` are the tokens of claims that wait
     for their host's next slot and take no place meanwhile. ``progressed`` is set whenever there may be something new to
-    take up.
+    take up. ``frontier`` says what to take first.
     """
 
     run: str
@@ -80,6 +81,7 @@ class RunContext:
     rules: Rules
     events: Events
     downloads: asyncio.Semaphore
+    frontier: Frontier
     clock: Callable[[], float] = time.time
     random: random.Random = field(default_factory=random.SystemRandom)
     new_token: Callable[[], str] = lambda: secrets.token_hex(8)

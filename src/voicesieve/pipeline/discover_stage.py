@@ -133,6 +133,7 @@ async def screen_discovered(context: RunContext) -> None:
         revision_of(rules),
         context.clock(),
         SCREENING_BATCH,
+        merit=context.frontier.merit,
     ):
         pass
 

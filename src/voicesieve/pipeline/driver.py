@@ -16,6 +16,7 @@ from voicesieve.pipeline.context import RunContext
 from voicesieve.pipeline.discover_stage import screen_discovered, walk_query
 from voicesieve.pipeline.failing import RunFaultError
 from voicesieve.pipeline.fetch_stage import fetch_video
+from voicesieve.pipeline.frontier import enrol_all, learn_when_due
 from voicesieve.policy.revision import revision_of
 from voicesieve.sources.protocol import Source
 
@@ -80,6 +81,8 @@ class Driver:
         self._fetching: set[asyncio.Task[Any]] = set()
         self._analysing: set[asyncio.Task[Any]] = set()
         self._walking: set[asyncio.Task[Any]] = set()
+        self._learning: set[asyncio.Task[Any]] = set()
+        self._decided_since = True
         self._taken = 0
         self._result = RunResult()
 
@@ -88,6 +91,8 @@ class Driver:
         try:
             rules = self._context.rules.screening
             await self._context.committer.run(discovery.screen_again, revision_of(rules), self._context.clock())
+            await self._context.committer.run(self._context.frontier.open)
+            await enrol_all(self._context)
             await screen_discovered(self._context)
             self._start_walks()
             await self._work()
@@ -122,6 +127,7 @@ class Driver:
             self._context.progressed.clear()
             await self._take_up_analyses()
             await self._take_up_fetches()
+            self._learn()
             # Looked at before the catalog is asked: what ends meanwhile may have made new work.
             idle = not (self._fetching or self._analysing or self._walking)
             now = self._context.clock()
@@ -137,6 +143,12 @@ class Driver:
                 return
             await self._wait(ready_at)
 
+    def _learn(self) -> None:
+        """Learn beside the work, one lesson at a time."""
+        if self._decided_since and not self._learning:
+            self._decided_since = False
+            self._start(self._learning, learn_when_due(self._context))
+
     async def _take_up_fetches(self) -> None:
         context = self._context
         places = await self._places_to_fetch()
@@ -150,6 +162,7 @@ class Driver:
             pace=context.rules.pace,
             new_token=context.new_token,
             chance=context.random.random,
+            order=context.frontier.order,
         )
         self._taken += len(claims)
         for claim in claims:
@@ -221,6 +234,7 @@ class Driver:
 
     def _ended(self, group: set[asyncio.Task[Any]], task: asyncio.Task[Any]) -> None:
         group.discard(task)
+        self._decided_since = self._decided_since or group is self._analysing
         self._context.progressed.set()
         error = None if task.cancelled() else task.exception()
         if isinstance(error, RunFaultError | FailureError):
@@ -233,7 +247,7 @@ class Driver:
     async def _wind_down(self) -> None:
         """Let work in hand finish for a while, then take it back. Every lease is returned before this ends."""
         self._result.interrupted = self._ending.requested.is_set()
-        for task in self._walking:
+        for task in self._walking | self._learning:
             task.cancel()
         working = self._fetching | self._analysing
         if working and self._result.fault is None:
@@ -243,4 +257,4 @@ class Driver:
             urgent.cancel()
         for task in working:
             task.cancel()
-        await asyncio.gather(*working, *self._walking, return_exceptions=True)
+        await asyncio.gather(*working, *self._walking, *self._learning, return_exceptions=True)

@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
-from voicesieve.catalog import schema
+from voicesieve.catalog import arms, schema
 from voicesieve.catalog.changes import add_hosts, add_waiting, change
 from voicesieve.catalog.records import PageResult, QueryRow
+from voicesieve.catalog.rows import candidate_of
 from voicesieve.catalog.store import add_to_counter
 from voicesieve.catalog.transactions.takedown import channel_hash, tombstone_hash
 from voicesieve.domain.candidates import Candidate, Page, Query
@@ -21,8 +22,11 @@ from voicesieve.domain.states import Stage, VideoState
 query, video, host = schema.query, schema.video, schema.host
 
 
-def register_query(connection: Connection, wanted: Query, now: float) -> QueryRow:
-    """Find or add a query. An exhausted one whose time has come starts over."""
+def register_query(connection: Connection, wanted: Query, now: float, *, expands: int | None = None) -> QueryRow:
+    """Find or add a query. An exhausted one whose time has come starts over.
+
+    ``expands`` is the arm whose channel it lists, when the crawl itself added it.
+    """
     where = (query.c.source == wanted.source) & (query.c.argument == wanted.argument)
     row = connection.execute(select(query).where(where)).one_or_none()
     if row is None:
@@ -34,13 +38,14 @@ def register_query(connection: Connection, wanted: Query, now: float) -> QueryRo
                 due_at=now,
                 memory={},
                 created_at=now,
+                expands=expands,
                 **dict.fromkeys(("pages", "requests", "found", "new", "problems", "failures"), 0),
             )
         )
     elif row.exhausted and row.due_at <= now:
         connection.execute(update(query).where(where).values(exhausted=False, cursor=None))
     row = connection.execute(select(query).where(where)).one()
-    return QueryRow(row.id, wanted, row.cursor, row.memory, row.exhausted, row.due_at, row.failures)
+    return QueryRow.of(row)
 
 
 def commit_page(
@@ -55,7 +60,8 @@ def commit_page(
     """Store a page's candidates and the query's cursor together, so that a restart repeats no request."""
     candidates = _without_tombstones(connection, {c.id: c for c in page.candidates}.values())
     _describe_known(connection, query_id, candidates, now)
-    new = insert_videos(connection, candidates, host_of, now)
+    new_channels = _new_channels(connection, candidates, host_of)
+    new = insert_videos(connection, candidates, host_of, now, query_id=query_id)
     found = _insert_findings(connection, query_id, candidates)
     exhausted = page.cursor is None
     connection.execute(
@@ -70,6 +76,7 @@ def commit_page(
             requests=query.c.requests + page.requests,
             found=query.c.found + found,
             new=query.c.new + new,
+            new_channels=(query.c.new_channels + new_channels) / 2.0,
             problems=query.c.problems + len(page.problems),
             failures=0,
             last_failure=None,
@@ -174,13 +181,27 @@ def _describe_known(connection: Connection, query_id: int, candidates: Sequence[
             connection.execute(update(video).where(video.c.key == row.key).values(changed_at=now, **better, **lent))
 
 
+def _new_channels(connection: Connection, candidates: Sequence[Candidate], host_of: Callable[[str], str]) -> int:
+    """How many channels a page shows for the first time: what its query may still be good for."""
+    keys = {arms.arm_key(c.source, host_of(c.url), c.channel) for c in candidates}
+    known = connection.execute(
+        select(func.count()).select_from(schema.arm).where(schema.arm.c.key.in_(keys))
+    ).scalar_one()
+    return len(keys) - known
+
+
 def insert_videos(
-    connection: Connection, candidates: Sequence[Candidate], host_of: Callable[[str], str], now: float
+    connection: Connection,
+    candidates: Sequence[Candidate],
+    host_of: Callable[[str], str],
+    now: float,
+    *,
+    query_id: int | None = None,
 ) -> int:
     """Add those candidates that the catalog does not know as discovered videos. Returns how many."""
     ids = [c.id for c in candidates]
     known = set(connection.execute(select(video.c.id).where(video.c.id.in_(ids))).scalars())
-    rows = [video_row(c, host_of(c.url), now) for c in candidates if c.id not in known]
+    rows = [{**video_row(c, host_of(c.url), now), "first_query": query_id} for c in candidates if c.id not in known]
     names = sorted({row["host"] for row in rows})
     add_hosts(connection, names)
     if rows:
@@ -203,6 +224,9 @@ def video_row(candidate: Candidate, host_name: str, now: float) -> dict[str, Any
         "declared_language": candidate.language,
         "licence": candidate.licence,
         "metadata": dict(candidate.metadata),
+        "first_query": None,
+        "merit": 0.0,
+        "child_s": 0.0,
         "facts": {},
         "state": VideoState.DISCOVERED,
         "reasons": [],
@@ -243,9 +267,18 @@ def screen_again(connection: Connection, screened_by: str, now: float) -> int:
 
 
 def screen_batch(
-    connection: Connection, screen: Callable[[Candidate], Reason | None], screened_by: str, now: float, limit: int
+    connection: Connection,
+    screen: Callable[[Candidate], Reason | None],
+    screened_by: str,
+    now: float,
+    limit: int,
+    *,
+    merit: Callable[[Candidate], float] = lambda candidate: 0.0,
 ) -> int:
-    """Judge up to ``limit`` discovered videos by the pure rule ``screen``. Returns how many were judged."""
+    """Judge up to ``limit`` discovered videos by the pure rule ``screen``. Returns how many were judged.
+
+    What may be fetched is enrolled with its channel; ``merit`` says what its metadata adds to its chances.
+    """
     rows = connection.execute(
         select(video)
         .where(video.c.state == VideoState.DISCOVERED)
@@ -256,7 +289,7 @@ def screen_batch(
     queued: list[int] = []
     waiting: dict[str, int] = {}
     for row in rows:
-        reason = screen(_candidate(row))
+        reason = screen(candidate_of(row))
         if reason is None:
             queued.append(row.key)
             waiting[row.host] = waiting.get(row.host, 0) + 1
@@ -271,21 +304,12 @@ def screen_batch(
         )
         add_to_counter(connection, f"state:{VideoState.DISCOVERED}", -len(queued))
         add_to_counter(connection, f"state:{VideoState.QUEUED}", len(queued))
+        queued_rows = connection.execute(select(video).where(video.c.key.in_(queued)).order_by(video.c.key)).all()
+        known = [row for row in queued_rows if row.arm is not None]
+        for row in known:  # screened out once and in again: it has its arm already
+            arms.account(connection, {**row._asdict(), "state": VideoState.DISCOVERED, "stage": None}, row._asdict())
+        fresh = [row for row in queued_rows if row.arm is None]
+        arms.enrol(connection, fresh, merit)
     for name, count in waiting.items():
         add_waiting(connection, name, count)
     return len(rows)
-
-
-def _candidate(row: Row[Any]) -> Candidate:
-    return Candidate(
-        source=row.source,
-        native_id=row.id.removeprefix(f"{row.source}:"),
-        url=row.url,
-        title=row.title,
-        channel=row.channel,
-        duration_s=row.duration_s,
-        published_at=row.published_at,
-        language=row.declared_language,
-        licence=row.licence,
-        metadata=row.metadata,
-    )

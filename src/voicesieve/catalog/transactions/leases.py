@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Row, select, update
 from voicesieve.catalog import schema
 from voicesieve.catalog.changes import add_hosts, change, load
 from voicesieve.catalog.records import Claim, Pace, Paces, StaleLeaseError
+from voicesieve.catalog.transactions import frontier
+from voicesieve.catalog.transactions.frontier import YieldOrder
 from voicesieve.domain.failures import Failure
 from voicesieve.domain.states import Stage, VideoState
 
@@ -35,7 +37,7 @@ def recover(connection: Connection, now: float, *, only_driver: bool) -> int:
         leased = leased.where(video.c.lease_until < now)
     keys = list(connection.execute(leased).scalars())
     for key in keys:
-        change(connection, load(connection, key), now, lease_token=None, lease_until=None, due_at=now)
+        _give_back(connection, load(connection, key), now)
     interrupt_attempts(connection, None if only_driver else keys, "the program ended before this attempt did", now)
     return len(keys)
 
@@ -61,10 +63,12 @@ def claim_fetches(
     pace: Pace | Paces,
     new_token: Callable[[], str],
     chance: Callable[[], float] = lambda: 0.0,
+    order: YieldOrder | None = None,
 ) -> list[Claim]:
     """Lease up to ``limit`` due videos, taking turns between hosts and taking one slot of the host's pace each.
 
-    ``chance`` gives numbers in [0, 1) for the pace's jitter.
+    ``chance`` gives numbers in [0, 1) for the pace's jitter. Within a host ``order`` chooses; without one it is first
+    come, first served.
     """
     ready = connection.execute(
         select(host.c.name, host.c.slot_at)
@@ -75,20 +79,29 @@ def claim_fetches(
     ).all()
     slots = {row.name: row.slot_at for row in ready}
     turns = -(-limit // max(1, len(ready)))
-    queues = {row.name: _due_on(connection, row.name, now, turns) for row in ready}
+    queues = {row.name: _due_on(connection, row.name, now, turns) if order is None else [] for row in ready}
     claims: list[Claim] = []
     while len(claims) < limit and queues:
         for name in list(queues):
             local = name == ""
-            if not queues[name] or (not local and pace.of(name).earliest(slots[name]) > now):
+            if not local and pace.of(name).earliest(slots[name]) > now:
                 del queues[name]
                 continue
-            claims.append(_lease(connection, queues[name].pop(0), Stage.FETCH, now, lease_s, new_token()))
+            taken = frontier.take(connection, name, now, order) if order else _first(queues[name])
+            if taken is None:
+                del queues[name]
+                continue
+            row, choice = taken
+            claims.append(_lease(connection, row, Stage.FETCH, now, lease_s, new_token(), choice=choice))
             slots[name] = now if local else pace.of(name).after_request(slots[name], now, chance())
             connection.execute(update(host).where(host.c.name == name).values(slot_at=slots[name]))
             if len(claims) == limit:
                 break
     return claims
+
+
+def _first(queue: list[Row[Any]]) -> tuple[Row[Any], dict[str, Any]] | None:
+    return (queue.pop(0), {"order": "fifo"}) if queue else None
 
 
 def _due_on(connection: Connection, name: str, now: float, limit: int) -> list[Row[Any]]:
@@ -117,8 +130,10 @@ def claim_analyses(
     return [_lease(connection, row, Stage.ANALYSE, now, lease_s, new_token()) for row in rows]
 
 
-def _lease(connection: Connection, row: Row[Any], stage: Stage, now: float, lease_s: float, token: str) -> Claim:
-    change(connection, row, now, lease_token=token, lease_until=now + lease_s, due_at=None)
+def _lease(
+    connection: Connection, row: Row[Any], stage: Stage, now: float, lease_s: float, token: str, **values: Any
+) -> Claim:
+    change(connection, row, now, lease_token=token, lease_until=now + lease_s, due_at=None, **values)
     path = None
     if row.recording:
         path = connection.execute(
@@ -165,7 +180,12 @@ def release(connection: Connection, claim: Claim, now: float) -> None:
     """Give an unfinished video back as it was, due at once. A stale lease has nothing to give back."""
     row = load(connection, claim.key)
     if row.lease_token == claim.token:
-        change(connection, row, now, lease_token=None, lease_until=None, due_at=now)
+        _give_back(connection, row, now)
+
+
+def _give_back(connection: Connection, row: Row[Any], now: float) -> None:
+    choice = None if row.stage == Stage.FETCH else row.choice
+    change(connection, row, now, lease_token=None, lease_until=None, due_at=now, choice=choice)
 
 
 def start_attempt(

@@ -167,6 +167,7 @@ def _decide(
         now,
         state=decision.outcome.state,
         reasons=reasons,
+        child_s=verdict.child_s,
         stage=None,
         due_at=None,
         failure_kind=None,

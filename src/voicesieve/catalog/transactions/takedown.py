@@ -84,8 +84,9 @@ def bury(connection: Connection, row: Row[Any], now: float) -> None:
     blank |= dict.fromkeys(
         ("duration_s", "published_at", "declared_language", "licence", "recording", "language"), None
     )
-    blank |= dict.fromkeys(("rights_basis", "rights_statement", "decided_by"), None)
+    blank |= dict.fromkeys(("rights_basis", "rights_statement", "decided_by", "arm", "first_query", "choice"), None)
     blank |= dict.fromkeys(("language_probability", "language_state", "language_unavailable"), None)
+    blank |= dict.fromkeys(("merit", "child_s"), 0.0)
     blank |= dict.fromkeys(("stage", "due_at", "failure_kind", "lease_token", "lease_until"), None)
     withdrawn = [{"rule": "withdrawn", "message": "taken down; later crawls keep it out"}]
     change(connection, row, now, state=VideoState.WITHDRAWN, reasons=withdrawn, metadata={}, facts={}, **blank)
