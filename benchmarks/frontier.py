@@ -402,24 +402,47 @@ def main() -> None:
     parser.add_argument("--world", type=Path, default=DEFAULT)
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--curves", type=Path, help="Also write child hours over the budget, for the plot.")
     parser.add_argument("--json", action="store_true", help="The last line is a JSON object.")
     options = parser.parse_args()
     parameters = json.loads(DEFAULT.read_text()) | json.loads(options.world.read_text())
     with concurrent.futures.ProcessPoolExecutor(options.jobs) as pool:
         futures = [pool.submit(one_seed, parameters, seed) for seed in range(options.seeds)]
         runs = [future.result() for future in futures]
+    facts = summary(parameters, runs)
+    print_summary(facts)
+    if options.curves:
+        options.curves.write_text(json.dumps({name: [run[name]["curve"] for run in runs] for name in ORDERS}))
+    if options.json:
+        print(json.dumps(facts))
+
+
+def summary(parameters: dict[str, Any], runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Means over seeds; intervals are 95 % of a normal mean, the ratios being paired by seed."""
+    facts: dict[str, Any] = {"seeds": len(runs), "world": parameters, "orders": {}}
     for name in ORDERS:
-        rates = [run[name]["rate"] for run in runs]
-        print(
-            f"{name:<10} {statistics.fmean(rates):7.2f} child-hours per 1,000 of cost",
-            {
-                k: round(statistics.fmean([r[name][k] for r in runs]), 2)
-                for k in ("rate_spent", "spent", "accepted", "fetched")
-            },
-        )
-    for name in ORDERS:
-        ratios = [run["yield"]["rate"] / run[name]["rate"] for run in runs]
-        print(f"  x {name} {statistics.fmean(ratios):.3f}")
+        keys = [key for key in runs[0][name] if key != "curve"]
+        facts["orders"][name] = {key: round(statistics.fmean(run[name][key] for run in runs), 4) for key in keys}
+    for name in ("fifo", "oracle", "first_hit", "informed"):
+        # The first-hit rule stops long before its budget is spent: it is held to what it spent.
+        key = "rate_spent" if name == "first_hit" else "rate"
+        ratios = [run["yield"]["rate"] / max(run[name][key], 1e-12) for run in runs]
+        facts[f"ratio_{name}"] = round(statistics.fmean(ratios), 4)
+        spread = 1.96 * statistics.stdev(ratios) / math.sqrt(len(ratios)) if len(ratios) > 1 else math.nan
+        facts[f"ratio_{name}_interval"] = [round(statistics.fmean(ratios) + sign * spread, 4) for sign in (-1, 1)]
+    return facts
+
+
+def print_summary(facts: dict[str, Any]) -> None:
+    print(
+        f"{facts['seeds']} webs; accepted child-hours per 1,000 units of cost, over the budget and over what was spent"
+    )
+    for name, row in facts["orders"].items():
+        found = f"{row['accepted']:8,.0f} accepted of {row['fetched']:8,.0f} fetched"
+        print(f"  {name:<10} {row['rate']:7.2f} {row['rate_spent']:7.2f}   {row['spent']:6.1%} spent, {found}")
+    for name in ("fifo", "oracle", "first_hit", "informed"):
+        low, high = facts[f"ratio_{name}_interval"]
+        print(f"  yield / {name:<10} {facts[f'ratio_{name}']:7.3f}   95 % interval {low:.3f} to {high:.3f}")
 
 
 if __name__ == "__main__":
