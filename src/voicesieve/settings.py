@@ -194,6 +194,15 @@ class YoutubeApi(_Section):
     )
 
 
+class Corpus(_Section):
+    name: str = Field("children-speech", min_length=1, max_length=200, description="What exports are called.")
+    description: str = Field("", description="A sentence about the corpus, for its card.")
+    creator: str = Field("", description="Who publishes it.")
+    url: str = Field("", description="Where it can be found.")
+    licence: str = Field("", description="Licence of the corpus as a whole; each item keeps its own.")
+    takedown: str = Field("", description="Mail address or URL to which people write who want something removed.")
+
+
 class Catalog(_Section):
     url: SecretStr = Field(SecretStr(""), description="PostgreSQL URL. Empty = SQLite in the data folder.")
 
@@ -230,6 +239,7 @@ class Settings(BaseSettings):
     rights: Rights = Rights()
     youtube: Youtube = Youtube()
     youtube_api: YoutubeApi = YoutubeApi()
+    corpus: Corpus = Corpus()
     catalog: Catalog = Catalog()
     backup: Backup = Backup()
     logging: Logging = Logging()

@@ -30,7 +30,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "sources": ("domain", "languages.codes"),
     "observability": ("files",),
     "legacy": ("domain", "sources"),
-    "corpus": ("domain", "catalog", "audio", "files", "__version__"),
+    "corpus": ("domain", "catalog", "audio", "files", "observability.terminal", "__version__"),
     "pipeline": (
         "domain",
         "files",

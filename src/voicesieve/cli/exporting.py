@@ -13,11 +13,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from voicesieve.audio.identity import fingerprint_program
 from voicesieve.audio.store import RecordingStore
+from voicesieve.catalog.exports import exportable_hashes
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.wiring import opened_catalog, settings_for, worker_count
 from voicesieve.corpus.card import CardSettings
 from voicesieve.corpus.formats.registry import FORMATS, Format
 from voicesieve.corpus.options import Audio, CutRules, Duplicates, ExportOptions, Filters, Unit, parse_split
+from voicesieve.corpus.verifying import Verified
+from voicesieve.corpus.verifying import verify as verify_folder
 from voicesieve.observability.terminal import safe_text
 from voicesieve.pipeline.engines.local import LocalEngine
 from voicesieve.pipeline.exporting import Exported, ExportJob
@@ -65,7 +68,7 @@ def export(kind: str, where: Where, wanted: Mapping[str, Any], *, update: bool, 
 
 
 def card_settings(settings: Settings) -> CardSettings:
-    return CardSettings()
+    return CardSettings(**settings.corpus.model_dump())
 
 
 def options_of(kind: str, wanted: Mapping[str, Any]) -> ExportOptions:
@@ -178,8 +181,9 @@ class _Bar:
     """One line with the step at work, how far it is and the time to go."""
 
     def __init__(self, *, quiet: bool) -> None:
+        console = Console(stderr=True)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._progress = Progress(*columns, console=Console(stderr=True), transient=True, disable=quiet)
+        self._progress = Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal)
         self._tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> _Bar:
@@ -196,4 +200,36 @@ class _Bar:
 
 
 def verify(kind: str, where: Where, *, as_json: bool, quiet: bool) -> int:
-    return EXIT_OK if kind else EXIT_OPERATOR
+    """Compare an export with its sums and with the catalog; exit code 1 if it should not be used as it is."""
+    if kind not in FORMATS:
+        raise OperatorError(f"Only exported folders can be verified: {', '.join(FORMATS)}.")
+    settings = settings_for(where.data, where.config)
+    with (
+        opened_catalog(where.data, settings) as catalog,
+        _Bar(quiet=quiet or as_json) as bar,
+        catalog.read() as connection,
+    ):
+        found = verify_folder(
+            where.target, kind, exportable_hashes(connection), lambda done: bar("comparing", done, done)
+        )
+    if as_json:
+        print_json({"ok": found.ok, **vars(found)})
+    else:
+        _tell_verified(found, quiet=quiet)
+    return EXIT_OK if found.ok else EXIT_OPERATOR
+
+
+def _tell_verified(found: Verified, *, quiet: bool) -> None:
+    meanings = {
+        "missing": "named in SHA256SUMS, but gone",
+        "damaged": "not what was exported",
+        "foreign": "not part of the export",
+        "withdrawn": "withdrawn or rejected since: it must not be used any more",
+    }
+    for kind, meaning in meanings.items():
+        for name in getattr(found, kind):
+            print(f"{safe_text(name)}: {meaning}")
+    if not quiet:
+        advice = "All is well." if found.ok else "`voicesieve export FORMAT DEST --update` makes it right."
+        news = f" The catalog has {found.new} more recordings; --update brings them in." if found.new else ""
+        note(f"{found.checked} files compared. {advice}{news}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 from array import array
 from collections.abc import Callable, Iterator, Mapping
@@ -117,9 +116,10 @@ def assemble(
         for number, row in enumerate(read_lines(staging.plan)):
             progressed(number)
             outcome = staging.outcome_of(row["id"]) if is_cut(order.options) else None
-            if number in merged.left_out:
-                facts.leave_out("duplicate")
-                _index(index, row, outcome, {}, duplicate=True)
+            reason = _left_out_whole(row, order.options, duplicate=number in merged.left_out)
+            if reason:
+                facts.leave_out(reason)
+                _index(index, row, outcome, {}, left_out=reason)
                 continue
             if outcome is None and is_cut(order.options):
                 facts.leave_out("unusable")
@@ -128,8 +128,15 @@ def assemble(
                 row["sources"] = merged.inherited[number]
                 row["also_videos"] = [source["video"] for source in row["sources"][1:]]
             places = _add_items(writer, order.options, row, outcome, staging, source_of, facts)
-            _index(index, row, outcome, places, duplicate=False)
+            _index(index, row, outcome, places)
     writer.close()
+
+
+def _left_out_whole(row: Mapping[str, Any], options: ExportOptions, *, duplicate: bool) -> str | None:
+    if duplicate:
+        return "duplicate"
+    wanted = options.filters.languages
+    return "language" if wanted and (row["language"] or "und").split("-")[0].lower() not in wanted else None
 
 
 def _add_items(
@@ -141,10 +148,6 @@ def _add_items(
     source_of: Callable[[Mapping[str, Any]], Path],
     facts: CorpusFacts,
 ) -> dict[str, Place]:
-    wanted = options.filters.languages
-    if wanted and (row["language"] or "und").split("-")[0].lower() not in wanted:
-        facts.leave_out("language")
-        return {}
     make = _clips if options.unit is Unit.CLIPS else _whole
     places: dict[str, Place] = {}
     for item in make(options, row, outcome, staging, source_of, facts):
@@ -275,11 +278,11 @@ def _index(
     outcome: Mapping[str, Any] | None,
     places: Mapping[str, Place],
     *,
-    duplicate: bool,
+    left_out: str = "",
 ) -> None:
     entry: dict[str, Any] = {"id": row["id"], "sha256": row["sha256"], "videos": [s["video"] for s in row["sources"]]}
-    if duplicate:
-        entry["duplicate"] = True
+    if left_out:
+        entry["left_out"] = left_out
     if outcome is not None:
         entry["outcome"] = outcome
     entry["places"] = {
@@ -293,22 +296,3 @@ def read_index(folder: Path) -> Iterator[dict[str, Any]]:
     with gzip.open(folder / INDEX, "rb") as lines:
         for text in lines:
             yield json.loads(text)
-
-
-def sha256_lines(tree: Path) -> Iterator[bytes]:
-    """One line for each file of ``tree`` in a stable order, as ``sha256sum --check`` reads them."""
-    for path in walk(tree):
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        yield f"{digest.hexdigest()}  {path.relative_to(tree).as_posix()}\n".encode()
-
-
-def walk(tree: Path) -> Iterator[Path]:
-    """All files below ``tree``, folder by folder, each in order of names."""
-    for path in sorted(tree.iterdir()):
-        if path.is_dir() and not path.is_symlink():
-            yield from walk(path)
-        else:
-            yield path

@@ -68,7 +68,7 @@ def plan_row(found: Exportable, options: ExportOptions, shares: Shares) -> dict[
         "video": first.id,
         "also_videos": [carrier.id for carrier in found.carriers[1:]],
         "source": first.source,
-        "url": first.url,
+        "url": shown_url(first.url),
         "title": first.title,
         "channel": first.channel,
         "published": day(first.published_at),
@@ -77,8 +77,8 @@ def plan_row(found: Exportable, options: ExportOptions, shares: Shares) -> dict[
         "duration_s": round(recording.duration_s, 3),
         "language": first.language,
         "licence": first.licence,
-        "rights_basis": first.rights_basis,
-        "rights_statement": first.rights_statement,
+        "rights_basis": first.rights_basis or None,
+        "rights_statement": first.rights_statement or None,
         "score": round(verdict.score, 4),
         "child_s": round(verdict.child_s, 3),
         "verdict": verdict.label,
@@ -113,12 +113,17 @@ def public(row: Mapping[str, Any]) -> dict[str, Any]:
 def _source(carrier: Carrier) -> dict[str, Any]:
     return {
         "video": carrier.id,
-        "url": carrier.url,
+        "url": shown_url(carrier.url),
         "title": carrier.title,
         "channel": carrier.channel,
         "licence": carrier.licence,
-        "rights_basis": carrier.rights_basis,
+        "rights_basis": carrier.rights_basis or None,
     }
+
+
+def shown_url(url: str) -> str:
+    """``url`` as a corpus may show it: of a file on our own disk the name alone, not where and whose it is."""
+    return f"file:///{url.rpartition('/')[2]}" if url.startswith("file:") else url
 
 
 def group_of(row: Mapping[str, Any]) -> str:

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from voicesieve.audio.store import sha256_of
 from voicesieve.corpus.cutting import CutOrder
 from voicesieve.corpus.publishing import ExportError, prepare, refused_by_the_system
 from voicesieve.files import make_folder, typed_disk_errors
@@ -48,7 +49,7 @@ class Staging:
             path = order.folder / piece["name"]
             if not path.is_file() or path.stat().st_size != piece["bytes"]:
                 return None
-            if check_sound and hash_of(path) != piece["sha256"]:
+            if check_sound and sha256_of(path) != piece["sha256"]:
                 return None
         return found
 
@@ -67,12 +68,6 @@ def pieces(outcome: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if "file" in outcome:
         yield outcome["file"]
     yield from (clip for clip in outcome["clips"] if "name" in clip)
-
-
-def hash_of(path: Path) -> str:
-    from voicesieve.audio.store import sha256_of
-
-    return sha256_of(path)
 
 
 @contextmanager

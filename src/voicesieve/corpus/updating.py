@@ -43,9 +43,13 @@ class Earlier:
         entry = self._entry
         if entry is None or entry["id"] != order.id or entry.get("outcome", {}).get("key") != order.key:
             return False
+        if "left_out" in entry and next(pieces(entry["outcome"]), None) is not None:
+            return False  # as a duplicate or by its language, and may come in now
         for piece in pieces(entry["outcome"]):
             name = piece.get("id", order.id)
-            data = read_piece(self._folder, entry["places"].get(name), piece)
+            if name not in entry["places"]:
+                continue  # left out by a filter, which leaves it out again
+            data = read_piece(self._folder, entry["places"][name], piece)
             if data is None:
                 return False
             with new_file(order.folder / piece["name"]) as file:
@@ -55,10 +59,8 @@ class Earlier:
         return True
 
 
-def read_piece(folder: Path, place: Mapping[str, Any] | None, piece: Mapping[str, Any]) -> bytes | None:
+def read_piece(folder: Path, place: Mapping[str, Any], piece: Mapping[str, Any]) -> bytes | None:
     """The sound at ``place`` of an export; ``None`` if it is not there or not what it was."""
-    if place is None:
-        return None
     data = _row(folder, place) if "row" in place else _stretch(folder / place["file"], place, piece["bytes"])
     return data if data is not None and hashlib.sha256(data).hexdigest() == piece["sha256"] else None
 

@@ -20,7 +20,7 @@ from voicesieve.audio.identity import fingerprint_program
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog import exports
 from voicesieve.catalog.store import Catalog
-from voicesieve.corpus.assembly import assemble, cut_order, is_cut, merge_duplicates, sha256_lines
+from voicesieve.corpus.assembly import assemble, cut_order, is_cut, merge_duplicates
 from voicesieve.corpus.card import CardSettings, write_card
 from voicesieve.corpus.cutting import CutOrder, cut_recording
 from voicesieve.corpus.facts import CorpusFacts
@@ -29,15 +29,13 @@ from voicesieve.corpus.options import ExportOptions
 from voicesieve.corpus.planning import line, plan_row, read_lines
 from voicesieve.corpus.publishing import MARKER, ExportError, publish
 from voicesieve.corpus.staging import Staging, open_staging
+from voicesieve.corpus.sums import SUMS, sum_lines
 from voicesieve.corpus.updating import Earlier, read_marker
 from voicesieve.domain.failures import FailureError, Remedy
 from voicesieve.files import new_file, write_text
 from voicesieve.pipeline.engines.protocol import Engine
 from voicesieve.voices.detector import WindowScores
 from voicesieve.voices.shares import shares
-
-SUMS = "SHA256SUMS"
-"""Checked by ``--verify``, and by ``sha256sum --check`` without us."""
 
 MEND = "`voicesieve doctor --fix` queues it to be fetched again; or leave it out with --keep-going."
 DEADLINE_S = 1800.0
@@ -94,7 +92,7 @@ def export(job: ExportJob) -> Exported:
         order = Order(staging.tree, target, job.options, job.card.name)
         source_of = _source_of(job.store)
         assemble(staging, order, merged, source_of, done.facts, lambda n: job.progressed("writing", n, total))
-        write_card(order, done.facts, job.card, fingerprinted=fingerprint_program() is not None)
+        write_card(order, done.facts, job.card)
         _write_sums(staging, job.options)
         with job.catalog.read() as connection:
             _refuse_changed(staging, exports.exportable_hashes(connection))
@@ -161,7 +159,7 @@ async def _cut_all(job: ExportJob, earlier: Earlier | None, staging: Staging, to
                 order.outcome.unlink(missing_ok=True)
                 await free.acquire()
                 tasks.create_task(one(order, row))
-    except* (ExportError, FailureError, OSError) as group:
+    except* Exception as group:
         raise _first(group) from None
     finally:
         await engine.close()
@@ -198,7 +196,7 @@ def _write_sums(staging: Staging, options: ExportOptions) -> None:
     write_text(tree / MARKER, json.dumps(marker, indent=1, sort_keys=True) + "\n")
     growing = staging.root / SUMS
     with new_file(growing) as sums:
-        sums.writelines(sha256_lines(tree))
+        sums.writelines(sum_lines(tree))
     growing.rename(tree / SUMS)
 
 

@@ -1,0 +1,195 @@
+"""Croissant 1.1 (mlcommons.org/croissant/1.1) with its responsible-AI fields, as JSON-LD."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from voicesieve import __version__
+from voicesieve.audio.store import sha256_of
+from voicesieve.corpus.facts import CorpusFacts
+from voicesieve.corpus.formats.huggingface import COLUMNS
+from voicesieve.corpus.formats.items import Order
+from voicesieve.corpus.options import Audio
+from voicesieve.corpus.planning import day
+from voicesieve.corpus.provenance import LIMITS, how
+
+if TYPE_CHECKING:
+    from voicesieve.corpus.card import CardSettings
+
+CONTEXT: dict[str, Any] = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "arrayShape": "cr:arrayShape",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "containedIn": "cr:containedIn",
+    "cr": "http://mlcommons.org/croissant/",
+    "rai": "http://mlcommons.org/croissant/RAI/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "description": {"@container": "@language"},
+    "equivalentProperty": "cr:equivalentProperty",
+    "examples": {"@id": "cr:examples", "@type": "@json"},
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileProperty": "cr:fileProperty",
+    "fileObject": "cr:fileObject",
+    "fileSet": "cr:fileSet",
+    "format": "cr:format",
+    "includes": "cr:includes",
+    "isArray": "cr:isArray",
+    "isLiveDataset": "cr:isLiveDataset",
+    "jsonPath": "cr:jsonPath",
+    "key": "cr:key",
+    "md5": "cr:md5",
+    "name": {"@container": "@language"},
+    "parentField": "cr:parentField",
+    "path": "cr:path",
+    "recordSet": "cr:recordSet",
+    "references": "cr:references",
+    "regex": "cr:regex",
+    "repeated": "cr:repeated",
+    "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
+    "sc": "https://schema.org/",
+    "separator": "cr:separator",
+    "source": "cr:source",
+    "subField": "cr:subField",
+    "transform": "cr:transform",
+}
+"""The official context of version 1.1."""
+
+TYPES = {"string": "sc:Text", "float64": "sc:Float", "float32": "sc:Float"}
+MEDIA = {
+    ".jsonl": "application/jsonlines",
+    ".gz": "application/gzip",
+    ".tar": "application/x-tar",
+    ".parquet": "application/x-parquet",
+    ".json": "application/json",
+    ".txt": "text/plain",
+}
+SOUND = {"flac": "audio/flac", "wav": "audio/wav", "opus": "audio/ogg", "original": "audio/*"}
+
+
+def croissant(order: Order, facts: CorpusFacts, settings: CardSettings, description: str) -> dict[str, Any]:
+    """The description of the finished files in ``order.folder``."""
+    files = _tables(order)
+    distribution = [_file_object(order, path) for path in files] + _file_sets(order)
+    found: dict[str, Any] = {
+        "@context": CONTEXT,
+        "@type": "sc:Dataset",
+        "name": settings.name,
+        "description": description,
+        "conformsTo": ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"],
+        "license": settings.licence or sorted(name for name, _, _ in facts.table("licence")) or "not stated",
+        "url": settings.url or f"urn:voicesieve:{order.options.revision}",
+        "creator": {"@type": "sc:Organization", "name": settings.creator or "not stated"},
+        "datePublished": day(facts.newest_change) or "1970-01-01",
+        "version": "1.0.0",
+        "citeAs": f"{settings.name}, collected with voicesieve {__version__}",
+        "inLanguage": sorted(name for name, _, _ in facts.table("language", 1000)),
+        "keywords": ["children", "speech", "audio"],
+        "distribution": distribution,
+        **_rai(order, facts, settings),
+    }
+    records = _record_sets(order, files)
+    return found | ({"recordSet": records} if records else {})
+
+
+def _rai(order: Order, facts: CorpusFacts, settings: CardSettings) -> dict[str, Any]:
+    removal = settings.takedown or "no address is set"
+    return {
+        "rai:dataCollection": " ".join(how(order, facts)[:2]),
+        "rai:dataCollectionType": ["Web Scraping", "Secondary Data Analysis"],
+        "rai:dataPreprocessingProtocol": how(order, facts)[2:],
+        "rai:machineAnnotationTools": sorted(facts.detectors),
+        "rai:annotationsPerItem": "one label and score for each segment, by a model; none by people",
+        "rai:dataBiases": list(LIMITS[:2]),
+        "rai:dataLimitations": list(LIMITS[2:]),
+        "rai:personalSensitiveInformation": [
+            "Speech of minors. Speakers are pseudonyms; faces and comments are not kept."
+        ],
+        "rai:dataSocialImpact": "Speech technology that understands children; voices could be cloned or recognised, "
+        "which this corpus must not be used for.",
+        "rai:dataUseCases": ["Training", "Testing", "speech recognition and voice typing for children"],
+        "rai:dataReleaseMaintenancePlan": f"Removals on request ({removal}), passed on in REMOVED.csv.",
+    }
+
+
+def _tables(order: Order) -> list[Path]:
+    """Tables that single names point at; numbered files are described as sets."""
+    names = ("*.jsonl", "*.jsonl.gz", "*.rttm", "*.uem")
+    nested = ("*/metadata.jsonl", "*/tarred_audio_manifest.json", "*_outputs/*", "final_audio/manifest.json")
+    found = {path for name in (*names, *nested) for path in order.folder.glob(name) if path.is_file()}
+    found |= {path for name in ("wav.scp", "utt2spk", "segments") for path in order.folder.rglob(name)}
+    return sorted(path for path in found if ".voicesieve" not in path.parts)
+
+
+def _file_object(order: Order, path: Path) -> dict[str, Any]:
+    name = path.relative_to(order.folder).as_posix()
+    return {
+        "@type": "cr:FileObject",
+        "@id": name,
+        "name": name,
+        "contentUrl": name,
+        "contentSize": f"{path.stat().st_size} B",
+        "encodingFormat": MEDIA.get(path.suffix, "text/plain"),
+        "sha256": sha256_of(path),
+    }
+
+
+def _file_sets(order: Order) -> list[dict[str, Any]]:
+    options = order.options
+    sets = {
+        "huggingface": [("parquet", "data/*.parquet", MEDIA[".parquet"])],
+        "lhotse-shar": [("cuts", "*/cuts.*.jsonl.gz", MEDIA[".gz"]), ("sound", "*/recording.*.tar", MEDIA[".tar"])],
+        "nemo-tarred": [("sound", "**/audio_*.tar", MEDIA[".tar"])],
+        "webdataset": [("samples", "*.tar", MEDIA[".tar"])],
+    }.get(options.format)
+    if sets is None:
+        if options.audio is Audio.NONE:
+            return []
+        where = {"audiofolder": "*/*/*", "manifest": "final_audio/*/*"}.get(options.format, "audio/*/*")
+        suffix = "" if options.audio is Audio.ORIGINAL else f".{options.audio}"
+        sets = [("sound", f"{where}{suffix}", SOUND[options.audio])]
+    return [
+        {"@type": "cr:FileSet", "@id": name, "name": name, "includes": pattern, "encodingFormat": media}
+        for name, pattern, media in sets
+    ]
+
+
+def _record_sets(order: Order, files: Sequence[Path]) -> list[dict[str, Any]]:
+    """Clips as records, where a table holds their columns under the names that all formats share."""
+    if order.options.format == "huggingface":
+        sets = [_record_set("clips", {"fileSet": {"@id": "parquet"}})]
+        if order.options.audio is not Audio.NONE:
+            sound = _field("clips", "audio", "sc:AudioObject", {"fileSet": {"@id": "parquet"}})
+            sound["source"]["transform"] = {"jsonPath": "bytes"}
+            sets[0]["field"].insert(0, sound)
+        return sets
+    wanted = {"jsonl": "clips", "audiofolder": "metadata"}.get(order.options.format)
+    found = []
+    for path in files:
+        if wanted and path.name.startswith(wanted):
+            name = path.relative_to(order.folder).as_posix()
+            found.append(_record_set(name.removesuffix(".jsonl").replace("/", "_"), {"fileObject": {"@id": name}}))
+    return found
+
+
+def _record_set(name: str, source: dict[str, Any]) -> dict[str, Any]:
+    fields = [_field(name, column, TYPES[kind], source) for column, kind in COLUMNS.items()]
+    return {"@type": "cr:RecordSet", "@id": name, "name": name, "key": {"@id": f"{name}/id"}, "field": fields}
+
+
+def _field(record: str, column: str, kind: str, source: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "@type": "cr:Field",
+        "@id": f"{record}/{column}",
+        "name": column,
+        "dataType": kind,
+        "source": {**source, "extract": {"column": column}},
+    }

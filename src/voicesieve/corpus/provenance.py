@@ -1,0 +1,65 @@
+"""How a corpus was made and where its limits lie, in sentences: the card and Croissant say the same."""
+
+from __future__ import annotations
+
+import re
+
+from voicesieve.corpus.facts import CorpusFacts
+from voicesieve.corpus.formats.items import Order
+from voicesieve.corpus.options import Duplicates, Unit
+from voicesieve.observability.terminal import safe_text
+
+LIMITS = (
+    "Segments were chosen by a model, not by people. It separates children from men well and from women poorly: expect "
+    "women's voices among the clips, and adults who imitate children, dubbed cartoons and voices played faster.",
+    "Where the detector was measured, the children were mostly 6 to 12 years old and read aloud. Smaller children, "
+    "free speech and languages it was not measured on may be found less often, so the corpus under-represents them.",
+    "Speakers are not told apart across recordings; `speaker` is a pseudonym for the recording. Splits keep channels "
+    "together, not people who appear on several channels.",
+    "Languages come from captions, declarations and text, not from listening. `und` means that nothing was known.",
+    "There are no transcripts.",
+)
+
+
+def how(order: Order, facts: CorpusFacts) -> list[str]:
+    """How the corpus was collected and processed, a sentence each."""
+    options = order.options
+    cut = options.cut
+    sentences = [
+        "Public recordings were found through "
+        + (", ".join(plain(name) for name, _, _ in facts.table("source")) or "no source")
+        + " and fetched once each.",
+        "A child-voice detector scored every recording: "
+        + (", ".join(plain(name) for name in sorted(facts.detectors)) or "none")
+        + ".",
+    ]
+    if options.unit is Unit.CLIPS:
+        sentences.append(
+            f"Child segments at most {cut.merge_gap_s:g} s apart with no other voice between them were joined, padded "
+            f"by {cut.padding_s:g} s, and cut to {cut.min_s:g} to {cut.max_s:g} s, in pauses where there were any."
+        )
+    if options.rate:
+        sentences.append(f"Sound is {options.audio.upper()}, 16 kHz, mono (the mean of all channels).")
+    sentences.append(
+        {
+            Duplicates.KEEP: "Re-uploads were not looked for.",
+            Duplicates.EXACT: "Recordings with equal compressed audio are there once, with all their sources; "
+            "re-uploads in another encoding were not looked for.",
+            Duplicates.ACOUSTIC: "Recordings that sound the same (Chromaprint) are there once, with all their sources.",
+        }[options.duplicates]
+    )
+    if options.split:
+        shares = ", ".join(f"{name} {share:g} %" for name, share in options.split)
+        sentences.append(f"Parts ({shares}) are drawn by a hash of the channel, so no channel lies in two of them.")
+    filters = {name: value for name, value in vars(options.filters).items() if value not in (None, ())}
+    if filters:
+        sentences.append("Filters: " + ", ".join(f"{name} {value}" for name, value in sorted(filters.items())) + ".")
+    return sentences
+
+
+_MARKUP = re.compile(r"([\\`*_\[\]<>|~$])")
+
+
+def plain(text: str, *, limit: int = 200) -> str:
+    """Remote text for Markdown: one line, nothing that moves or hides, nothing that becomes markup."""
+    return _MARKUP.sub(r"\\\1", safe_text(text, limit=limit))

@@ -1,0 +1,94 @@
+"""Is an export still what it was, and may it still be used? Files against sums, items against the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from voicesieve.audio.store import sha256_of
+from voicesieve.corpus.assembly import INDEX, read_index
+from voicesieve.corpus.publishing import ExportError
+from voicesieve.corpus.removed import NAME as REMOVED
+from voicesieve.corpus.sums import SUMS, read_sums, walk
+from voicesieve.corpus.updating import read_marker
+
+MAX_LISTED = 1_000
+"""Names of each kind that are kept; the counts go on."""
+
+
+@dataclass
+class Verified:
+    """What `verify` found. The first three make an export unusable; ``withdrawn`` recordings must be removed from it;
+    ``new`` counts recordings of the catalog that it does not hold yet."""
+
+    format: str
+    checked: int = 0
+    missing: list[str] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+    foreign: list[str] = field(default_factory=list)
+    withdrawn: list[str] = field(default_factory=list)
+    new: int = 0
+
+    @property
+    def ok(self) -> bool:
+        return not (self.missing or self.damaged or self.foreign or self.withdrawn)
+
+
+def verify(
+    folder: Path, kind: str, current: Iterable[str], progressed: Callable[[int], None] = lambda done: None
+) -> Verified:
+    """Compare the export in ``folder`` with its own sums and with ``current``, the sorted hashes of what is accepted.
+
+    Raises `ExportError` if it is no export, or none of the format ``kind``.
+    """
+    marker = read_marker(folder)
+    if marker["format"] != kind:
+        raise ExportError(f"{folder} is a {marker['format']} export, not {kind}.")
+    found = Verified(kind)
+    if not (folder / SUMS).is_file():
+        raise ExportError(f"{folder / SUMS} is gone, so nothing can be compared. Export again.")
+    for digest, name in read_sums(folder):
+        found.checked += 1
+        path = folder / name
+        if not path.is_file() or path.is_symlink():
+            _note(found.missing, name)
+        elif sha256_of(path) != digest:
+            _note(found.damaged, name)
+        progressed(found.checked)
+    _find_foreign(folder, found)
+    if INDEX not in found.missing and INDEX not in found.damaged:
+        _compare(folder, found, iter(current))
+    return found
+
+
+def _note(names: list[str], name: str) -> None:
+    if len(names) < MAX_LISTED:
+        names.append(name)
+
+
+def _find_foreign(folder: Path, found: Verified) -> None:
+    """Files that no line names. Lines and files come in one order, so they are compared as they come."""
+    names = (name for _, name in read_sums(folder))
+    expected = next(names, None)
+    for path in walk(folder):
+        parts = path.relative_to(folder).parts
+        while expected is not None and tuple(expected.split("/")) < parts:
+            expected = next(names, None)
+        if expected is not None and tuple(expected.split("/")) == parts:
+            continue
+        if "/".join(parts) not in (SUMS, REMOVED):
+            _note(found.foreign, "/".join(parts))
+
+
+def _compare(folder: Path, found: Verified, current: Iterator[str]) -> None:
+    accepted = next(current, None)
+    for entry in read_index(folder):
+        while accepted is not None and accepted < entry["sha256"]:
+            found.new += 1
+            accepted = next(current, None)
+        if accepted == entry["sha256"]:
+            accepted = next(current, None)
+        elif "left_out" not in entry:
+            _note(found.withdrawn, entry["videos"][0])
+    found.new += (accepted is not None) + sum(1 for _ in current)
