@@ -26,6 +26,10 @@ Seconds = Annotated[float, Field(ge=0, le=LONGEST_S)]
 PositiveSeconds = Annotated[float, Field(gt=0, le=LONGEST_S)]
 
 
+CALIBRATION_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
+"""A name that is a file name on every system."""
+
+
 class SettingsError(Exception):
     """The settings cannot be used. The message names where each wrong value stands and what is allowed."""
 
@@ -99,6 +103,14 @@ class Analysis(_Section):
     workers: int = Field(0, ge=0, le=256, description="Analysis processes. 0 = one for each core.")
     deadline_s: PositiveSeconds = Field(600.0, description="Hard end of one analysis, in seconds.")
     memory_mb: int = Field(4096, ge=512, description="Address space of one worker, in MiB.")
+
+
+class Voices(_Section):
+    calibration: str = Field(
+        "",
+        pattern=f"^({CALIBRATION_NAME})?$",
+        description="Name of a calibration of the detector, made by `voicesieve calibrate`. Empty = none.",
+    )
 
 
 class Policy(_Section):
@@ -233,6 +245,7 @@ class Settings(BaseSettings):
     discovery: Discovery = Discovery()
     crawl: Crawl = Crawl()
     analysis: Analysis = Analysis()
+    voices: Voices = Voices()
     policy: Policy = Policy()
     language: Language = Language()
     language_weights: LanguageWeights = LanguageWeights()

@@ -9,23 +9,25 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from voicesieve.cli.detectors import configured_model, detector_choice
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, print_json
-from voicesieve.cli.wiring import acceptance_of, detector_choice, detector_model, settings_for, worker_count
+from voicesieve.cli.wiring import acceptance_of, settings_for, worker_count
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.verdicts import OperatingPoint, Verdict
 from voicesieve.observability.terminal import safe_text
 from voicesieve.pipeline import stages
 from voicesieve.pipeline.engines.local import LocalEngine
 from voicesieve.settings import Settings
-from voicesieve.voices.detector import WindowScores
+from voicesieve.voices.detector import DetectorChoice, WindowScores
 from voicesieve.voices.pooling import pool
 
 
 def analyse(files: list[str], data: Path, config: Path | None, *, as_json: bool) -> int:
     """Print one result for each file as it is ready. The exit code is 1 if any file could not be analysed."""
     settings = settings_for(data, config)
-    detector_model(settings)
-    return asyncio.run(_analyse(_paths(files), settings, as_json=as_json))
+    choice = detector_choice(settings, data)
+    configured_model(choice)
+    return asyncio.run(_analyse(_paths(files), settings, choice, as_json=as_json))
 
 
 def _paths(arguments: list[str]) -> Iterator[Path]:
@@ -39,14 +41,14 @@ def _paths(arguments: list[str]) -> Iterator[Path]:
             yield Path(argument)
 
 
-async def _analyse(paths: Iterable[Path], settings: Settings, *, as_json: bool) -> int:
+async def _analyse(paths: Iterable[Path], settings: Settings, choice: DetectorChoice, *, as_json: bool) -> int:
     point = acceptance_of(settings).operating_point
     engine = LocalEngine(
         worker_count(settings), memory_mb=settings.analysis.memory_mb, preload=("voicesieve.pipeline.stages",)
     )
     code = EXIT_OK
     try:
-        async for facts in _results(paths, engine, settings, point):
+        async for facts in _results(paths, engine, settings, choice, point):
             if "error" in facts:
                 code = EXIT_OPERATOR
             if as_json:
@@ -59,7 +61,7 @@ async def _analyse(paths: Iterable[Path], settings: Settings, *, as_json: bool) 
 
 
 async def _results(
-    paths: Iterable[Path], engine: LocalEngine, settings: Settings, point: OperatingPoint
+    paths: Iterable[Path], engine: LocalEngine, settings: Settings, choice: DetectorChoice, point: OperatingPoint
 ) -> AsyncIterator[dict[str, Any]]:
     """Results in the order in which they are ready; never more files in hand than twice the workers."""
     running: set[asyncio.Task[dict[str, Any]]] = set()
@@ -72,7 +74,7 @@ async def _results(
             if path is None:
                 more = False
             else:
-                running.add(asyncio.create_task(_one(path, engine, settings, point)))
+                running.add(asyncio.create_task(_one(path, engine, settings, choice, point)))
             if any(task.done() for task in running):
                 break
         if running:
@@ -81,9 +83,11 @@ async def _results(
                 yield task.result()
 
 
-async def _one(path: Path, engine: LocalEngine, settings: Settings, point: OperatingPoint) -> dict[str, Any]:
+async def _one(
+    path: Path, engine: LocalEngine, settings: Settings, choice: DetectorChoice, point: OperatingPoint
+) -> dict[str, Any]:
     shown = os.fsencode(path).decode("utf-8", "backslashreplace")
-    order = stages.LocalFile(path, detector_choice(settings), settings.fetching.max_duration_s)
+    order = stages.LocalFile(path, choice, settings.fetching.max_duration_s)
     try:
         found = await engine.run(stages.analyse_local, order, deadline_s=settings.analysis.deadline_s)
     except FailureError as error:

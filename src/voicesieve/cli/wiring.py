@@ -7,7 +7,6 @@ import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from voicesieve import __version__
@@ -15,10 +14,10 @@ from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog.committer import Committer
 from voicesieve.catalog.records import Pace, Paces
 from voicesieve.catalog.store import Catalog, open_catalog
+from voicesieve.cli.detectors import configured_model, detector_choice
 from voicesieve.cli.output import note
 from voicesieve.domain.fetching import FetchLimits
 from voicesieve.domain.quotas import GENERAL_UNITS, SEARCH_CALLS
-from voicesieve.domain.verdicts import Model
 from voicesieve.languages.codes import normalise
 from voicesieve.languages.fusion import FusionRules
 from voicesieve.observability.events import Events
@@ -36,9 +35,7 @@ from voicesieve.sources.identity import YOUTUBE_HOST
 from voicesieve.sources.protocol import Source
 from voicesieve.sources.registry import YOUTUBE_KINDS, make_source
 from voicesieve.sources.youtube_settings import ApiAccess, YoutubeSettings
-
-if TYPE_CHECKING:
-    from voicesieve.voices.detector import DetectorChoice
+from voicesieve.voices.detector import DetectorChoice
 
 SOURCES_NEEDING_BASIS = ("youtube",)
 """Platforms whose terms forbid fetching without a ground of one's own (design, section 7)."""
@@ -52,7 +49,7 @@ def settings_for(
     return load_settings(config or (own if own.exists() else None), command_line)
 
 
-def rules_of(settings: Settings) -> Rules:
+def rules_of(settings: Settings, detector: DetectorChoice) -> Rules:
     """Settings as the rules of the stages."""
     return Rules(
         fetch_limits=fetch_limits_of(settings),
@@ -69,7 +66,7 @@ def rules_of(settings: Settings) -> Rules:
         ),
         acceptance=acceptance_of(settings),
         fusion=fusion_of(settings),
-        detector=detector_choice(settings),
+        detector=detector,
         analysis_deadline_s=settings.analysis.deadline_s,
         refresh_s=settings.discovery.refresh_s,
         own_refresh_s=dict.fromkeys(YOUTUBE_KINDS, settings.youtube.refresh_s),
@@ -188,29 +185,6 @@ def _codes(given: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted({code for code in map(normalise, given) if code}))
 
 
-def detector_choice(settings: Settings) -> DetectorChoice:
-    from voicesieve.voices.detector import DetectorChoice
-
-    return DetectorChoice(settings.analysis.detector)
-
-
-def choice_named(name: str, settings: Settings, data: Path) -> DetectorChoice:
-    """The detector called ``name``; the configured one for no name."""
-    from voicesieve.voices.detector import DetectorChoice
-
-    return DetectorChoice(name) if name else detector_choice(settings)
-
-
-def detector_model(settings: Settings) -> Model:
-    """Name and revision of the configured detector. Raises `SettingsError` if there is none of that name."""
-    from voicesieve.voices.detector import load_detector
-
-    try:
-        return load_detector(detector_choice(settings)).model
-    except ValueError as error:
-        raise SettingsError(f"analysis.detector: {error}.") from error
-
-
 def backup_rules_of(folder: DataFolder, settings: Settings) -> BackupRules:
     backup = settings.backup
     return BackupRules(Path(backup.folder) if backup.folder else folder.backups, backup.keep, backup.every_s)
@@ -264,7 +238,8 @@ async def opened_run(
         max_redirects=settings.fetching.max_redirects,
         user_agent=f"voicesieve/{__version__}{contact}",
     )
-    model, rules = detector_model(settings), rules_of(settings)
+    choice = detector_choice(settings, folder.root)
+    model, rules = configured_model(choice), rules_of(settings, choice)
     committer = Committer(catalog)
     engine = LocalEngine(
         worker_count(settings), memory_mb=settings.analysis.memory_mb, preload=("voicesieve.pipeline.stages",)

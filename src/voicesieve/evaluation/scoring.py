@@ -12,16 +12,9 @@ import numpy as np
 
 from voicesieve.audio.decode import SAMPLE_RATE, decode_blocks
 from voicesieve.domain.failures import FailureError, FailureKind
-from voicesieve.voices.detector import (
-    CHILD,
-    MAN,
-    NONSPEECH,
-    WOMAN,
-    Detector,
-    DetectorChoice,
-    WindowScores,
-    load_detector,
-)
+from voicesieve.voices.calibration import child_log_odds
+from voicesieve.voices.detector import NONSPEECH, Detector, DetectorChoice, WindowScores, load_detector
+from voicesieve.voices.network import NetworkDetector
 
 DURATIONS_S = (1.0, 2.0, 4.0, 8.0)
 CUTS = 3
@@ -49,6 +42,15 @@ class ScoredSpan:
 
     duration_s: float
     windows: tuple[bytes, ...]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class EmbeddedSpan:
+    """Mean log-odds and embedding over the speech of a span; ``None`` where no speech is heard. Or a problem."""
+
+    odds: float | None
+    embedding: tuple[float, ...] = ()
     problem: str = ""
 
 
@@ -84,6 +86,22 @@ def score_spans(order: SpansOrder) -> list[ScoredSpan]:
             windows = tuple(detector.windows([sound]).to_bytes() for detector in detectors)
             scored[index] = ScoredSpan(len(sound) / SAMPLE_RATE, windows)
     return [span for span in scored if span is not None]
+
+
+def embed_spans(order: SpansOrder) -> list[EmbeddedSpan]:
+    """What a calibration is fitted on, of every span in its order. Raises FailureError as `decode_blocks` does."""
+    network = NetworkDetector.embedded()
+    found = [EmbeddedSpan(None)] * len(order.spans)
+    for index, sound in cut(order.path, order.spans, order.max_duration_s):
+        if isinstance(sound, str):
+            found[index] = EmbeddedSpan(None, (), sound)
+            continue
+        logs, embeddings = network.base_outputs([sound])
+        speech = logs[:, NONSPEECH] < np.log(0.5)
+        if speech.any():
+            odds = float(child_log_odds(logs[speech].astype(float)).mean())
+            found[index] = EmbeddedSpan(odds, tuple(embeddings[speech].astype(float).mean(axis=0).tolist()))
+    return found
 
 
 def score_cuts(order: CutsOrder) -> ScoredCuts:
@@ -139,7 +157,7 @@ def cut(path: Path, spans: Sequence[Span], max_duration_s: float) -> Iterator[tu
 def heard(scores: WindowScores) -> tuple[np.ndarray, np.ndarray]:
     """Log-odds of a child against an adult in each window that is speech, and the window's seconds: (n,) each."""
     logs = scores.log_probabilities.astype(float)
-    odds = logs[:, CHILD] - np.logaddexp(logs[:, WOMAN], logs[:, MAN])
+    odds = child_log_odds(logs)
     seconds = (scores.ends - scores.starts).astype(float)
     speech = (logs[:, NONSPEECH] < np.log(0.5)) & (seconds > 0)
     return odds[speech], seconds[speech]

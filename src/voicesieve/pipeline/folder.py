@@ -50,6 +50,10 @@ class DataFolder:
         return self.root / "backups"
 
     @property
+    def calibrations(self) -> Path:
+        return self.root / "calibrations"
+
+    @property
     def settings(self) -> Path:
         return self.root / "voicesieve.toml"
 

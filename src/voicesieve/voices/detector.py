@@ -111,6 +111,8 @@ def load_detector(choice: DetectorChoice | str) -> Detector:
     except KeyError:
         message = f"there is no detector {chosen.name[:60]!r}; there are: {', '.join(sorted(LOADERS))}"
         raise ValueError(message) from None
+    if chosen.calibration is not None and chosen.name not in CALIBRATED:
+        raise ValueError(f"the detector {chosen.name} takes no calibration; {', '.join(sorted(CALIBRATED))} does")
     return load(chosen)
 
 
@@ -121,9 +123,13 @@ def _load_floor(choice: DetectorChoice) -> Detector:
 
 
 def _load_network(choice: DetectorChoice) -> Detector:
+    from voicesieve.voices.calibration import read_calibration
     from voicesieve.voices.network import NetworkDetector
 
-    return NetworkDetector.embedded()
+    return NetworkDetector.embedded(read_calibration(choice.calibration) if choice.calibration else None)
 
+
+CALIBRATED = frozenset({"network"})
+"""Detectors whose last layer can be refitted."""
 
 LOADERS: dict[str, Callable[[DetectorChoice], Detector]] = {"floor": _load_floor, "network": _load_network}

@@ -23,6 +23,8 @@ from voicesieve.voices.detector import CLASSES, WindowScores
 if TYPE_CHECKING:
     import onnxruntime  # type: ignore[import-untyped]
 
+    from voicesieve.voices.calibration import Calibration
+
 HOP_CHUNKS = 30
 """Windows follow each other every 0.96 s, a whole number of chunks and of frames..."""
 CONTEXT_CHUNKS = 25
@@ -30,6 +32,9 @@ CONTEXT_CHUNKS = 25
 MIN_SPEECH_CHUNKS = floor.MIN_SPEECH_CHUNKS
 PAGE_CHUNKS = 16 * HOP_CHUNKS
 """15.36 s are taken at a time, wherever the caller cuts its blocks."""
+
+EMBEDDING = "embedding"
+"""Name of the network's second output, what its last layer sees."""
 
 _CHUNK_S = CHUNK / logmel.SAMPLE_RATE
 _HOP_FRAMES = HOP_CHUNKS * CHUNK // logmel.HOP
@@ -50,43 +55,66 @@ class _Window:
 class NetworkDetector:
     """See the module's text. Satisfies `voicesieve.voices.detector.Detector`."""
 
-    def __init__(self, network: bytes) -> None:
-        """``network``: an ONNX file as the recipe writes it. ValueError if it is not one."""
+    def __init__(self, network: bytes, calibration: Calibration | None = None) -> None:
+        """``network``: an ONNX file as the recipe writes it. ValueError if it is not one, or not the calibration's."""
         self._session = _session(network)
-        self._revision = _revision(network)
+        self._base = Model("network", _revision(network))
+        self._calibration = calibration
+        if calibration is not None:
+            calibration.check(self._base)
 
     @classmethod
-    def embedded(cls) -> NetworkDetector:
-        """The network of this package. ValueError if its file and its card do not belong together."""
+    def embedded(cls, calibration: Calibration | None = None) -> NetworkDetector:
+        """The network of this package. ValueError if its file and its card, or its calibration, do not fit it."""
         folder = files("voicesieve.voices")
-        detector = cls(folder.joinpath("network.onnx").read_bytes())
+        detector = cls(folder.joinpath("network.onnx").read_bytes(), calibration)
         card = json.loads(folder.joinpath("network.json").read_text("utf-8"))
-        if card["revision"] != detector.model.revision:
+        if card["revision"] != detector.base.revision:
             raise ValueError("network.onnx and network.json are of different trainings; install the package again")
         return detector
 
     @property
     def model(self) -> Model:
-        return Model("network", self._revision)
+        return self._base if self._calibration is None else self._calibration.model
+
+    @property
+    def base(self) -> Model:
+        """The network as it is, whatever refits its last layer."""
+        return self._base
 
     def windows(self, blocks: Iterable[np.ndarray]) -> WindowScores:
         """Scores of each window with speech in it. Memory holds some pages and 24 bytes for each window."""
+        refitted = None if self._calibration is None else self._calibration.log_probabilities
         spans: list[tuple[float, float]] = []
         scores: list[np.ndarray] = []
         for page in _speech_windows(blocks):
             spans += [(window.start, window.end) for window in page]
-            scores.append(self._log_probabilities(page))
+            logs, embeddings = self._outputs(page)
+            scores.append(logs if refitted is None else refitted(logs, embeddings))
         if not spans:
             return WindowScores.empty()
         times = np.array(spans, np.float32)
         return WindowScores(times[:, 0].copy(), times[:, 1].copy(), np.concatenate(scores))
 
-    def _log_probabilities(self, windows: list[_Window]) -> np.ndarray:
+    def base_outputs(self, blocks: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Log-probabilities (n, 4) before any calibration and embeddings (n, d) of each window with speech in it.
+
+        ``d`` is 0 for a network that gives no embedding.
+        """
+        found = [self._outputs(page) for page in _speech_windows(blocks)]
+        if not found:
+            return np.zeros((0, len(CLASSES)), np.float32), np.zeros((0, 0), np.float32)
+        return np.concatenate([logs for logs, _ in found]), np.concatenate([inside for _, inside in found])
+
+    def _outputs(self, windows: list[_Window]) -> tuple[np.ndarray, np.ndarray]:
         inputs = {
             "spectra": np.stack([window.spectra for window in windows]),
             "speech": np.stack([window.speech for window in windows]),
         }
-        return np.asarray(self._session.run(None, inputs)[0], np.float32)
+        given = [output.name for output in self._session.get_outputs()]
+        outputs = dict(zip(given, self._session.run(None, inputs), strict=True))
+        embeddings = outputs.get(EMBEDDING, np.zeros((len(windows), 0)))
+        return np.asarray(outputs[given[0]], np.float32), np.asarray(embeddings, np.float32)
 
 
 def widened(speech: np.ndarray) -> np.ndarray:

@@ -1,0 +1,154 @@
+"""What ``voicesieve calibrate`` does: refit the network's last layer on reviewed clips, list and remove such refits."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from voicesieve.cli.detectors import calibration_file
+from voicesieve.cli.labelled import told, usable_labels, workshop
+from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
+from voicesieve.cli.wiring import settings_for
+from voicesieve.evaluation import scoring, statistics
+from voicesieve.evaluation.figures import Voice
+from voicesieve.evaluation.labels import ADULTS, Heard, Problem, Stretch
+from voicesieve.evaluation.refitting import Clips, Refit, TooFewError, refit
+from voicesieve.evaluation.scoring import EmbeddedSpan
+from voicesieve.files import make_folder, write_text
+from voicesieve.observability.terminal import safe_text
+from voicesieve.pipeline.folder import DataFolder
+from voicesieve.settings import Settings
+from voicesieve.voices.calibration import Calibration, read_calibration
+from voicesieve.voices.detector import DetectorChoice
+from voicesieve.voices.network import NetworkDetector
+
+NETWORK = "network"
+
+
+def calibrate(
+    file: Path, name: str, data: Path, config: Path | None, *, force: bool, as_json: bool, quiet: bool
+) -> int:
+    """Fit, measure on left-out speakers, and store if that is for the better; the exit code is 1 if it is not."""
+    target = calibration_file(data, name)
+    settings = settings_for(data, config)
+    stretches, problems = usable_labels(file)
+    spoken = [stretch for stretch in stretches if stretch.heard is Heard.CHILD or stretch.heard in ADULTS]
+    spans, found = asyncio.run(_embed(spoken, settings, quiet=quiet))
+    problems = sorted([*problems, *found], key=lambda problem: problem.line)
+    if problems:
+        note(told(problems))
+    heard = [(stretch, span) for stretch, span in spans if span.odds is not None]
+    try:
+        result = refit(_clips(heard), NetworkDetector.embedded().base)
+    except TooFewError as error:
+        raise OperatorError(f"{safe_text(str(file))}: {error}.") from error
+    facts = _facts(file, heard, result)
+    is_stored = result.is_better or force
+    if is_stored:
+        _store(target, replace(result.calibration, facts=facts))
+    if as_json:
+        print_json({"name": name, "file": str(target), "stored": is_stored, **facts})
+    else:
+        print(_told_result(facts))
+    if not is_stored:
+        note(
+            "Not stored: left-out speakers are told apart no better. More speakers help most; --force stores it anyway."
+        )
+        return EXIT_OPERATOR
+    note(
+        f'Stored {target}. Runs use it with calibration = "{name}" below [voices] in the settings; '
+        f"`voicesieve eval LABELS.csv --detector network --detector network@{name}` compares."
+    )
+    return EXIT_OK
+
+
+def list_calibrations(data: Path, *, as_json: bool) -> None:
+    base = NetworkDetector.embedded().base
+    for file in sorted(DataFolder(data).calibrations.glob("*.json")):
+        try:
+            found = read_calibration(file)
+            found.check(base)
+            state = "usable"
+        except ValueError as error:
+            state = str(error)
+            found = None
+        facts = {} if found is None else dict(found.facts)
+        if as_json:
+            revision = None if found is None else found.revision
+            print_json({"name": file.stem, "revision": revision, "state": state, **facts})
+        else:
+            what = f"{facts.get('made_at')}, {facts.get('child_clips')} + {facts.get('adult_clips')} clips, "
+            print(safe_text(f"{file.stem}: {what if found else ''}{state}", limit=500))
+
+
+def remove_calibration(name: str, data: Path) -> None:
+    file = calibration_file(data, name)
+    try:
+        file.unlink()
+    except FileNotFoundError:
+        raise OperatorError(f"There is no calibration {name!r} in {data}; --list shows those there are.") from None
+    except OSError as error:
+        raise OperatorError(f"{file} cannot be removed: {error.strerror}.") from error
+    note(f"Removed {file}. Recordings that were analysed with it keep their scores.")
+
+
+async def _embed(
+    stretches: Sequence[Stretch], settings: Settings, *, quiet: bool
+) -> tuple[list[tuple[Stretch, EmbeddedSpan]], list[Problem]]:
+    async with workshop(settings, quiet=quiet) as shop:
+        located = await shop.located(stretches)
+        return await shop.each_span(located, (DetectorChoice(NETWORK),), scoring.embed_spans), shop.problems
+
+
+def _clips(heard: Sequence[tuple[Stretch, EmbeddedSpan]]) -> Clips:
+    return Clips(
+        np.array([span.odds for _, span in heard], float),
+        np.array([span.embedding for _, span in heard], float).reshape(len(heard), -1),
+        np.array([stretch.heard is Heard.CHILD for stretch, _ in heard], bool),
+        statistics.numbered([Voice.of(stretch) for stretch, _ in heard]),
+    )
+
+
+def _facts(file: Path, heard: Sequence[tuple[Stretch, EmbeddedSpan]], result: Refit) -> dict[str, Any]:
+    children = [stretch for stretch, _ in heard if stretch.heard is Heard.CHILD]
+    adults = [stretch for stretch, _ in heard if stretch.heard is not Heard.CHILD]
+    return {
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "labels": file.name,
+        "labels_sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "child_clips": len(children),
+        "child_speakers": len({Voice.of(stretch) for stretch in children}),
+        "adult_clips": len(adults),
+        "adult_speakers": len({Voice.of(stretch) for stretch in adults}),
+        "base": result.calibration.base.revision,
+        "revision": result.calibration.revision,
+        "auc_before": round(result.auc_before, 4),
+        "auc_after": round(result.auc_after, 4),
+        "loss_before": round(result.loss_before, 4),
+        "loss_after": round(result.loss_after, 4),
+    }
+
+
+def _store(target: Path, calibration: Calibration) -> None:
+    try:
+        make_folder(target.parent)
+        write_text(target, calibration.to_json())
+    except OSError as error:
+        raise OperatorError(f"{target} cannot be written: {error.strerror}.") from error
+
+
+def _told_result(facts: dict[str, Any]) -> str:
+    return (
+        f"{facts['child_clips']} clips of {facts['child_speakers']} children, "
+        f"{facts['adult_clips']} of {facts['adult_speakers']} adults.\n"
+        "On speakers left out of the fit:\n"
+        f"  AUC, child against adult   {facts['auc_before']:.3f} -> {facts['auc_after']:.3f}\n"
+        f"  surprise in nats           {facts['loss_before']:.3f} -> {facts['loss_after']:.3f}"
+    )

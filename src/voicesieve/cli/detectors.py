@@ -1,0 +1,44 @@
+"""Which detector the settings and the command line ask for, and whether it can be had."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from voicesieve.cli.output import OperatorError
+from voicesieve.domain.verdicts import Model
+from voicesieve.observability.terminal import safe_text
+from voicesieve.pipeline.folder import DataFolder
+from voicesieve.settings import CALIBRATION_NAME, Settings, SettingsError
+from voicesieve.voices.detector import DetectorChoice, load_detector
+
+
+def detector_choice(settings: Settings, data: Path) -> DetectorChoice:
+    """The configured detector with its configured calibration."""
+    name = settings.voices.calibration
+    return DetectorChoice(settings.analysis.detector, calibration_file(data, name) if name else None)
+
+
+def choice_named(name: str, settings: Settings, data: Path) -> DetectorChoice:
+    """NAME as it is, NAME@CALIBRATION with a calibration of the data folder, or the configured one for no name."""
+    if not name:
+        return detector_choice(settings, data)
+    detector, at, calibration = name.partition("@")
+    return DetectorChoice(detector, calibration_file(data, calibration) if at else None)
+
+
+def calibration_file(data: Path, name: str) -> Path:
+    """Where the calibration of that name lies, or will. `OperatorError` for what is no name."""
+    if not re.fullmatch(CALIBRATION_NAME, name):
+        shown = safe_text(name, limit=80)
+        raise OperatorError(f"{shown!r} is no name for a calibration: 1 to 64 letters, digits, - and _.")
+    return DataFolder(data).calibrations / f"{name}.json"
+
+
+def configured_model(choice: DetectorChoice) -> Model:
+    """Name and revision of the configured detector. Raises `SettingsError` if it cannot be had."""
+    try:
+        return load_detector(choice).model
+    except ValueError as error:
+        key = "voices.calibration" if choice.calibration else "analysis.detector"
+        raise SettingsError(f"{key}: {error}.") from error
