@@ -4,13 +4,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO_OUTPUT ?= demo-output
 
-.PHONY: demo test check lock clips picture clean
+.PHONY: demo test test-extras check lock clips picture clean
 
 demo: $(VENV)/.core
 	$(BIN)/python -m demo.run --output $(DEMO_OUTPUT)
 
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2
+
+test-extras: $(VENV)/.dev  ## Tests that need optional extras: faster-whisper, about 200 MB
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[whisper]'
+	$(BIN)/python -m pytest -n 2 tests/integration/test_languages_whisper.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

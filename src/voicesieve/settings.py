@@ -126,6 +126,15 @@ class Policy(_Section):
 
 
 class Language(_Section):
+    model: str = Field("", description="Whisper that listens: name on the hub such as small, or a folder. Empty = off.")
+    checksum: str = Field(
+        "", pattern="^([0-9a-fA-F]{64})?$", description="SHA-256 of its model.bin; needed for a folder."
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where it runs; auto takes a GPU that works.")
+    votes: int = Field(3, ge=1, le=9, description="Stretches of child speech that it hears, up to 30 s each.")
+    unwanted: float = Field(
+        0.1, ge=0, le=1, description="How likely it holds each language that is not wanted, relative to a wanted one."
+    )
     min_probability: float = Field(0.6, ge=0, le=1, description="Below it the language is und (undetermined).")
     contradiction: float = Field(
         0.8, ge=0, le=1, description="Two sources this sure of different spoken languages send a video to review."

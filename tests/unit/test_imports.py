@@ -82,6 +82,8 @@ ONLY_HERE: dict[str, tuple[str, ...]] = {
     "onnxruntime": ("voices",),
     "py3langid": ("languages",),
     "matplotlib": ("evaluation", "cli"),
+    "faster_whisper": ("languages",),
+    "ctranslate2": ("languages",),
     "pebble": ("pipeline",),
     "pydantic": ("settings",),
     "pydantic_settings": ("settings",),

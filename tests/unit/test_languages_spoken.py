@@ -13,7 +13,7 @@ from voicesieve.languages.text import CEILING
 
 
 def pieces(**known: object) -> dict[str, tuple[str, float]]:
-    found = collect(KnownVideo(**{"source": "youtube", **known}))  # type: ignore[arg-type]
+    found = collect(KnownVideo(**{"found_by": "youtube", **known}))  # type: ignore[arg-type]
     assert found.unavailable == ()
     return {f"{piece.source}:{piece.code}": piece.probability for piece in found.evidence}  # type: ignore[misc]
 
@@ -41,7 +41,7 @@ def test_every_piece_carries_the_revision_of_what_made_it() -> None:
     ("source", "kind"), [("rss", "feed_language"), ("page", "page_language"), ("youtube", "declared_audio")]
 )
 def test_what_a_declared_language_means_depends_on_who_declares_it(source: str, kind: str) -> None:
-    assert f"{kind}:he" in pieces(source=source, declared_language="iw")
+    assert f"{kind}:he" in pieces(found_by=source, declared_language="iw")
 
 
 def test_of_two_hundred_auto_translated_captions_only_the_original_counts() -> None:

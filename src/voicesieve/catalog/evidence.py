@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from voicesieve.catalog import schema
 from voicesieve.domain.languages import UNDETERMINED, LanguageEvidence, LanguageState, SpokenLanguage
@@ -16,9 +17,28 @@ table = schema.language_evidence
 def stored_evidence(connection: Connection, key: int) -> tuple[LanguageEvidence, ...]:
     """A video's evidence, what counts most first."""
     rows = connection.execute(select(table).where(table.c.video == key).order_by(table.c.position))
-    return tuple(
-        LanguageEvidence(row.code, row.source, row.probability, row.revision, row.start_s, row.end_s, row.weight)
-        for row in rows
+    return tuple(map(_piece, rows))
+
+
+def heard_in(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[LanguageEvidence, ...]]:
+    """What a recogniser heard in parts of each of the videos."""
+    heard = table.c.video.in_(keys), table.c.start_s.is_not(None)
+    found: dict[int, tuple[LanguageEvidence, ...]] = {}
+    for row in connection.execute(select(table).where(*heard).order_by(table.c.video, table.c.position)):
+        found[row.video] = (*found.get(row.video, ()), _piece(row))
+    return found
+
+
+def _piece(row: Row[Any]) -> LanguageEvidence:
+    return LanguageEvidence(
+        code=row.code,
+        source=row.source,
+        probability=row.probability,
+        revision=row.revision,
+        start=row.start_s,
+        end=row.end_s,
+        weight=row.weight,
+        distribution=tuple((row.distribution or {}).items()),
     )
 
 
@@ -53,10 +73,15 @@ def channel_languages(connection: Connection, channel: str, *, but_not: int, new
 
 
 def written_about(connection: Connection, key: int) -> Row[Any]:
-    """What sources and fetching say of a video: source, title, channel, declared_language, metadata and facts."""
-    video = schema.video
-    names = ("source", "title", "channel", "declared_language", "metadata", "facts")
-    return connection.execute(select(*(video.c[name] for name in names)).where(video.c.key == key)).one()
+    """What sources and fetching say of a video: title, channel, declared_language, metadata, facts, and ``found_by``,
+    the kind of source that described it (the one asked first)."""
+    video, finding, query = schema.video, schema.finding, schema.query
+    first = select(query.c.source).join(finding, finding.c.query == query.c.id).where(finding.c.video == key)
+    found_by = first.order_by(query.c.id).limit(1).scalar_subquery().label("found_by")
+    names = ("title", "channel", "declared_language", "metadata", "facts")
+    columns: list[ColumnElement[Any]] = [*(video.c[name] for name in names), found_by]
+    row: Row[Any] = connection.execute(select(*columns).where(video.c.key == key)).one()
+    return row
 
 
 def stored_language(connection: Connection, row: Row[Any]) -> SpokenLanguage | None:

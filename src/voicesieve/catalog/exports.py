@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Row, func, select
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.changes import NEWEST_FIRST
+from voicesieve.catalog.evidence import heard_in
+from voicesieve.domain.languages import LanguageEvidence
 from voicesieve.domain.states import VideoState
 
 BATCH = 200
@@ -36,6 +38,8 @@ class Carrier:
     facts: dict[str, Any]
     changed_at: float
     place: tuple[int, int, int]
+    heard: tuple[LanguageEvidence, ...] = ()
+    """What a recogniser heard in parts of it."""
 
 
 @dataclass(frozen=True)
@@ -110,13 +114,15 @@ def _carriers(connection: Connection, hashes: Sequence[str]) -> dict[str, list[C
         select(video).where(video.c.recording.in_(hashes), video.c.state == VideoState.ACCEPTED)
     ).all()
     places: dict[int, tuple[int, int]] = {}
+    heard: dict[int, tuple[LanguageEvidence, ...]] = {}
     for start in range(0, len(rows), BATCH):
         keys = [row.key for row in rows[start : start + BATCH]]
         findings = connection.execute(select(finding).where(finding.c.video.in_(keys)).order_by(finding.c.query.desc()))
         places |= {row.video: (row.query, row.position) for row in findings}
+        heard |= heard_in(connection, keys)
     found: dict[str, list[Carrier]] = {}
     for row in rows:
-        found.setdefault(row.recording, []).append(_carrier(row, places))
+        found.setdefault(row.recording, []).append(_carrier(row, places, heard.get(row.key, ())))
     for carriers in found.values():
         carriers.sort(key=lambda carrier: carrier.place)
     return found
@@ -125,8 +131,8 @@ def _carriers(connection: Connection, hashes: Sequence[str]) -> dict[str, list[C
 _NOT_FOUND_BY_A_QUERY = (2**62, 0)
 
 
-def _carrier(row: Row[Any], places: dict[int, tuple[int, int]]) -> Carrier:
+def _carrier(row: Row[Any], places: dict[int, tuple[int, int]], heard: tuple[LanguageEvidence, ...]) -> Carrier:
     names = ("id", "source", "url", "title", "channel", "published_at", "declared_language", "licence", "language")
     facts = {name: getattr(row, name) for name in (*names, "rights_basis", "rights_statement", "changed_at")}
     place = (*places.get(row.key, _NOT_FOUND_BY_A_QUERY), row.key)
-    return Carrier(**facts, metadata=row.metadata or {}, facts=row.facts or {}, place=place)
+    return Carrier(**facts, metadata=row.metadata or {}, facts=row.facts or {}, place=place, heard=heard)

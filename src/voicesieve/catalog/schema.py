@@ -360,6 +360,7 @@ language_evidence = Table(
     Column("revision", Words, nullable=False),
     Column("start_s", Double),
     Column("end_s", Double),
+    Column("distribution", JsonText),
 )
 
 counter = Table(

@@ -9,7 +9,7 @@ from typing import Any
 
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog import views
-from voicesieve.catalog.transactions import results
+from voicesieve.catalog.transactions import languages, results
 from voicesieve.cli.bars import bar as _bar
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.report import print_status, print_why
@@ -73,9 +73,18 @@ def why(video: str, data: Path, config: Path | None, *, as_json: bool) -> None:
         print_why(story)
 
 
-def retry(videos: list[str], kind: str | None, data: Path, config: Path | None, *, every: bool) -> None:
+def retry(
+    videos: list[str], kind: str | None, data: Path, config: Path | None, *, every: bool, language: bool = False
+) -> None:
+    if language:
+        if videos or kind or every:
+            raise OperatorError("--language takes every video whose language could not be heard; give it alone.")
+        with opened_catalog(data, settings_for(data, config)) as catalog, catalog.write() as connection:
+            count = languages.listen_again(connection, time.time())
+        note(f"{count} videos are due for analysis again, from their stored scores; `voicesieve crawl` takes them up.")
+        return
     if not (videos or kind or every):
-        raise OperatorError("Say what to retry: ids, --kind KIND, or --all.")
+        raise OperatorError("Say what to retry: ids, --kind KIND, --language, or --all.")
     if kind is not None and kind not in list(FailureKind):
         raise OperatorError(f"--kind {kind}: no such failure. Kinds: {', '.join(FailureKind)}.")
     with opened_catalog(data, settings_for(data, config)) as catalog, catalog.write() as connection:
@@ -89,7 +98,9 @@ def redecide(data: Path, config: Path | None, *, dry_run: bool, as_json: bool) -
 
     settings = settings_for(data, config)
     with opened_catalog(data, settings) as catalog:
-        found = decide_again(catalog, acceptance_of(settings), fusion_of(settings), time.time(), dry_run=dry_run)
+        listens = bool(settings.language.model)
+        rules, fusion = acceptance_of(settings), fusion_of(settings)
+        found = decide_again(catalog, rules, fusion, time.time(), listens=listens, dry_run=dry_run)
     if as_json:
         print_json({**dataclasses.asdict(found), "dry_run": dry_run})
         return

@@ -20,6 +20,7 @@ from voicesieve.domain.fetching import FetchLimits
 from voicesieve.domain.quotas import GENERAL_UNITS, SEARCH_CALLS
 from voicesieve.languages.codes import normalise
 from voicesieve.languages.fusion import FusionRules
+from voicesieve.languages.listening import Listener
 from voicesieve.observability.events import Events
 from voicesieve.pipeline.backing_up import BackupRules
 from voicesieve.pipeline.context import Rules, RunContext
@@ -66,6 +67,7 @@ def rules_of(settings: Settings, detector: DetectorChoice) -> Rules:
         ),
         acceptance=acceptance_of(settings),
         fusion=fusion_of(settings),
+        listener=listener_of(settings),
         detector=detector,
         analysis_deadline_s=settings.analysis.deadline_s,
         refresh_s=settings.discovery.refresh_s,
@@ -171,7 +173,32 @@ def fusion_of(settings: Settings) -> FusionRules:
         weights=settings.language_weights.model_dump(),
         min_probability=settings.language.min_probability,
         contradiction=settings.language.contradiction,
+        wanted=_codes(settings.policy.languages),
+        unwanted=settings.language.unwanted,
     )
+
+
+def listener_of(settings: Settings) -> Listener | None:
+    """The recogniser that the settings ask for, ready to listen, or the reason why it is not.
+
+    Raises `SettingsError` for what only the settings can mend; a model that cannot be fetched now stays a state of each
+    video that it should have heard.
+    """
+    language = settings.language
+    if not language.model:
+        return None
+    from voicesieve.languages import whisper
+
+    local = whisper.is_local(language.model)
+    if local and not language.checksum:
+        raise SettingsError(f"language.checksum: give the SHA-256 of the model.bin in {language.model}.")
+    try:
+        folder, weights = whisper.locate(language.model, language.checksum)
+    except whisper.ListenerError as error:
+        if local or not whisper.installed():
+            raise SettingsError(f"language.model: {error}.") from error
+        return Listener("", "", language.device, language.votes, unavailable=str(error))
+    return Listener(str(folder), whisper.revision_of(weights), language.device, language.votes)
 
 
 def _codes(given: tuple[str, ...]) -> tuple[str, ...]:

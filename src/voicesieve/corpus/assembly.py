@@ -17,7 +17,7 @@ from voicesieve.corpus.formats.files import create
 from voicesieve.corpus.formats.items import Item, Order, Place, Writer
 from voicesieve.corpus.formats.registry import FORMATS
 from voicesieve.corpus.options import Audio, Duplicates, ExportOptions, Unit
-from voicesieve.corpus.planning import group_of, line, read_lines
+from voicesieve.corpus.planning import group_of, language_at, line, read_lines
 from voicesieve.corpus.segmenting import CHILD, Span, cut
 from voicesieve.corpus.splits import split_of
 from voicesieve.corpus.staging import Staging
@@ -148,9 +148,13 @@ def _add_items(
     source_of: Callable[[Mapping[str, Any]], Path],
     facts: CorpusFacts,
 ) -> dict[str, Place]:
+    wanted = options.filters.languages
     make = _clips if options.unit is Unit.CLIPS else _whole
     places: dict[str, Place] = {}
     for item in make(options, row, outcome, staging, source_of, facts):
+        if wanted and item.language.split("-")[0].lower() not in wanted:
+            facts.leave_out("language")
+            continue
         place = writer.add(item)
         facts.add(item)
         if place is not None:
@@ -204,7 +208,7 @@ def clip_columns(row: Mapping[str, Any], clip: Mapping[str, Any], split: str) ->
         "published": row["published"],
         "licence": row["licence"],
         "rights_basis": row["rights_basis"],
-        "language": row["language"] or "und",
+        "language": language_at(row, clip["start"], clip["end"]),
         "speaker": row["id"],
         "split": split,
         "start": clip["start"],
@@ -229,6 +233,9 @@ def _whole(
     segments = []
     for segment in row["segments"]:
         columns = {**segment, "id": clip_id(row["id"], segment["start"], segment["end"])}
+        spoken = language_at(row, segment["start"], segment["end"])
+        if spoken != (row["language"] or "und"):
+            columns["language"] = spoken
         if segment["label"] == CHILD:
             columns |= {name: value for name, value in measured.get(segment["start"], {}).items() if name in _OF_CLIP}
             refused = options.filters.refused(columns)

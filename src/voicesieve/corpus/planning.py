@@ -15,6 +15,7 @@ from typing import Any
 from voicesieve.catalog.exports import Carrier, Exportable
 from voicesieve.corpus.options import ExportOptions
 from voicesieve.corpus.segmenting import spans
+from voicesieve.domain.languages import UNDETERMINED, LanguageEvidence, SpokenLanguage
 
 ID_CHARS = 16
 """Hex digits of the hash that name a recording: 64 bits, one collision to be expected among four billion."""
@@ -91,6 +92,7 @@ def plan_row(found: Exportable, options: ExportOptions, shares: Shares) -> dict[
         "changed_at": max(carrier.changed_at for carrier in found.carriers),
         "place": first.place,
         "metadata": first.metadata,
+        "parts": [[piece.start, piece.end, piece.code, piece.probability] for piece in first.heard],
         "segments": segments,
         "spans": [
             {
@@ -103,6 +105,12 @@ def plan_row(found: Exportable, options: ExportOptions, shares: Shares) -> dict[
             for span in spans(segments, recording.duration_s, options.cut)
         ],
     }
+
+
+def language_at(row: Mapping[str, Any], start: float, end: float) -> str:
+    """The language of a stretch of a planned recording (seconds)."""
+    heard = [LanguageEvidence(code, "", sure, start=a, end=b) for a, b, code, sure in row.get("parts", ())]
+    return SpokenLanguage(row["language"] or UNDETERMINED, tuple(heard)).at(start, end)
 
 
 def public(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,10 @@ class EvidenceKind(StrEnum):
     """The ``lang`` attribute of a page."""
 
 
+SURELY_HEARD = 0.8
+"""Least probability of what was heard in a part of a video for it to differ from the whole."""
+
+
 class LanguageState(StrEnum):
     SETTLED = "settled"
     UNDETERMINED = "undetermined"
@@ -45,7 +49,8 @@ class LanguageEvidence:
 
     ``code`` is a primary BCP-47 tag, ``probability`` (0..1) that of the piece alone, ``revision`` names the rules or
     the model that made it. ``start`` and ``end`` (seconds) bound what was listened to; ``None`` means the whole video.
-    ``weight`` is what the fusion gave it; 0 before.
+    ``weight`` is what the fusion gave it; 0 before. ``distribution`` holds what a recogniser thought of each of the
+    likeliest languages, where ``code`` and ``probability`` depend on which are wanted.
     """
 
     code: str
@@ -55,6 +60,7 @@ class LanguageEvidence:
     start: float | None = None
     end: float | None = None
     weight: float = 0.0
+    distribution: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,3 +82,12 @@ class SpokenLanguage:
         if self.contradicted:
             return LanguageState.CONTRADICTED
         return LanguageState.UNDETERMINED if self.code == UNDETERMINED else LanguageState.SETTLED
+
+    def at(self, start: float, end: float) -> str:
+        """The language from ``start`` to ``end`` (seconds): that of the whole, unless another was heard there."""
+        votes = [piece for piece in self.evidence if piece.start is not None and piece.end is not None]
+        overlaps = [(min(end, vote.end or 0.0) - max(start, vote.start or 0.0), vote.code, vote) for vote in votes]
+        longest = max(overlaps, default=None, key=lambda overlap: overlap[:2])
+        if longest is None or longest[0] <= 0 or longest[2].probability < SURELY_HEARD:
+            return self.code
+        return longest[1]

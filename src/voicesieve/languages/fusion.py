@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from voicesieve.domain.languages import UNDETERMINED, EvidenceKind, LanguageEvidence, SpokenLanguage
+from voicesieve.languages.listening import restricted
 
 LANGUAGES = 100
 """How many languages are thought possible before anything is known; about as many as platforms transcribe."""
@@ -55,17 +56,23 @@ class FusionRules:
     """``weights`` by kind of evidence, 0..1. ``min_probability``: below it the answer is ``und``.
 
     ``contradiction``: two languages contradict each other when each has evidence, of one family that knows what is
-    spoken, that alone would give it this probability.
+    spoken, that alone would give it this probability. ``wanted`` and ``unwanted`` are the prior with which a
+    recogniser's answer is read (`languages.listening.restricted`).
     """
 
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))
     min_probability: float = 0.6
     contradiction: float = 0.8
+    wanted: tuple[str, ...] = ()
+    unwanted: float = 0.1
 
     @property
     def revision(self) -> str:
         """Changes with the method and whenever a weight or threshold does; part of the policy's revision."""
-        told = (FUSION, sorted(self.weights.items()), self.min_probability, self.contradiction)
+        told = (
+            *(FUSION, sorted(self.weights.items()), self.min_probability),
+            *(self.contradiction, self.wanted, self.unwanted),
+        )
         return hashlib.sha256(repr(told).encode()).hexdigest()[:12]
 
 
@@ -96,10 +103,11 @@ def fuse(
 
 def _weigh(evidence: Iterable[LanguageEvidence], rules: FusionRules) -> tuple[LanguageEvidence, ...]:
     groups: dict[tuple[str, str], list[LanguageEvidence]] = defaultdict(list)
-    for piece in evidence:
-        groups[_family(piece), piece.code].append(
-            dataclasses.replace(piece, weight=rules.weights.get(piece.source, 0.0))
-        )
+    for given in evidence:
+        code, probability = restricted(given, rules.wanted, rules.unwanted)
+        weight = rules.weights.get(given.source, 0.0)
+        piece = dataclasses.replace(given, code=code, probability=probability, weight=weight)
+        groups[_family(piece), piece.code].append(piece)
     weighed = []
     for group in groups.values():
         for place, piece in enumerate(sorted(group, key=_order)):

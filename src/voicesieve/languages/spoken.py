@@ -38,10 +38,11 @@ _DECLARED_BY_SOURCE = {
 
 @dataclass(frozen=True)
 class KnownVideo:
-    """What is written about a video. ``declared_language`` is its source's, ``facts`` are what fetching learnt,
-    ``channel_languages`` counts the accepted videos of its channel by language."""
+    """What is written about a video. ``found_by`` is the kind of source that described it and declared
+    ``declared_language``; ``facts`` are what fetching learnt; ``channel_languages`` counts the accepted videos of its
+    channel by language."""
 
-    source: str
+    found_by: str | None
     title: str = ""
     declared_language: str | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
@@ -90,7 +91,7 @@ def _audio_track(video: KnownVideo) -> Iterator[LanguageEvidence]:
 
 
 def _declared(video: KnownVideo) -> Iterator[LanguageEvidence]:
-    kind, probability = _DECLARED_BY_SOURCE.get(video.source, (EvidenceKind.DECLARED_AUDIO, DECLARED_AUDIO))
+    kind, probability = _DECLARED_BY_SOURCE.get(video.found_by or "", (EvidenceKind.DECLARED_AUDIO, DECLARED_AUDIO))
     return _stated(kind, video.declared_language, probability)
 
 

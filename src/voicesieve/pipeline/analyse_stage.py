@@ -46,7 +46,7 @@ async def _analyse_and_publish(context: RunContext, claim: Claim, recording: str
     try:
         analysed = stored or await _analyse(context, claim, path)
         verdict = verdict_of(analysed, context)
-        language = await spoken_in(context, claim, verdict)
+        language = await spoken_in(context, claim, verdict, path)
         decision = decide(verdict, context.rules.acceptance, language)
         await context.committer.run(_publish, context, claim, attempt, analysed, verdict, language, decision)
     except asyncio.CancelledError:

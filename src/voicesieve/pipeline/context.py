@@ -18,6 +18,7 @@ from voicesieve.catalog.store import Catalog
 from voicesieve.domain.fetching import FetchLimits
 from voicesieve.domain.verdicts import Model
 from voicesieve.languages.fusion import FusionRules
+from voicesieve.languages.listening import Listener
 from voicesieve.observability.events import Events
 from voicesieve.pipeline.engines.protocol import Engine
 from voicesieve.pipeline.folder import DataFolder
@@ -45,6 +46,7 @@ class Rules:
     screening: ScreeningRules
     acceptance: AcceptanceRules
     fusion: FusionRules
+    listener: Listener | None
     detector: DetectorChoice
     analysis_deadline_s: float
     refresh_s: float

@@ -3,35 +3,74 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from voicesieve.catalog import evidence
 from voicesieve.catalog.records import Claim
-from voicesieve.domain.languages import SpokenLanguage
+from voicesieve.domain.failures import FailureError, Remedy
+from voicesieve.domain.languages import EvidenceKind, LanguageEvidence, SpokenLanguage
 from voicesieve.domain.verdicts import Verdict
 from voicesieve.languages.fusion import fuse
-from voicesieve.languages.spoken import KnownVideo, collect
+from voicesieve.languages.listening import votes_of
+from voicesieve.languages.spoken import MAX_REASON_CHARS, KnownVideo, collect
+from voicesieve.pipeline import stages
 from voicesieve.pipeline.context import RunContext
+from voicesieve.policy.acceptance import rejects_voices
 
 
-async def spoken_in(context: RunContext, claim: Claim, verdict: Verdict) -> SpokenLanguage:
+@dataclass(frozen=True)
+class _Known:
+    written: KnownVideo
+    heard: tuple[LanguageEvidence, ...]
+
+
+async def spoken_in(context: RunContext, claim: Claim, verdict: Verdict, path: str) -> SpokenLanguage:
     """What is written about the video and, where somebody listens, what was heard, as one answer.
 
-    A detector that cannot work is part of the answer, never an exception.
+    A detector that cannot work is part of the answer, never an exception, unless nothing can go on.
     """
-    known = await context.committer.run(_known, claim)
-    written = await asyncio.to_thread(collect, known)
-    return fuse(written.evidence, context.rules.fusion, written.unavailable)
+    known = await context.committer.run(_known, context, claim)
+    written = await asyncio.to_thread(collect, known.written)
+    heard = stages.Heard(known.heard)
+    if not known.heard and not rejects_voices(verdict, context.rules.acceptance):
+        heard = await _listen(context, claim, verdict, path)
+    unavailable = list(written.unavailable)
+    if heard.unavailable:
+        unavailable.append((EvidenceKind.WHISPER.value, heard.unavailable[:MAX_REASON_CHARS]))
+    return fuse((*written.evidence, *heard.evidence), context.rules.fusion, unavailable)
 
 
-def _known(connection: Connection, claim: Claim) -> KnownVideo:
+async def _listen(context: RunContext, claim: Claim, verdict: Verdict, path: str) -> stages.Heard:
+    listener = context.rules.listener
+    votes = votes_of(verdict.segments, listener.votes) if listener else ()
+    if listener is None or not votes:
+        return stages.Heard()
+    if listener.unavailable:
+        return stages.Heard(unavailable=listener.unavailable)
+    order = stages.Listening(context.store.path(path), listener, votes)
+    alone = claim.machine_failures > 0
+    deadline_s = context.rules.analysis_deadline_s
+    try:
+        return await context.engine.run(stages.listen, order, deadline_s=deadline_s, alone=alone)
+    except (FailureError, OSError) as error:
+        if isinstance(error, FailureError) and error.failure.remedy is Remedy.STOP_RUN:
+            raise
+        return stages.Heard(unavailable=str(error))
+
+
+def _known(connection: Connection, context: RunContext, claim: Claim) -> _Known:
     row = evidence.written_about(connection, claim.key)
-    return KnownVideo(
-        source=row.source,
+    written = KnownVideo(
+        found_by=row.found_by,
         title=row.title,
         declared_language=row.declared_language,
         metadata=row.metadata or {},
         facts=row.facts or {},
         channel_languages=evidence.channel_languages(connection, row.channel, but_not=claim.key),
     )
+    listener = context.rules.listener
+    if listener is None or claim.recording is None:
+        return _Known(written, ())
+    return _Known(written, evidence.heard_before(connection, claim.recording, EvidenceKind.WHISPER, listener.revision))

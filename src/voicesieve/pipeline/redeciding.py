@@ -8,11 +8,14 @@ from voicesieve.catalog import views
 from voicesieve.catalog.evidence import stored_language
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.transactions import results
+from voicesieve.domain.languages import EvidenceKind, SpokenLanguage
 from voicesieve.domain.verdicts import Model
 from voicesieve.languages.fusion import FusionRules, fuse
-from voicesieve.policy.acceptance import AcceptanceRules, decide
+from voicesieve.policy.acceptance import AcceptanceRules, decide, rejects_voices
 from voicesieve.voices.detector import WindowScores
 from voicesieve.voices.pooling import pool
+
+NOT_HEARD = "nobody listened, since it was rejected when it was analysed; `voicesieve retry --language` does"
 
 
 @dataclass
@@ -24,11 +27,18 @@ class Redecided:
 
 
 def redecide(
-    catalog: Catalog, rules: AcceptanceRules, fusion: FusionRules, now: float, *, dry_run: bool = False
+    catalog: Catalog,
+    rules: AcceptanceRules,
+    fusion: FusionRules,
+    now: float,
+    *,
+    listens: bool = False,
+    dry_run: bool = False,
 ) -> Redecided:
     """Decide every decided video anew, a batch in one transaction. ``dry_run`` only counts.
 
-    The stored evidence of the language is weighed anew too.
+    The stored evidence of the language is weighed anew too. ``listens``: a recogniser is set up, so that evidence of it
+    is missing where an earlier rejection spared it the work.
     """
     found = Redecided()
     after = 0
@@ -48,7 +58,7 @@ def redecide(
             model = Model(stored.model, stored.revision)
             scores = WindowScores.from_bytes(stored.windows)
             verdict = pool(scores, stored.duration_s, rules.operating_point, model)
-            language = fuse(known.evidence, fusion, known.unavailable) if known else fuse((), fusion)
+            language = _weighed(known, fusion, missing=listens and not rejects_voices(verdict, rules))
             decision = decide(verdict, rules, language)
             if decision.outcome.value != row.state:
                 move = f"{row.state} -> {decision.outcome}"
@@ -59,3 +69,14 @@ def redecide(
                 for change in changes:
                     results.redecide(connection, *change, now)
         after = work[-1][0].key
+
+
+def _weighed(known: SpokenLanguage | None, fusion: FusionRules, *, missing: bool) -> SpokenLanguage:
+    """What is stored, weighed anew; ``missing``: it should hold what a recogniser heard."""
+    if known is None:
+        return fuse((), fusion)
+    told = {piece.source for piece in known.evidence} | {detector for detector, _ in known.unavailable}
+    unavailable = known.unavailable
+    if missing and EvidenceKind.WHISPER not in told:
+        unavailable = (*unavailable, (EvidenceKind.WHISPER.value, NOT_HEARD))
+    return fuse(known.evidence, fusion, unavailable)

@@ -7,11 +7,17 @@ import functools
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.fetching import MediaInfo
+from voicesieve.domain.languages import LanguageEvidence
 from voicesieve.domain.verdicts import Model
+from voicesieve.languages.listening import Listener, Span, heard
 from voicesieve.voices.detector import Detector, DetectorChoice, load_detector
+
+if TYPE_CHECKING:
+    from voicesieve.languages.whisper import WhisperEars
 
 TRUNCATED_SHARE = 0.9
 """A file that holds less than this share of its stated duration is not whole; feeds round, but not by a tenth."""
@@ -109,6 +115,47 @@ def analyse_local(order: LocalFile) -> LocalResult:
     probe(order.path, max_duration_s=order.max_duration_s)  # a day of sound is told by its packets, not by listening
     sha256 = sha256_of(order.path)
     return LocalResult(sha256, analyse(Analysis(order.path, order.detector, order.max_duration_s)))
+
+
+@dataclass(frozen=True)
+class Listening:
+    """Order to hear which language is spoken in parts of a stored file: for each vote its (start, end) seconds."""
+
+    path: Path
+    listener: Listener
+    votes: tuple[tuple[Span, ...], ...]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One piece of evidence for each vote, or why nobody could listen."""
+
+    evidence: tuple[LanguageEvidence, ...] = ()
+    unavailable: str | None = None
+
+
+def listen(order: Listening) -> Heard:
+    """Hear which language is spoken. Raises `FailureError` for media faults."""
+    from voicesieve.audio.spans import read_spans
+    from voicesieve.languages.whisper import ListenerError
+
+    try:
+        ears = _ears(order.listener.folder, order.listener.device)
+    except ListenerError as error:
+        return Heard(unavailable=str(error))
+    pieces = []
+    for spans, samples in zip(order.votes, read_spans(order.path, order.votes), strict=True):
+        if len(samples):
+            pieces.append(heard(spans, ears.languages(samples), order.listener.revision))
+    return Heard(tuple(piece for piece in pieces if piece is not None))
+
+
+@functools.cache
+def _ears(folder: str, device: str) -> WhisperEars:
+    """Loaded once in each worker."""
+    from voicesieve.languages.whisper import WhisperEars
+
+    return WhisperEars(folder, device)
 
 
 @functools.cache

@@ -36,7 +36,7 @@ class Item:
 
     @property
     def language(self) -> str:
-        return self.recording["language"] or "und"
+        return str(self.columns.get("language") or self.recording["language"] or "und")
 
     @property
     def speaker(self) -> str:

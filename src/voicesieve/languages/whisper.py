@@ -1,0 +1,125 @@
+"""Whisper as a listener for languages, through faster-whisper (extra ``whisper``): int8 on the CPU, or a GPU.
+
+Loading is real work on files from outside, so it happens where it can fail without harm: `locate` when a run starts,
+`WhisperEars` in the workers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SAMPLE_RATE = 16_000
+WEIGHTS, TOKENIZER = "model.bin", "tokenizer.json"
+INSTALL = "Install it with `pip install 'voicesieve[whisper]'`, or leave language.model empty."
+_BLOCK = 1 << 20
+
+
+class ListenerError(Exception):
+    """The model cannot be used. The message says why and what to do."""
+
+
+def installed() -> bool:
+    return importlib.util.find_spec("faster_whisper") is not None
+
+
+def locate(model: str, checksum: str) -> tuple[Path, str]:
+    """The folder of ``model``, a path or a name on the hub, and the SHA-256 of its weights.
+
+    A name is downloaded once into the hub's own cache; a path needs no network. Raises `ListenerError` where there is
+    no such model, or its weights are not those of ``checksum``.
+    """
+    if not installed():
+        raise ListenerError(f"language.model needs faster-whisper, which is not installed. {INSTALL}")
+    folder = Path(model).expanduser() if is_local(model) else _downloaded(model)
+    for name in (WEIGHTS, TOKENIZER):
+        if not (folder / name).is_file():
+            raise ListenerError(f"{folder} holds no {name}; it must be a Whisper model converted for CTranslate2")
+    found = _sha256(folder / WEIGHTS)
+    if checksum and found != checksum.lower():
+        raise ListenerError(
+            f"the SHA-256 of {folder / WEIGHTS} is {found}, and language.checksum says {checksum}: "
+            "it is not the model that was meant"
+        )
+    return folder, found
+
+
+def is_local(model: str) -> bool:
+    """Whether ``model`` is a folder of this machine, there or not, and no name on the hub."""
+    return model.startswith(("/", ".", "~")) or Path(model).is_dir()
+
+
+def _downloaded(name: str) -> Path:
+    from faster_whisper.utils import download_model
+
+    try:
+        return Path(download_model(name))
+    except ValueError as error:
+        raise ListenerError(f"language.model {name!r}: {error}") from error
+    except Exception as error:
+        raise ListenerError(f"the model {name!r} could not be fetched: {type(error).__name__}: {error}") from error
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def revision_of(weights: str) -> str:
+    """Changes whenever an answer could: the weights and the version of what runs them."""
+    return f"{weights[:16]}+faster-whisper-{importlib.metadata.version('faster-whisper')}"
+
+
+class WhisperEars:
+    """A loaded model. ``device`` says where it runs: cpu or cuda."""
+
+    def __init__(self, folder: str, device: str) -> None:
+        """``device``: cpu, cuda, or auto for a GPU where there is one that works. Raises `ListenerError`."""
+        self.device = "cpu"
+        if device == "cuda" or (device == "auto" and _has_gpu()):
+            try:
+                self._model = _load(folder, "cuda")
+            except ListenerError:
+                if device == "cuda":
+                    raise
+            else:
+                self.device = "cuda"
+                return
+        self._model = _load(folder, "cpu")
+
+    def languages(self, samples: np.ndarray) -> Mapping[str, float]:
+        """Probability of each language that the model knows, by its own code. ``samples``: float32 (n,), 16 kHz."""
+        _, _, probabilities = self._model.detect_language(audio=samples)
+        return dict(probabilities)
+
+
+def _has_gpu() -> bool:
+    import ctranslate2
+
+    return bool(ctranslate2.get_cuda_device_count() > 0)
+
+
+def _load(folder: str, device: str):  # type: ignore[no-untyped-def]  # the extra may not be installed
+    """Load and listen to a second of silence: a GPU's libraries are looked for only then."""
+    import numpy as np
+    from faster_whisper import WhisperModel
+
+    try:
+        # One thread: there is a worker for each core.
+        model = WhisperModel(folder, device=device, compute_type="int8", cpu_threads=1, local_files_only=True)
+        if not model.model.is_multilingual:
+            raise ListenerError(f"{folder} knows English alone; take a multilingual model, without .en in its name")
+        model.detect_language(audio=np.zeros(SAMPLE_RATE, np.float32))
+    except (RuntimeError, ValueError, OSError) as error:
+        raise ListenerError(f"{folder} does not load on {device}: {error}") from error
+    return model
