@@ -1,0 +1,110 @@
+"""No error is swallowed: whoever catches one raises another, makes use of it, or stands in the ledger with a reason."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import voicesieve
+
+HOUSE = Path(voicesieve.__file__).parent
+
+ANSWERS = {
+    "ArgumentError",
+    "EOFError",
+    "Empty",
+    "IndexError",
+    "KeyError",
+    "LookupError",
+    "OverflowError",
+    "RecursionError",
+    "StopIteration",
+    "TypeError",
+    "UnicodeDecodeError",
+    "ValueError",
+}
+"""Exceptions by which a parser or an iterator says "not of this form" or "no more": catching one to take another value
+is reading an answer, not hiding an error. Doing nothing, or going on with a loop, is not."""
+
+LEDGER = {
+    "audio/decode.py:decoded_frames": "counted as a bad packet; too many of them make the file undecodable",
+    "audio/identity.py:fingerprint": "no fingerprint is a stated outcome: equal audio is then found by its hash alone",
+    "catalog/backups.py:rows_of": "a catalog too damaged to be asked; the caller says what that means for takedowns",
+    "catalog/turnstile.py:_locked_descriptor": "the lock is taken: that is when the wait in line begins",
+    "cli/errors.py:explained": "Ctrl-C and a reader that left are no errors; the exit code tells them",
+    "corpus/formats/files.py:place_file": "another file system takes no link, so the file is copied",
+    "corpus/formats/huggingface.py:read_sound": "no sound is the finding that verification reports",
+    "corpus/planning.py:day": "a time that no calendar holds is an unknown day",
+    "corpus/staging.py:read_outcome": "what was not finished is cut again",
+    "corpus/updating.py:_stretch": "no bytes is the finding that verification reports",
+    "fetching/statuses.py:_seconds": "Retry-After has two forms, and one that is neither says nothing",
+    "fetching/ytdlp.py:_folder_bytes": "fragments come and go while they are counted",
+    "fetching/ytdlp_process.py:end": "the process that is to be ended has ended",
+    "files.py:_removed_if_abandoned": "finished a moment ago, or somebody else's",
+    "pipeline/backing_up.py:_keep_backing_up": "the time-out is the pause that was asked for",
+    "pipeline/doctor.py:_digest": "a file that is gone is the finding itself",
+    "pipeline/doctor.py:damaged": "the copy that cannot be put back is the finding itself",
+    "pipeline/driver.py:_leased": "told as the event stale_result_dropped; the holder of the lease goes on",
+    "pipeline/engines/local.py:_on_a_worker": "the item gets a new worker; if that dies too, it is recorded",
+    "pipeline/fetch_stage.py:_remove_scratch": "cancelled before anything was written",
+    "pipeline/folder.py:_who_holds": "only the name of the other run is lost from the message",
+    "sources/youtube_api/source.py:_place": "a place noted by another revision: the walk begins again",
+}
+"""`file:function` of every other handler that neither raises nor uses its error, and why that hides nothing."""
+
+
+def test_every_swallowed_error_has_its_reason() -> None:
+    found = set(_swallowing())
+    assert found - LEDGER.keys() == set(), "record the error, raise, or give the reason in LEDGER"
+    assert LEDGER.keys() - found == set(), "these no longer swallow anything: take them out of LEDGER"
+
+
+def test_the_budget_sees_what_it_is_there_for() -> None:
+    silent = "def f():\n    try:\n        g()\n    except OSError:\n        pass\n"
+    parsed = "def f():\n    try:\n        return int(x)\n    except ValueError:\n        return None\n"
+    ignored = (
+        "def f():\n    for x in y:\n        try:\n            g(x)\n        except ValueError:\n            continue\n"
+    )
+    told = "def f():\n    try:\n        g()\n    except OSError as error:\n        emit(error)\n"
+    hidden = "def f():\n    with suppress(OSError):\n        g()\n"
+    assert [bool(list(_in_module(ast.parse(code)))) for code in (silent, parsed, ignored, told, hidden)] == [
+        *(True, False, True, False, True)
+    ]
+
+
+def _swallowing() -> Iterator[str]:
+    for path in sorted(HOUSE.rglob("*.py")):
+        for function in _in_module(ast.parse(path.read_text(encoding="utf-8"))):
+            yield f"{path.relative_to(HOUSE).as_posix()}:{function}"
+
+
+def _in_module(tree: ast.AST, function: str = "") -> Iterator[str]:
+    for node in ast.iter_child_nodes(tree):
+        inside = node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else function
+        if isinstance(node, ast.ExceptHandler) and _swallows(node):
+            yield inside
+        if isinstance(node, ast.Call) and _last_name(node.func) == "suppress":
+            yield inside
+        yield from _in_module(node, inside)
+
+
+def _swallows(handler: ast.ExceptHandler) -> bool:
+    body = [node for statement in handler.body for node in ast.walk(statement)]
+    if any(isinstance(node, ast.Raise) for node in body):
+        return False
+    if handler.name and any(isinstance(node, ast.Name) and node.id == handler.name for node in body):
+        return False
+    does_nothing = all(isinstance(statement, ast.Pass | ast.Continue) for statement in handler.body)
+    return does_nothing or not _caught(handler) <= ANSWERS
+
+
+def _caught(handler: ast.ExceptHandler) -> set[str]:
+    if handler.type is None:
+        return {"everything"}
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return {_last_name(kind) for kind in kinds}
+
+
+def _last_name(node: ast.expr) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
