@@ -30,6 +30,7 @@ is reading an answer, not hiding an error. Doing nothing, or going on with a loo
 LEDGER = {
     "audio/decode.py:decoded_frames": "counted as a bad packet; too many of them make the file undecodable",
     "audio/identity.py:fingerprint": "no fingerprint is a stated outcome: equal audio is then found by its hash alone",
+    "audio/probe.py:_packets": "the sound ends where its data ends; a header that promised more makes it truncated",
     "catalog/backups.py:rows_of": "a catalog too damaged to be asked; the caller says what that means for takedowns",
     "catalog/turnstile.py:_locked_descriptor": "the lock is taken: that is when the wait in line begins",
     "cli/errors.py:explained": "Ctrl-C and a reader that left are no errors; the exit code tells them",

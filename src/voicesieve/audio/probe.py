@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
 
 from voicesieve.audio.decode import DecodeTally, decoded_frames
 from voicesieve.audio.opening import OpenMedia, fail_if_cut_off, fail_if_too_long, open_media, undecodable
@@ -77,10 +81,18 @@ def _prove_that_it_decodes(media: OpenMedia) -> None:
         raise undecodable("None of the audio packets at the start of the file can be decoded.")
 
 
+def _packets(media: OpenMedia) -> Iterator[av.Packet[AudioStream]]:
+    """All packets up to where the data cannot be read any further; decoding ends there too."""
+    try:
+        yield from media.container.demux(media.stream)
+    except (av.FFmpegError, ValueError):
+        return
+
+
 def _length_of_packets(media: OpenMedia, max_duration_s: float) -> float:
     time_base = float(media.stream.time_base or 0)
     summed, first, end, every_packet_has_one = 0, None, 0, True
-    for packet in media.container.demux(media.stream):
+    for packet in _packets(media):
         if packet.size == 0:
             continue
         length = packet.duration or 0
