@@ -70,11 +70,10 @@ def test_a_calibration_raises_the_auc_on_the_other_half_of_the_speakers(domain: 
     gains = []
     for number in range(DIVISIONS):
         rng = np.random.default_rng(number)
-        half = [
-            name
-            for which in (domain.child, ~domain.child)
-            for name in (names := rng.permutation(np.unique(domain.speakers[which])))[: len(names) // 2]
-        ]
+        half: list[int] = []
+        for which in (domain.child, ~domain.child):
+            names = rng.permutation(np.unique(domain.speakers[which]))
+            half += names[: len(names) // 2].tolist()
         learnt = np.isin(domain.speakers, half)
         assert learnt.sum() <= 200
         other = domain.chosen(~learnt)
