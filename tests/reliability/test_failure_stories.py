@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from crawling import CLIPS
+from in_process import RUN, crawled
 
-from voicesieve.catalog.store import open_catalog
-from voicesieve.catalog.transactions import discovery
-from voicesieve.cli.wiring import opened_run
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.failures import REMEDIES, Failure, FailureError, FailureKind, Remedy
 from voicesieve.domain.fetching import Fetched, FetchRequest
-from voicesieve.observability.events import Events
-from voicesieve.observability.logs import LogSink
-from voicesieve.pipeline.driver import Driver, Ending, Plan, RunResult
-from voicesieve.pipeline.folder import DataFolder
-from voicesieve.settings import load_settings
-from voicesieve.sources.registry import make_source
+from voicesieve.pipeline.context import RunContext
+from voicesieve.pipeline.driver import RunResult
+from voicesieve.sources.folder import FolderSource
 
 TITLE = "Tiếng bé ở sở thú"
 ROOT_CAUSE = "the root of it"
@@ -69,21 +63,15 @@ class StoppedEngine:
         await self._engine.close()
 
 
-async def run(data: Path, audio: Path, *, fetching: FailureKind | None, analysing: FailureKind | None) -> RunResult:
-    folder = DataFolder(data)
-    folder.prepare()
-    settings = load_settings(command_line={"analysis": {"workers": 1}})
-    catalog = open_catalog(data, create=True)
-    log = LogSink(folder.log, run="told", file_bytes=1 << 20, file_count=1, console_level=None, secrets=[])
-    with closing(catalog), closing(log):
-        async with opened_run("told", folder, catalog, settings, Events([log])) as context:
-            if fetching is not None:
-                context = replace(context, fetchers={**context.fetchers, "local": Failing(fetching)})
-            if analysing is not None:
-                context = replace(context, engine=StoppedEngine(context.engine, analysing))
-            row = await context.committer.run(discovery.register_query, Query("folder", str(audio)), context.clock())
-            plan = Plan([row], {"folder": make_source("folder", context.client)})
-            return await Driver(context, plan, Ending()).run()
+def run(data: Path, audio: Path, *, fetching: FailureKind | None, analysing: FailureKind | None) -> RunResult:
+    def changed(context: RunContext) -> RunContext:
+        if fetching is not None:
+            context = replace(context, fetchers={**context.fetchers, "local": Failing(fetching)})
+        if analysing is not None:
+            context = replace(context, engine=StoppedEngine(context.engine, analysing))
+        return context
+
+    return asyncio.run(crawled(data, [(Query("folder", str(audio)), FolderSource())], changed=changed))
 
 
 def failed(data: Path) -> list[dict[str, Any]]:
@@ -100,7 +88,7 @@ def audio(tmp_path: Path) -> Path:
 
 
 def check_story(event: dict[str, Any], kind: FailureKind, stage: str) -> None:
-    assert event["run"] == "told"
+    assert event["run"] == RUN
     assert event["timestamp"]
     assert event["level"] == "warning"
     assert event["video"].startswith("file:")
@@ -123,7 +111,7 @@ def check_story(event: dict[str, Any], kind: FailureKind, stage: str) -> None:
 
 @pytest.mark.parametrize("kind", FailureKind)
 def test_a_failed_fetch_of_any_kind_tells_its_whole_story(tmp_path: Path, audio: Path, kind: FailureKind) -> None:
-    result = asyncio.run(run(tmp_path / "data", audio, fetching=kind, analysing=None))
+    result = run(tmp_path / "data", audio, fetching=kind, analysing=None)
     events = failed(tmp_path / "data")
     # What is our own fault is tried once more, alone, in the same run.
     assert len(events) == (2 if REMEDIES[kind] is Remedy.RETRY_ALONE else 1)
@@ -142,7 +130,7 @@ ANALYSING = (
 
 @pytest.mark.parametrize("kind", ANALYSING)
 def test_a_failed_analysis_of_any_kind_tells_its_whole_story(tmp_path: Path, audio: Path, kind: FailureKind) -> None:
-    asyncio.run(run(tmp_path / "data", audio, fetching=None, analysing=kind))
+    run(tmp_path / "data", audio, fetching=None, analysing=kind)
     events = failed(tmp_path / "data")
     assert events
     for event in events:

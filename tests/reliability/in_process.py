@@ -1,0 +1,50 @@
+"""A run inside the test's own process, so that a part of it can be another: a source, a fetcher, a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from voicesieve.catalog.store import open_catalog
+from voicesieve.catalog.transactions import discovery
+from voicesieve.cli.wiring import opened_run
+from voicesieve.domain.candidates import Query
+from voicesieve.observability.events import Events
+from voicesieve.observability.logs import LogSink
+from voicesieve.pipeline.context import RunContext
+from voicesieve.pipeline.driver import Driver, Ending, Plan, RunResult
+from voicesieve.pipeline.folder import DataFolder
+from voicesieve.settings import load_settings
+from voicesieve.sources.protocol import Source
+
+RUN = "in-process"
+LOOPBACK: dict[str, dict[str, Any]] = {
+    "analysis": {"workers": 2},
+    "fetching": {"allow_private_addresses": True},
+    "pace": {"requests_per_hour": 0},
+}
+"""No pace and no address guard: the servers are our own."""
+
+
+async def crawled(
+    data: Path,
+    asked: Sequence[tuple[Query, Source]],
+    *,
+    settings: Mapping[str, Mapping[str, Any]] = LOOPBACK,
+    changed: Callable[[RunContext], RunContext] = lambda context: context,
+    wait_s: float = 0.0,
+) -> RunResult:
+    """One run over ``asked`` to its end; ``changed`` may put other parts into its context."""
+    folder = DataFolder(data)
+    folder.prepare()
+    loaded = load_settings(command_line=settings)
+    catalog = open_catalog(data, create=True)
+    log = LogSink(folder.log, run=RUN, file_bytes=16 << 20, file_count=1, console_level=None)
+    with closing(catalog), closing(log):
+        async with opened_run(RUN, folder, catalog, loaded, Events([log])) as opened:
+            context = changed(opened)
+            rows = [await context.committer.run(discovery.register_query, query, context.clock()) for query, _ in asked]
+            sources = {query.source: source for query, source in asked}
+            return await Driver(context, Plan(rows, sources, wait_s=wait_s), Ending()).run()
