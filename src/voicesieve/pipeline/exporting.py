@@ -159,7 +159,7 @@ async def _cut_all(job: ExportJob, earlier: Earlier | None, staging: Staging, to
                 order.outcome.unlink(missing_ok=True)
                 await free.acquire()
                 tasks.create_task(one(order, row))
-    except* Exception as group:
+    except* Exception as group:  # noqa: BLE001 - raised again, as the first error alone
         raise _first(group) from None
     finally:
         await engine.close()
