@@ -58,6 +58,9 @@ class Claim:
     facts: Mapping[str, Any]
     recording: str | None
     recording_path: str | None
+    channel: str = ""
+    licence: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

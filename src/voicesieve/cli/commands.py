@@ -13,6 +13,7 @@ from voicesieve.catalog.transactions import languages, results
 from voicesieve.cli.bars import bar as _bar
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.report import print_status, print_why
+from voicesieve.cli.rights import ask_for_ground, with_ground
 from voicesieve.cli.wiring import acceptance_of, backup_rules_of, fusion_of, opened_catalog, settings_for
 from voicesieve.domain.failures import FailureKind
 from voicesieve.files import make_folder, write_text
@@ -25,9 +26,10 @@ def init(data: Path, *, force: bool) -> None:
     file = DataFolder(data).settings
     if file.exists() and not force:
         raise OperatorError(f"{file} exists already. Edit it, or replace it with --force.")
+    ground = ask_for_ground()
     try:
         make_folder(data)
-        write_text(file, commented_template())
+        write_text(file, with_ground(commented_template(), ground))
     except OSError as error:
         raise OperatorError(f"{file} cannot be written: {error.strerror}.") from error
     note(f"Wrote {file}. Every line shows a default; `voicesieve config check --data {data}` checks your changes.")

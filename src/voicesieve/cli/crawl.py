@@ -20,6 +20,7 @@ from voicesieve.catalog.transactions import discovery, leases
 from voicesieve.cli.output import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.progress import Progress
 from voicesieve.cli.report import print_status
+from voicesieve.cli.rights import ground_is_stated, refuse_without_ground
 from voicesieve.cli.wiring import backup_rules_of, opened_catalog, opened_run, settings_for, source_of
 from voicesieve.domain.candidates import Query
 from voicesieve.observability.events import Events
@@ -31,7 +32,7 @@ from voicesieve.pipeline.driver import Driver, Ending, Plan, RunResult
 from voicesieve.pipeline.folder import DataFolder
 from voicesieve.pipeline.takedown import finish_deletions
 from voicesieve.settings import Settings
-from voicesieve.sources.registry import parse_query
+from voicesieve.sources.registry import YOUTUBE_KINDS, parse_query
 
 METRICS_EVERY_S = 15.0
 """Prometheus scrapes every 15 s in many set-ups; more often would show nothing more."""
@@ -57,6 +58,7 @@ def crawl(options: CrawlOptions) -> int:
     """Run and return the exit code."""
     settings = settings_for(options.data, options.config)
     queries = [_parse(text) for text in options.sources]
+    refuse_without_ground(settings, [query.source for query in queries], options.data)
     folder = DataFolder(options.data)
     folder.prepare()
     with folder.exclusive(), opened_catalog(options.data, settings, create=True) as catalog:
@@ -137,6 +139,10 @@ async def _plan(options: CrawlOptions, settings: Settings, queries: Sequence[Que
             again = f"it is asked again in {row.due_at - now:.0f} s (discovery.refresh_s)"
             context.events.emit("query_not_due", message=f"{row.query} was read to its end; {again}")
     rows = [row for row in rows if not row.exhausted]
+    for row in rows if not ground_is_stated(settings) else []:
+        if row.query.source in YOUTUBE_KINDS:
+            context.events.emit("query_not_due", message=f"{row.query} is left alone: no ground is stated for YouTube")
+    rows = [row for row in rows if ground_is_stated(settings) or row.query.source not in YOUTUBE_KINDS]
     sources = {kind: source_of(kind, context, settings) for kind in {row.query.source for row in rows}}
     return Plan(
         queries=rows,

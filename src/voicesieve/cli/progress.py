@@ -59,6 +59,9 @@ class Progress:
             self._line("paused", facts["host"], "", f"left alone until {facts['until']}: {facts['reason']}")
         elif event.name == "backup_failed":
             self._line("failed", "copy of the catalog", "", f"{facts['kind']}: {facts['message']} [{facts['next']}]")
+        elif event.name == "video_screened_out":
+            self._ended += 1
+            self._line("screened_out", facts["video"], facts["title"], f"{facts['rule']}: {facts['reason']}")
         elif event.name == "source_sleeps":
             until = f"{facts['reason']}; asked again at {facts['until']}, the rest goes on"
             self._line("sleeps", facts["bucket"] or facts["query"], "", until)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -29,6 +30,7 @@ from voicesieve.pipeline.frontier import Frontier, FrontierRules
 from voicesieve.pipeline.importing import ImportRules
 from voicesieve.policy.acceptance import AcceptanceRules
 from voicesieve.policy.language import LanguageRules
+from voicesieve.policy.platforms import PlatformRules
 from voicesieve.policy.retries import RetryRules
 from voicesieve.policy.screening import ScreeningRules
 from voicesieve.settings import Settings, SettingsError, load_settings
@@ -64,6 +66,7 @@ def rules_of(settings: Settings, detector: DetectorChoice) -> Rules:
             sources_needing_basis=SOURCES_NEEDING_BASIS,
             min_duration_s=settings.fetching.min_duration_s,
             max_duration_s=settings.fetching.max_duration_s,
+            platform=platform_rules_of(settings),
         ),
         acceptance=acceptance_of(settings),
         fusion=fusion_of(settings),
@@ -77,6 +80,11 @@ def rules_of(settings: Settings, detector: DetectorChoice) -> Rules:
         rights_basis=settings.rights.basis,
         rights_statement=settings.rights.statement,
     )
+
+
+def platform_rules_of(settings: Settings) -> PlatformRules:
+    names = [field.name for field in dataclasses.fields(PlatformRules)]
+    return PlatformRules(**{name: getattr(settings.youtube, name) for name in names})
 
 
 def paces_of(settings: Settings) -> Paces:

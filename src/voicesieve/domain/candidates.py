@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 MAX_TITLE_CHARS = 1_000
 MAX_URL_CHARS = 4_000
 
+TAKEN = "taken"
+"""Mark in a candidate's metadata: its page was read when it was taken, so what is not known by now stays unknown."""
+
 
 @dataclass(frozen=True)
 class Candidate:

@@ -78,16 +78,17 @@ class MethodAttempt:
 
 @dataclass(frozen=True)
 class FetchOutcome:
-    """The result of fetching one video: a usable file, or the failure that decides what happens next."""
+    """The result of fetching one video: a usable file, the failure that decides what happens next, or a rule's no."""
 
     video: str
     attempts: tuple[MethodAttempt, ...]
     recording: FetchedRecording | None = None
     failure: Failure | None = None
+    screened_out: Reason | None = None
 
     def __post_init__(self) -> None:
-        if (self.recording is None) == (self.failure is None):
-            raise ValueError("a fetch outcome holds either a recording or a failure")
+        if sum(part is not None for part in (self.recording, self.failure, self.screened_out)) != 1:
+            raise ValueError("a fetch outcome holds a recording, a failure or a reason, and only one of them")
 
 
 @dataclass(frozen=True)

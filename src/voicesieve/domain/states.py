@@ -31,13 +31,14 @@ DECIDED = frozenset({VideoState.ACCEPTED, VideoState.REJECTED, VideoState.UNSURE
 MOVES: dict[VideoState, frozenset[VideoState]] = {
     VideoState.DISCOVERED: frozenset({VideoState.SCREENED_OUT, VideoState.QUEUED, VideoState.FETCHED}),
     VideoState.SCREENED_OUT: frozenset({VideoState.DISCOVERED, VideoState.FETCHED}),
-    VideoState.QUEUED: frozenset({VideoState.FETCHED, VideoState.FAILED, VideoState.GIVEN_UP}),
+    VideoState.QUEUED: frozenset({VideoState.SCREENED_OUT, VideoState.FETCHED, VideoState.FAILED, VideoState.GIVEN_UP}),
     VideoState.FETCHED: DECIDED | {VideoState.FAILED, VideoState.GIVEN_UP, VideoState.QUEUED},
     VideoState.ACCEPTED: DECIDED | {VideoState.FETCHED, VideoState.QUEUED},
     VideoState.REJECTED: DECIDED | {VideoState.FETCHED, VideoState.QUEUED},
     VideoState.UNSURE: DECIDED | {VideoState.FETCHED, VideoState.QUEUED},
     VideoState.FAILED: frozenset(
-        {VideoState.QUEUED, VideoState.FETCHED, VideoState.FAILED, VideoState.GIVEN_UP} | DECIDED
+        {VideoState.SCREENED_OUT, VideoState.QUEUED, VideoState.FETCHED, VideoState.FAILED, VideoState.GIVEN_UP}
+        | DECIDED
     ),
     VideoState.GIVEN_UP: frozenset({VideoState.QUEUED, VideoState.FETCHED}),
     VideoState.WITHDRAWN: frozenset(),

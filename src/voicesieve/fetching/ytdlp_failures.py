@@ -58,7 +58,9 @@ _ADVICE = {
     FailureKind.RATE_LIMITED: "Wait at least an hour, then go on more slowly.",
     FailureKind.NEEDS_OPERATOR: "Update yt-dlp and its JavaScript runtime; if that does not help, wait some hours.",
 }
-_FOR_DEVELOPERS = re.compile(r"\s*(\(caused by |; please report this issue|You might want to use a VPN).*", re.DOTALL)
+_FOR_DEVELOPERS = re.compile(
+    r"\s*(\(caused by |; please report this issue|You might want to use a VPN|Use --cookies|See  https:).*", re.DOTALL
+)
 """The tail of yt-dlp's messages: causes, which the chain holds already, and advice that is not ours."""
 
 _Judge = Callable[[list[BaseException], str, bool], Failure | FailureKind | None]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from voicesieve.catalog.records import Claim, StaleLeaseError
 from voicesieve.catalog.transactions import leases, results, takedown
 from voicesieve.domain.failures import METHOD_SPECIFIC, Failure, FailureKind
-from voicesieve.domain.fetching import FetchedRecording, FetchOutcome, FetchRequest, MethodAttempt
+from voicesieve.domain.fetching import FetchedRecording, FetchOutcome, FetchRequest, MethodAttempt, NotWantedError
 from voicesieve.domain.states import VideoState
 from voicesieve.fetching.methods import methods_for
 from voicesieve.languages.spoken import digest
@@ -25,6 +25,7 @@ from voicesieve.pipeline.failing import (
     tell_failure,
     typed,
 )
+from voicesieve.pipeline.screening_stage import full_screen, objection, screen_out
 
 
 async def fetch_video(context: RunContext, claim: Claim) -> FetchOutcome:
@@ -33,6 +34,10 @@ async def fetch_video(context: RunContext, claim: Claim) -> FetchOutcome:
     When it is cancelled, its caller gives the video back. Raises `RunFaultError` when the run cannot go on, and
     `StaleLeaseError` when somebody else has the video by now.
     """
+    reason = objection(context, claim)
+    if reason is not None:
+        await screen_out(context, claim, reason, {}, None)
+        return FetchOutcome(claim.video, (), screened_out=reason)
     scratch = context.folder.scratch / claim.token
     attempts: list[MethodAttempt] = []
     try:
@@ -65,6 +70,9 @@ async def _try_method(
         raise
     except StaleLeaseError:
         raise
+    except NotWantedError as error:
+        await screen_out(context, claim, error.reason, error.facts, attempt)
+        return FetchOutcome(claim.video, tuple(attempts), screened_out=error.reason)
     except Exception as error:  # noqa: BLE001 - typed, recorded and told, whatever it is
         failure = typed(error, context)
     else:
@@ -98,7 +106,8 @@ async def _try_method(
 async def _fetch_and_examine(context: RunContext, claim: Claim, method: str, scratch: Path) -> FetchedRecording:
     limits = context.rules.fetch_limits
     await asyncio.to_thread(scratch.mkdir, parents=True)
-    fetched = await context.fetchers[method].fetch(FetchRequest(claim.video, claim.url, scratch, limits))
+    request = FetchRequest(claim.video, claim.url, scratch, limits, full_screen(context, claim))
+    fetched = await context.fetchers[method].fetch(request)
     order = stages.Examination(
         fetched.path,
         fetched.expected_duration_s or claim.declared_duration_s,

@@ -1,21 +1,30 @@
-"""Which candidates may be fetched at all, judged before any request for them is made."""
+"""Which candidates may be fetched at all.
+
+Judged when they are found, before any request for them is made; again when they are taken, by the rules of that day;
+and once more when the platform has described the video in full, before any media is fetched.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from voicesieve.domain.candidates import Candidate
 from voicesieve.domain.decisions import Reason
+from voicesieve.policy.platforms import PlatformRules, platform_reasons
 
 
 @dataclass(frozen=True)
 class ScreeningRules:
-    """``rights_basis`` is the operator's stated ground, empty when none is stated. Durations in seconds."""
+    """``rights_basis`` is the operator's stated ground, empty when none is stated. Durations in seconds.
+
+    ``platform`` holds for videos of ``sources_needing_basis``.
+    """
 
     rights_basis: str
     sources_needing_basis: tuple[str, ...]
     min_duration_s: float
     max_duration_s: float
+    platform: PlatformRules = field(default_factory=PlatformRules)
 
 
 def screen(candidate: Candidate, rules: ScreeningRules) -> Reason | None:
@@ -30,4 +39,6 @@ def screen(candidate: Candidate, rules: ScreeningRules) -> Reason | None:
         return Reason("too_long", f"declared {duration:.0f} s, the limit is {rules.max_duration_s:.0f} s")
     if duration is not None and duration < rules.min_duration_s:
         return Reason("too_short", f"declared {duration:.1f} s, the least is {rules.min_duration_s:.1f} s")
+    if candidate.source in rules.sources_needing_basis:
+        return next(platform_reasons(candidate, rules.platform), None)
     return None

@@ -14,7 +14,7 @@ from voicesieve.catalog.records import PageResult, QueryRow
 from voicesieve.catalog.rows import candidate_of
 from voicesieve.catalog.store import add_to_counter
 from voicesieve.catalog.transactions.takedown import channel_hash, tombstone_hash
-from voicesieve.domain.candidates import Candidate, Page, Query
+from voicesieve.domain.candidates import TAKEN, Candidate, Page, Query
 from voicesieve.domain.decisions import Reason
 from voicesieve.domain.failures import Failure
 from voicesieve.domain.states import Stage, VideoState
@@ -289,7 +289,7 @@ def screen_batch(
     queued: list[int] = []
     waiting: dict[str, int] = {}
     for row in rows:
-        reason = screen(candidate_of(row))
+        reason = screen(_all_that_is_known(row))
         if reason is None:
             queued.append(row.key)
             waiting[row.host] = waiting.get(row.host, 0) + 1
@@ -313,3 +313,9 @@ def screen_batch(
     for name, count in waiting.items():
         add_waiting(connection, name, count)
     return len(rows)
+
+
+def _all_that_is_known(row: Row[Any]) -> Candidate:
+    """What was learnt when the video was taken before counts, too; then nothing is left to be found out."""
+    learnt = {**row.facts, TAKEN: True} if row.facts else {}
+    return dataclasses.replace(candidate_of(row), metadata={**row.metadata, **learnt})

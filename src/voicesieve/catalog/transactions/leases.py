@@ -156,6 +156,9 @@ def _lease(
         facts=row.facts,
         recording=row.recording,
         recording_path=path,
+        channel=row.channel,
+        licence=row.licence,
+        metadata=row.metadata,
     )
 
 
@@ -210,11 +213,14 @@ def finish_attempt(
     size: int = 0,
     failure: Failure | None = None,
     interrupted: bool = False,
+    screened_out: bool = False,
     next_sentence: str = "",
 ) -> None:
     """End an open attempt. One that somebody else has ended already stays as it is."""
     values: dict[str, Any] = {"ended_at": now, "bytes": size, "next": next_sentence}
     values["outcome"] = "interrupted" if interrupted else "failed" if failure else "ok"
+    if screened_out:
+        values["outcome"] = "screened_out"
     if failure:
         values |= {
             "kind": str(failure.kind),

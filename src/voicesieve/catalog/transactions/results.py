@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
@@ -22,7 +22,7 @@ from voicesieve.catalog.transactions.takedown import (
     forget_recording,
     is_withdrawn,
 )
-from voicesieve.domain.decisions import Decision
+from voicesieve.domain.decisions import Decision, Reason
 from voicesieve.domain.failures import Failure, Remedy
 from voicesieve.domain.fetching import FetchedRecording
 from voicesieve.domain.languages import SpokenLanguage
@@ -58,11 +58,6 @@ def finish_fetch(
         delete_unless_named(connection, path, now)
         return VideoState.WITHDRAWN
     name_recordings(connection, [(fetched, path)], now)
-    learnt = {
-        column: facts[fact]
-        for column, fact in (("title", "title"), ("channel", "channel"), ("licence", "licence"))
-        if facts.get(fact) and not getattr(row, column)
-    }
     change(
         connection,
         row,
@@ -77,10 +72,42 @@ def finish_fetch(
         failure_kind=None,
         item_failures=0,
         machine_failures=0,
-        **learnt,
+        **_learnt(row, facts),
         **free,
     )
     return VideoState.FETCHED
+
+
+def screen_out(
+    connection: Connection, claim: Claim, reason: Reason, facts: Mapping[str, object], screened_by: str, now: float
+) -> None:
+    """Keep out a video by a rule that knows more than it did when the video was found."""
+    row = leased(connection, claim)
+    change(
+        connection,
+        row,
+        now,
+        state=VideoState.SCREENED_OUT,
+        stage=None,
+        due_at=None,
+        reasons=[dataclasses.asdict(reason)],
+        screened_by=screened_by,
+        facts={**row.facts, **facts},
+        failure_kind=None,
+        item_failures=0,
+        machine_failures=0,
+        lease_token=None,
+        lease_until=None,
+        **_learnt(row, facts),
+    )
+    if facts:
+        host_recovered(connection, row.host)
+
+
+def _learnt(row: Row[Any], facts: Mapping[str, object]) -> dict[str, Any]:
+    """Columns that were empty until now."""
+    columns = (("title", "title"), ("channel", "channel"), ("licence", "licence"))
+    return {column: facts[fact] for column, fact in columns if facts.get(fact) and not getattr(row, column)}
 
 
 def name_recordings(connection: Connection, stored: Sequence[tuple[FetchedRecording, str]], now: float) -> None:
