@@ -38,7 +38,7 @@ def _piece(row: Row[Any]) -> LanguageEvidence:
         start=row.start_s,
         end=row.end_s,
         weight=row.weight,
-        distribution=tuple((row.distribution or {}).items()),
+        distribution=tuple((code, probability) for code, probability in row.distribution or ()),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from voicesieve.cli import backups, evaluating, legacy, takedown
+from voicesieve.cli import backups, evaluating, language, legacy, takedown
 from voicesieve.cli.export import export
 from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
 
@@ -153,6 +153,7 @@ def config_check(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJs
 
 backups.register(app)
 evaluating.register(app)
+language.register(app)
 takedown.register(app)
 legacy.register(app)
 

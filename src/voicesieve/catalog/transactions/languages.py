@@ -24,7 +24,7 @@ def save_language(connection: Connection, key: int, language: SpokenLanguage) ->
             **{name: getattr(piece, name) for name in ("source", "code", "probability", "weight", "revision")},
             "start_s": piece.start,
             "end_s": piece.end,
-            "distribution": dict(piece.distribution) or None,
+            "distribution": list(piece.distribution) or None,
         }
         for position, piece in enumerate(language.evidence)
     ]

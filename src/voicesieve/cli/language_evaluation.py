@@ -1,0 +1,111 @@
+"""``voicesieve eval-language``: what the evidence in the catalog says, against the languages that people heard."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from voicesieve.catalog import views
+from voicesieve.catalog.evidence import stored_language
+from voicesieve.catalog.records import UnknownVideoError
+from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
+from voicesieve.cli.wiring import fusion_of, opened_catalog, settings_for
+from voicesieve.domain.languages import SpokenLanguage
+from voicesieve.languages.accuracy import KindAccuracy, accuracy_by_kind
+from voicesieve.languages.codes import normalise
+from voicesieve.languages.fusion import fuse
+from voicesieve.observability.terminal import safe_text
+
+COLUMNS = ("video", "language")
+MAX_TOLD = 10
+"""Rows that could not be used are told up to this many."""
+MAX_BYTES = 100_000_000
+
+
+def eval_language(file: Path, data: Path, config: Path | None, *, as_json: bool) -> int:
+    """Print accuracy, abstention and confusions by kind of evidence, weighed as the settings say now."""
+    settings = settings_for(data, config)
+    fusion = fusion_of(settings)
+    labelled: list[tuple[str, SpokenLanguage]] = []
+    problems: list[str] = []
+    with opened_catalog(data, settings) as catalog, catalog.read() as connection:
+        for line, video, code in _labels(file):
+            label = normalise(code)
+            if label is None:
+                problems.append(f"line {line}: {code!r} is no language code that is known")
+                continue
+            try:
+                stored = stored_language(connection, views.find_video(connection, video))
+            except UnknownVideoError:
+                problems.append(f"line {line}: no video {video!r} is in the catalog")
+                continue
+            if stored is None:
+                problems.append(f"line {line}: {video!r} is not analysed yet")
+                continue
+            labelled.append((label, fuse(stored.evidence, fusion, stored.unavailable)))
+    told = "\n".join(safe_text(problem, limit=300) for problem in problems[:MAX_TOLD])
+    more = f"\n... and {len(problems) - MAX_TOLD} more" if len(problems) > MAX_TOLD else ""
+    if not labelled:
+        raise OperatorError(f"{safe_text(str(file))}: no row could be used.\n{told}{more}".strip())
+    found = {kind: _facts(accuracy) for kind, accuracy in accuracy_by_kind(labelled).items()}
+    if as_json:
+        print_json({"labels": len(labelled), "kinds": found, "problems": problems})
+    else:
+        _print(found)
+    if problems:
+        note(f"{len(problems)} rows could not be used:\n{told}{more}")
+    return EXIT_OPERATOR if problems else EXIT_OK
+
+
+def _labels(file: Path) -> Iterator[tuple[int, str, str]]:
+    """Line number, id or URL of a video, and its language. Raises `OperatorError` for what is no such table."""
+    try:
+        if file.stat().st_size > MAX_BYTES:
+            raise OperatorError(f"{safe_text(str(file))} is larger than {MAX_BYTES:,} bytes; it is no table of labels.")
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise OperatorError(f"{safe_text(str(file))} cannot be read: {error}.") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    try:
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise OperatorError(
+                f"{safe_text(str(file))} has no column {' and no column '.join(missing)}. Its first line must name "
+                "`video` (id or URL) and `language` (BCP-47 or ISO 639)."
+            )
+        for row in reader:
+            yield reader.line_num, (row["video"] or "").strip(), (row["language"] or "").strip()
+    except csv.Error as error:
+        raise OperatorError(f"{safe_text(str(file))}, line {reader.line_num}: {error}.") from error
+
+
+def _facts(accuracy: KindAccuracy) -> dict[str, Any]:
+    return {
+        "asked": accuracy.asked,
+        "right": accuracy.right,
+        "wrong": accuracy.wrong,
+        "abstained": accuracy.abstained,
+        "accuracy": None if accuracy.accuracy is None else round(accuracy.accuracy, 4),
+        "confusions": [
+            {"language": label, "answer": answer, "count": count}
+            for (label, answer), count in sorted(accuracy.confusions.items(), key=lambda item: (-item[1], item[0]))
+        ],
+    }
+
+
+def _print(found: dict[str, dict[str, Any]]) -> None:
+    table = Table(box=None, pad_edge=False)
+    for name in ("evidence", "videos", "answered", "abstained", "right of the answers", "wrong answers"):
+        table.add_column(name, justify="left" if name in ("evidence", "wrong answers") else "right", overflow="fold")
+    for kind, facts in found.items():
+        answered = facts["right"] + facts["wrong"]
+        right = "" if facts["accuracy"] is None else f"{facts['accuracy']:.3f}"
+        wrong = ", ".join(f"{c['language']} called {c['answer']} {c['count']}" for c in facts["confusions"][:4])
+        table.add_row(kind, str(facts["asked"]), str(answered), str(facts["abstained"]), right, wrong)
+    Console(highlight=False).print(table)
