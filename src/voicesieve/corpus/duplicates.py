@@ -14,11 +14,12 @@ import numpy as np
 LEAST_PRINT_S = 10.0
 PRINT_HZ = 7.8
 """Sub-fingerprints of Chromaprint for each second (4096 samples at 11,025 Hz, two thirds overlap)."""
-LEAST_SHARED = 8
-"""Equal sub-fingerprints at one offset that make two recordings worth a closer look."""
-MAX_BIT_ERROR = 0.15
-"""Mean share of different bits in the aligned prints, as the service of Chromaprint's authors treats equal sound;
-different sound comes to half."""
+LEAST_SHARED = 3
+"""Equal sub-fingerprints that make two recordings worth a closer look: a re-encoded minute of speech has twenty and
+more, two different ones have at most one (benchmarks/duplicates.py)."""
+MAX_BIT_ERROR = 0.25
+"""Mean share of different bits in the aligned prints: half way between re-encoded speech and the nearest two different
+minutes of speech (benchmarks/duplicates.py)."""
 MAX_LENGTH_RATIO = 1.1
 """Copies are equally long; a clip out of a longer recording is not a copy of it."""
 MAX_COMMON = 50
@@ -82,7 +83,7 @@ def join_equal_sound(groups: Groups, prints: Path, lengths: Sequence[int], durat
         shorter, longer = sorted((durations[one], durations[other]))
         if shorter < LEAST_PRINT_S or longer > MAX_LENGTH_RATIO * shorter + 1:
             continue
-        if _bit_error(values[starts[one] : ends[one]], values[starts[other] : ends[other]]) <= MAX_BIT_ERROR:
+        if bit_error(values[starts[one] : ends[one]], values[starts[other] : ends[other]]) <= MAX_BIT_ERROR:
             groups.join(one, other)
 
 
@@ -107,7 +108,7 @@ def _candidates(values: np.ndarray, ends: np.ndarray) -> Iterator[tuple[int, int
     yield from (pair for pair, count in shared.items() if count >= LEAST_SHARED)
 
 
-def _bit_error(one: np.ndarray, other: np.ndarray, max_shift: int = 40) -> float:
+def bit_error(one: np.ndarray, other: np.ndarray, max_shift: int = 40) -> float:
     """Least mean share of different bits over shifts of up to five seconds: encoders add silence at the start."""
     best = 1.0
     for shift in range(-max_shift, max_shift + 1):

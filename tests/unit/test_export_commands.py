@@ -1,0 +1,172 @@
+"""The export command as a person runs it: messages, exit codes, and nothing half there whatever happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from export_world import ExportWorld, Spoken
+
+from voicesieve.catalog.store import open_catalog
+
+PROGRAM = (sys.executable, "-m", "voicesieve")
+PATIENCE_S = 90.0
+RECORDINGS = 6
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("commands") / "data"
+    folder.mkdir()
+    catalog = open_catalog(folder, create=True)
+    world = ExportWorld(catalog, folder)
+    for number in range(RECORDINGS):
+        speech = [(1.0, 4.0, "child"), (6.0, 9.0, "child")]
+        world.accept(Spoken(f"v{number}", 10.0, speech, channel=f"c{number % 3}"))
+    catalog.close()
+    yield folder
+
+
+def environment(**settings: str) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("VOICESIEVE_")}
+    return inherited | {"VOICESIEVE_ANALYSIS__WORKERS": "1"} | settings
+
+
+def export(*arguments: str | Path, code: int = 0, before: Callable[[], None] | None = None, **settings: str) -> Any:
+    done = subprocess.run(
+        [*PROGRAM, "export", *map(str, arguments)],
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+        preexec_fn=before,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_a_person_is_told(data: Path, tmp_path: Path) -> None:
+    target = tmp_path / "corpus"
+    told = export("audiofolder", target, "--data", data, VOICESIEVE_CORPUS__TAKEDOWN="care@a.example")
+    assert f"Wrote {target}: {2 * RECORDINGS} clips of {RECORDINGS} recordings" in told.stderr
+    assert told.stdout == ""
+    assert "care@a.example" in (target / "README.md").read_text()
+    assert "care@a.example" in (target / "croissant.json").read_text()
+    told = export("audiofolder", target, "--data", data, "--verify", "--json")
+    assert json.loads(told.stdout)["ok"] is True
+    sums = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=target, capture_output=True)
+    assert sums.returncode == 0, sums.stdout
+    (target / "README.md").write_text("changed")
+    told = export("audiofolder", target, "--data", data, "--verify", code=1)
+    assert told.stdout == "README.md: not what was exported\n"
+    assert "--update" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nemo", "--audio", "mp3"), "--audio mp3: choose flac or opus or wav or original or none"),
+        (("nemo", "--unit", "songs"), "--unit songs: choose clips or recordings"),
+        (("nemo", "--unit", "clips", "--audio", "original"), "leaves recordings whole"),
+        (("huggingface", "--unit", "recordings"), "choose clips"),
+        (("nemo", "--split", "90/5"), "add up to 100"),
+        (("manifest", "--split", "90/10"), "has no place for the parts"),
+        (("nemo", "--min", "5", "--max", "6"), "at least twice"),
+        (("nemo", "--duplicates", "some"), "choose keep or exact or acoustic"),
+        (("rttm", "--min-snr", "10"), "need measured sound"),
+        (("nemo", "--verify"), "There is no export of voicesieve"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    data: Path, tmp_path: Path, arguments: tuple[str, ...], words: str
+) -> None:
+    kind, *rest = arguments
+    told = export(kind, tmp_path / "corpus", *rest, "--data", data, code=1)
+    assert words in told.stderr
+    assert told.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_stops_with_what_to_do_and_the_same_command_goes_on(data: Path, tmp_path: Path) -> None:
+    target = tmp_path / "corpus"
+
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+
+    told = export("webdataset", target, "--data", data, code=3, before=small_files)
+    assert "no space to write" in told.stderr
+    assert "same command again" in told.stderr
+    assert not target.exists()
+    told = export("webdataset", target, "--data", data, "--json")
+    assert json.loads(told.stdout)["kept"] == RECORDINGS, "what had been cut is not cut again"
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_export_that_is_ended_leaves_the_earlier_one_and_goes_on(
+    data: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    target = tmp_path / "corpus"
+    export("nemo", target, "--data", data)
+    before = content(target)
+    command = [*PROGRAM, "export", "nemo", str(target), "--data", str(data), "--padding", "0.2", "-q"]
+    process = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, start_new_session=True)
+    deadline = time.monotonic() + PATIENCE_S
+    while not list(tmp_path.glob(".corpus*/cuts/*/*.json")):
+        assert process.poll() is None, "it was over before it could be ended"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), told
+    assert content(target) == before
+    done = json.loads(export("nemo", target, "--data", data, "--padding", "0.2", "--json").stdout)
+    assert done["kept"] > 0
+    assert done["cut"] + done["kept"] == RECORDINGS
+    export("nemo", tmp_path / "fresh", "--data", data, "--padding", "0.2")
+    assert content(target) == content(tmp_path / "fresh")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "fresh"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_place_is_refused(data: Path, tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    told = export("nemo", tmp_path / "corpus", "--data", data, code=1)
+    assert "cannot be written" in told.stderr
+
+
+def test_the_pointing_formats_need_no_copy(data: Path, tmp_path: Path) -> None:
+    for kind, table in (("nemo", "manifest.jsonl"), ("kaldi", "wav.scp")):
+        export(kind, tmp_path / kind, "--data", data, "--audio", "none")
+        assert str(data / "recordings") in (tmp_path / kind / table).read_text()
+    rows = [json.loads(line) for line in (tmp_path / "nemo" / "manifest.jsonl").read_text().splitlines()]
+    assert len(rows) == 2 * RECORDINGS
+    assert all(Path(row["audio_filepath"]).is_file() and row["offset"] >= 1.0 for row in rows)
+
+
+def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
+    from benchmarks.exports import fill, peak_of_export
+
+    peaks = []
+    for segments in (1_000, 20_000):
+        folder = tmp_path / str(segments)
+        folder.mkdir()
+        fill(folder, segments // 20)
+        told, peak_mb, _ = peak_of_export(folder, folder / "corpus", "lhotse", "--audio", "none", "--no-measure")
+        assert told["segments"] == segments
+        peaks.append(peak_mb)
+    assert peaks[1] - peaks[0] < 40, f"peaks of {peaks} MB"
