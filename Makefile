@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO_OUTPUT ?= demo-output
+TORCH ?= torch
 
 .PHONY: demo test test-extras check lock clips picture clean
 
@@ -12,9 +13,11 @@ demo: $(VENV)/.core
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2
 
-test-extras: $(VENV)/.dev  ## Tests that need optional extras: faster-whisper, about 200 MB
+test-extras: $(VENV)/.dev  ## Tests that need optional extras: faster-whisper, lhotse with torch (TORCH= names a small build)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[whisper]'
 	$(BIN)/python -m pytest -n 2 tests/integration/test_languages_whisper.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) lhotse
+	$(BIN)/python -m pytest -n 2 tests/unit/test_export_consumers.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

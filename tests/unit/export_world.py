@@ -147,6 +147,7 @@ class ExportWorld:
                 options=options,
                 card=CardSettings(),
                 engine=lambda: self.engine,
+                actor="tester",
                 **job,
             )
         )

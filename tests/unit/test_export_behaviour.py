@@ -16,13 +16,14 @@ from export_world import ExportWorld, InlineEngine, Spoken, sound, write_wav
 
 from voicesieve.audio.encode import encode
 from voicesieve.audio.identity import fingerprint_program
-from voicesieve.catalog import exports
+from voicesieve.catalog import exports, history
 from voicesieve.catalog.store import Catalog
 from voicesieve.corpus.formats.registry import FORMATS
 from voicesieve.corpus.options import Audio, CutRules, Duplicates, ExportOptions, Filters, Unit, parse_split
 from voicesieve.corpus.publishing import ExportError
 from voicesieve.corpus.verifying import Verified
 from voicesieve.corpus.verifying import verify as verify_folder
+from voicesieve.domain.audits import Deed
 
 SPEECH = [(0.5, 2.5, "child"), (4.0, 6.0, "child")]
 
@@ -156,6 +157,11 @@ def test_verify_names_what_was_withdrawn_since_and_an_update_takes_it_out(world:
     world.export(tmp_path / "corpus", options("jsonl", unit=Unit.CLIPS, audio=Audio.FLAC), update=True)
     assert {clip["video"] for clip in clips(tmp_path / "corpus")} == {"url:b", "url:c"}
     assert verify(world, tmp_path / "corpus", "jsonl").ok
+    with world.catalog.read() as connection:
+        entries = list(history.audit_entries(connection, deed=Deed.EXPORT))
+    assert [(entry.actor, entry.subject, entry.details["format"]) for entry in entries] == [
+        ("tester", str(tmp_path / "corpus"), "jsonl")
+    ] * 2
 
 
 def test_what_is_withdrawn_while_an_export_runs_is_not_published(world: ExportWorld, tmp_path: Path) -> None:

@@ -294,3 +294,16 @@ def test_opus_clips_are_shorter_files_of_the_same_length(corpus: Corpus) -> None
         heard = soundfile.info(path)
         assert heard.frames / heard.samplerate == pytest.approx(row["duration"], abs=0.03)
         assert path.stat().st_size < (lossless / "train" / row["file_name"]).with_suffix(".flac").stat().st_size
+
+
+def test_every_format_and_option_is_documented() -> None:
+    from typer.main import get_command
+
+    from voicesieve.cli.main import app
+
+    text = (Path(__file__).parents[2] / "docs" / "exports.md").read_text(encoding="utf-8")
+    assert [name for name in (*FORMATS, "urls") if f"\n| `{name}` |" not in text] == []
+    command = get_command(app).commands["export"]  # type: ignore[attr-defined]
+    options = {name for option in command.params for name in option.opts if name.startswith("--")}
+    shared = {"--data", "--config", "--json", "--quiet", "--measure"}
+    assert [name for name in sorted(options - shared) if f"{name}" not in text] == []

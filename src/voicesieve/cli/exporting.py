@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from voicesieve.audio.identity import fingerprint_program
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog.exports import exportable_hashes
+from voicesieve.cli.actor import actor
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.wiring import opened_catalog, settings_for, worker_count
 from voicesieve.corpus.card import CardSettings
@@ -60,6 +61,7 @@ def export(kind: str, where: Where, wanted: Mapping[str, Any], *, update: bool, 
                     memory_mb=settings.analysis.memory_mb,
                     preload=("voicesieve.corpus.cutting", "voicesieve.audio.decode", "voicesieve.audio.quality"),
                 ),
+                actor=actor(),
                 update=update,
                 progressed=bar,
             )

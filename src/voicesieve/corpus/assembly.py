@@ -171,7 +171,8 @@ def _clips(
     facts: CorpusFacts,
 ) -> Iterator[Item]:
     split = split_of(group_of(row), options.split)
-    clips = outcome["clips"] if outcome is not None and outcome["clips"] else _unheard_clips(options, row)
+    heard = options.measured or options.audio is not Audio.NONE
+    clips = outcome["clips"] if outcome is not None and heard else _unheard_clips(options, row)
     short = sum(1 for span in row["spans"] if span["end"] - span["start"] < options.cut.min_s)
     facts.leave_out("too_short", short)
     for clip in clips:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,6 +21,7 @@ from voicesieve.audio.identity import fingerprint_program
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog import exports
 from voicesieve.catalog.store import Catalog
+from voicesieve.catalog.transactions import audits
 from voicesieve.corpus.assembly import assemble, cut_order, is_cut, merge_duplicates
 from voicesieve.corpus.card import CardSettings, write_card
 from voicesieve.corpus.cutting import CutOrder, cut_recording
@@ -31,6 +33,7 @@ from voicesieve.corpus.publishing import MARKER, ExportError, publish
 from voicesieve.corpus.staging import Staging, open_staging
 from voicesieve.corpus.sums import SUMS, sum_lines
 from voicesieve.corpus.updating import Earlier, read_marker
+from voicesieve.domain.audits import AuditEntry, Deed
 from voicesieve.domain.failures import FailureError, Remedy
 from voicesieve.files import new_file, write_text
 from voicesieve.pipeline.engines.protocol import Engine
@@ -67,6 +70,7 @@ class ExportJob:
     options: ExportOptions
     card: CardSettings
     engine: Callable[[], Engine]
+    actor: str = ""
     update: bool = False
     progressed: Progressed = lambda step, done, total: None
 
@@ -96,6 +100,7 @@ def export(job: ExportJob) -> Exported:
         _write_sums(staging, job.options)
         with job.catalog.read() as connection:
             _refuse_changed(staging, exports.exportable_hashes(connection))
+        _write_down(job, target, done)
         publish(staging.tree, target)
         shutil.rmtree(staging.root)
     return done
@@ -126,6 +131,14 @@ def _write_plan(rows: Iterator[exports.Exportable], total: int, staging: Staging
 
 def _source_of(store: RecordingStore) -> Callable[[Mapping[str, Any]], Path]:
     return lambda row: store.path(row["stored"])
+
+
+def _write_down(job: ExportJob, target: Path, done: Exported) -> None:
+    """Before the corpus gets its name: rather a line too many in the audit log than a corpus that nobody knows of."""
+    details = {"format": job.options.format, "revision": job.options.revision, **done.facts.as_json()}
+    entry = AuditEntry(time.time(), job.actor, Deed.EXPORT, str(target), details=details)
+    with job.catalog.write() as connection:
+        audits.record(connection, entry)
 
 
 async def _cut_all(job: ExportJob, earlier: Earlier | None, staging: Staging, total: int, done: Exported) -> None:

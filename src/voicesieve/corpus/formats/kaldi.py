@@ -30,11 +30,11 @@ class KaldiWriter:
 
     def add(self, item: Item) -> Place | None:
         place = place_file(self._order, item, audio_path(item)) if item.audio and item.sha256 else None
-        utterances = [(item.id, 0.0, item.samples / item.rate)]
+        utterances = [(item.id, 0.0, item.samples / item.rate, item.language)]
         if "segments" in self._tables:
             length = item.samples / item.rate
             utterances = [
-                (segment["id"], segment["start"], min(segment["end"], length))
+                (segment["id"], segment["start"], min(segment["end"], length), segment.get("language", item.language))
                 for segment in item.segments
                 if segment["label"] == "child" and segment["start"] < length
             ]
@@ -42,13 +42,13 @@ class KaldiWriter:
             return place
         self._write("wav.scp", item.split, f"{item.id} {self._sound(item, place)}")
         self._write("reco2dur", item.split, f"{item.id} {item.samples / item.rate:.3f}")
-        for name, start, end in utterances:
+        for name, start, end, language in utterances:
             self._write("utt2spk", item.split, f"{name} {item.speaker}")
             self._write("utt2dur", item.split, f"{name} {end - start:.3f}")
-            self._write("utt2lang", item.split, f"{name} {item.language}")
+            self._write("utt2lang", item.split, f"{name} {language}")
             if "segments" in self._tables:
                 self._write("segments", item.split, f"{name} {item.id} {start:.3f} {end:.3f}")
-        self._add_speaker(item.split, item.speaker, [name for name, _, _ in utterances])
+        self._add_speaker(item.split, item.speaker, [name for name, *_ in utterances])
         return place
 
     def _write(self, name: str, split: str, text: str) -> None:

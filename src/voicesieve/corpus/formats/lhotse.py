@@ -112,7 +112,7 @@ def supervisions_of(item: Item) -> list[dict[str, Any]]:
     """SupervisionSegments: one over a whole clip, or one for each child segment of a recording."""
     if not item.segments:
         custom = {name: item.columns[name] for name in CUSTOM if name in item.columns}
-        return [_supervision(item, item.id, 0.0, item.samples / item.rate, custom)]
+        return [_supervision(item, item.id, item.language, 0.0, item.samples / item.rate, custom)]
     found = []
     length = item.samples / item.rate
     for segment in item.segments:
@@ -121,18 +121,21 @@ def supervisions_of(item: Item) -> list[dict[str, Any]]:
         custom = {name: segment[name] for name in OF_SEGMENT if name in segment}
         custom |= {name: item.columns[name] for name in ("video", "url", "channel", "licence")}
         seconds = min(segment["end"], length) - segment["start"]
-        found.append(_supervision(item, segment["id"], segment["start"], seconds, custom))
+        language = segment.get("language", item.language)
+        found.append(_supervision(item, segment["id"], language, segment["start"], seconds, custom))
     return found
 
 
-def _supervision(item: Item, name: str, start: float, duration: float, custom: dict[str, Any]) -> dict[str, Any]:
+def _supervision(
+    item: Item, name: str, language: str, start: float, duration: float, custom: dict[str, Any]
+) -> dict[str, Any]:
     return {
         "id": name,
         "recording_id": item.id,
         "start": start,
         "duration": round(duration, 6),
         "channel": 0,
-        "language": item.language,
+        "language": language,
         "speaker": item.speaker,
         "custom": custom,
     }

@@ -29,6 +29,7 @@ class NemoWriter:
         for segment in item.segments:
             if segment["label"] == "child" and segment["start"] < length:
                 row = row_of(item, path) | {name: segment[name] for name in EXTRA if name in segment}
+                row["lang"] = segment.get("language", item.language)
                 row["duration"] = round(min(segment["end"], length) - segment["start"], 3)
                 self._tables.row(item.split, {**row, "offset": segment["start"]})
         return place
