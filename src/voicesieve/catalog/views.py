@@ -14,6 +14,7 @@ from voicesieve.catalog import schema
 from voicesieve.catalog.changes import NEWEST_FIRST
 from voicesieve.catalog.evidence import stored_language
 from voicesieve.catalog.records import Pace, Paces, QueryRow, UnknownVideoError
+from voicesieve.domain.quotas import next_reset, quota_day
 from voicesieve.domain.states import DECIDED, Stage, VideoState
 from voicesieve.frontier.costs import page_cost
 
@@ -280,6 +281,33 @@ def next_due_at(connection: Connection) -> float | None:
         select(func.min(schema.video.c.due_at)).where(schema.video.c.stage == Stage.FETCH)
     ).scalar()
     return found
+
+
+def quotas(connection: Connection, now: float) -> list[dict[str, Any]]:
+    """What today's quota days have spent so far. ``closed``: the other side says that the bucket is empty."""
+    table = schema.quota
+    rows = connection.execute(select(table).where(table.c.day == quota_day(now)).order_by(table.c.bucket))
+    return [{"bucket": row.bucket, "used": row.used, "closed": row.closed, "resets": reset_at(now)} for row in rows]
+
+
+def reset_at(now: float) -> str | None:
+    """When today's quotas are whole again, in ISO 8601."""
+    return iso(next_reset(now))
+
+
+def waiting_by_host(connection: Connection) -> dict[str, int]:
+    """Videos that wait to be fetched, by host; the hosts with most of them."""
+    host = schema.host
+    rows = connection.execute(
+        select(host.c.name, host.c.waiting).where(schema.HAS_WAITING).order_by(host.c.waiting.desc()).limit(100)
+    )
+    return {row.name: row.waiting for row in rows}
+
+
+def all_queries(connection: Connection) -> list[QueryRow]:
+    """Every query, in the order they were first asked."""
+    rows = connection.execute(select(schema.query).order_by(schema.query.c.id))
+    return [QueryRow.of(row) for row in rows]
 
 
 def open_queries(connection: Connection) -> list[QueryRow]:

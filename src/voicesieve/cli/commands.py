@@ -14,7 +14,7 @@ from voicesieve.cli.bars import bar as _bar
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.report import print_status, print_why
 from voicesieve.cli.rights import ask_for_ground, with_ground
-from voicesieve.cli.wiring import acceptance_of, backup_rules_of, fusion_of, opened_catalog, settings_for
+from voicesieve.cli.wiring import acceptance_of, backup_rules_of, fusion_of, opened_catalog, settings_for, status_facts
 from voicesieve.domain.failures import FailureKind
 from voicesieve.files import make_folder, write_text
 from voicesieve.observability.terminal import safe_text
@@ -58,8 +58,9 @@ def _differences(settings: Settings) -> dict[str, Any]:
 
 
 def status(data: Path, config: Path | None, *, as_json: bool) -> None:
-    with opened_catalog(data, settings_for(data, config)) as catalog, catalog.read() as connection:
-        facts = {**views.status(connection), "paused_hosts": views.paused_hosts(connection, time.time())}
+    settings = settings_for(data, config)
+    with opened_catalog(data, settings) as catalog:
+        facts = status_facts(catalog, settings)
     if as_json:
         print_json(facts)
     else:

@@ -21,7 +21,7 @@ from voicesieve.cli.output import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_OP
 from voicesieve.cli.progress import Progress
 from voicesieve.cli.report import print_status
 from voicesieve.cli.rights import ground_is_stated, refuse_without_ground
-from voicesieve.cli.wiring import backup_rules_of, opened_catalog, opened_run, settings_for, source_of
+from voicesieve.cli.wiring import backup_rules_of, opened_catalog, opened_run, settings_for, source_of, status_facts
 from voicesieve.domain.candidates import Query
 from voicesieve.observability.events import Events
 from voicesieve.observability.logs import LogSink
@@ -30,6 +30,7 @@ from voicesieve.pipeline.backing_up import BackupRules, backed_up
 from voicesieve.pipeline.context import RunContext
 from voicesieve.pipeline.driver import Driver, Ending, Plan, RunResult
 from voicesieve.pipeline.folder import DataFolder
+from voicesieve.pipeline.refreshing import forget_expired
 from voicesieve.pipeline.takedown import finish_deletions
 from voicesieve.settings import Settings
 from voicesieve.sources.registry import YOUTUBE_KINDS, parse_query
@@ -57,7 +58,7 @@ class CrawlOptions:
 def crawl(options: CrawlOptions) -> int:
     """Run and return the exit code."""
     settings = settings_for(options.data, options.config)
-    queries = [_parse(text) for text in options.sources]
+    queries = [parsed_source(text) for text in options.sources]
     refuse_without_ground(settings, [query.source for query in queries], options.data)
     folder = DataFolder(options.data)
     folder.prepare()
@@ -65,7 +66,8 @@ def crawl(options: CrawlOptions) -> int:
         return asyncio.run(_crawl(options, settings, queries, folder, catalog))
 
 
-def _parse(text: str) -> Query:
+def parsed_source(text: str) -> Query:
+    """The query behind ``--source``. Raises `OperatorError` with what to write instead."""
     try:
         return parse_query(text)
     except ValueError as error:
@@ -77,20 +79,20 @@ async def _crawl(
 ) -> int:
     run = f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
     metrics = Metrics()
-    progress = Progress(quiet=options.quiet or options.as_json, status=lambda: _status(catalog))
+    progress = Progress(quiet=options.quiet or options.as_json, status=lambda: status_facts(catalog, settings))
     with closing(_log_sink(options, settings, folder, run)) as log:
         events = Events([log, metrics, progress])
         async with opened_run(run, folder, catalog, settings, events) as context:
             _recover(context, only_driver=not settings.catalog.url.get_secret_value())
             with progress:
                 plan = await _plan(options, settings, queries, context)
-                writing = asyncio.create_task(_write_metrics(metrics, folder, catalog, events))
+                writing = asyncio.create_task(_write_metrics(metrics, folder, catalog, settings, events))
                 async with backed_up(context, _backup_rules(folder, settings)):
                     result = await _drive(context, plan)
                 writing.cancel()
-            _conclude(context, result)
+            _conclude(context, settings, result)
             metrics.write(folder.metrics)
-    return _report(options, catalog, folder, result)
+    return _report(options, settings, catalog, folder, result)
 
 
 def _backup_rules(folder: DataFolder, settings: Settings) -> BackupRules | None:
@@ -98,11 +100,13 @@ def _backup_rules(folder: DataFolder, settings: Settings) -> BackupRules | None:
     return None if settings.catalog.url.get_secret_value() else backup_rules_of(folder, settings)
 
 
-async def _write_metrics(metrics: Metrics, folder: DataFolder, catalog: Catalog, events: Events) -> None:
+async def _write_metrics(
+    metrics: Metrics, folder: DataFolder, catalog: Catalog, settings: Settings, events: Events
+) -> None:
     """Keep the metrics file fresh while the run lasts."""
     while True:
         await asyncio.sleep(METRICS_EVERY_S)
-        events.emit("catalog_waits", **_status(catalog)["catalog"])
+        events.emit("catalog_waits", **status_facts(catalog, settings)["catalog"])
         metrics.write(folder.metrics)
 
 
@@ -125,6 +129,8 @@ def _recover(context: RunContext, *, only_driver: bool) -> None:
         leases.start_run(connection, context.run, context.clock())
     swept = [*context.folder.sweep_scratch(), *context.folder.sweep_unfinished()]
     deleted = finish_deletions(context.catalog, context.store)
+    if forgotten := forget_expired(context.catalog, context.clock()):
+        context.events.emit("lent_forgotten", videos=forgotten, next="`voicesieve refresh` renews them in time")
     context.events.emit("run_started", leases_taken_back=taken_back, scratch_swept=len(swept), deleted=deleted)
 
 
@@ -173,7 +179,7 @@ async def _drive(context: RunContext, plan: Plan) -> RunResult:
             loop.remove_signal_handler(number)
 
 
-def _conclude(context: RunContext, result: RunResult) -> None:
+def _conclude(context: RunContext, settings: Settings, result: RunResult) -> None:
     if result.fault is not None:
         fault = result.fault
         context.events.emit(
@@ -189,15 +195,15 @@ def _conclude(context: RunContext, result: RunResult) -> None:
     with context.catalog.write() as connection:
         leases.end_run(connection, context.run, context.clock(), ending)
     finish_deletions(context.catalog, context.store)
-    context.events.emit("catalog_waits", **_status(context.catalog)["catalog"])
+    context.events.emit("catalog_waits", **status_facts(context.catalog, settings)["catalog"])
     context.events.emit("run_ended", ending=ending)
 
 
-def _report(options: CrawlOptions, catalog: Catalog, folder: DataFolder, result: RunResult) -> int:
+def _report(options: CrawlOptions, settings: Settings, catalog: Catalog, folder: DataFolder, result: RunResult) -> int:
     if result.fault is not None:
         note(f"Stopped: {result.fault.message}")
         return EXIT_FAULT
-    status = _status(catalog)
+    status = status_facts(catalog, settings)
     with catalog.read() as connection:
         scheduled = views.scheduled(connection)
         next_at = views.next_due_at(connection)
@@ -224,8 +230,3 @@ def _print_ending(folder: DataFolder, status: dict[str, Any], next_at: float | N
     for query, message in status["source_failures"].items():
         note(f"{query} could not be read: {message}")
     note(f"Catalog, recordings and logs lie in {folder.root}. `voicesieve why ID` explains any video.")
-
-
-def _status(catalog: Catalog) -> dict[str, Any]:
-    with catalog.read() as connection:
-        return {**views.status(connection), "paused_hosts": views.paused_hosts(connection, time.time())}

@@ -41,7 +41,7 @@ def init(
 def crawl(
     source: Annotated[
         list[str] | None,
-        typer.Option(help="KIND:ARGUMENT, repeatable: folder:DIR, urls:FILE, rss:URL, page:URL."),
+        typer.Option(help="KIND:ARGUMENT, repeatable: folder, urls, rss, page, youtube, youtube-api; see the guide."),
     ] = None,
     data: Data = DEFAULT_DATA,
     config: Config = None,
@@ -64,6 +64,32 @@ def crawl(
         data, config, tuple(source or ()), wait, limit, analyse_only, no_fetch, as_json, quiet, verbose
     )
     raise typer.Exit(run_crawl(options))
+
+
+@app.command()
+def plan(
+    source: Annotated[list[str] | None, typer.Option(help="As for crawl; without one, the open queries.")] = None,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a crawl would ask for and cost, and what today's quotas have left. Asks nobody."""
+    from voicesieve.cli.plan import plan as print_plan
+
+    print_plan(source or [], data, config, as_json=as_json)
+
+
+@app.command()
+def refresh(
+    within: Annotated[float, typer.Option(min=0, help="Renew what ends within this many days.")] = 7.0,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Renew what the YouTube Data API said of videos: it may be kept for 30 days, then it is forgotten."""
+    from voicesieve.cli.refresh import refresh as renew
+
+    raise typer.Exit(renew(data, config, within, as_json=as_json))
 
 
 @app.command()

@@ -91,6 +91,9 @@ class Progress:
         eta = f", about {_duration(waiting / rate * 60)} to go" if rate > 0 and waiting else ""
         child = f"{status['child_s'] / 60:.1f} min of child speech accepted"
         lines: list[Any] = [funnel, Text(f"{child}; {rate:.0f} videos a minute{eta}; {_duration(elapsed)} so far")]
+        spent = [f"{row['bucket']} {row['used']:,} of {row['limit']:,}" for row in status["quotas"] if row["used"]]
+        if spent:
+            lines.append(Text("today: " + ", ".join(spent)))
         if self._failing:
             kinds = ", ".join(f"{kind} {count}" for kind, count in self._failing.most_common(6))
             lines.append(Text(f"failures so far: {kinds}", style="red"))

@@ -45,6 +45,8 @@ def print_status(status: dict[str, Any]) -> None:
     for host in status["paused_hosts"]:
         paused = f"{host['host']} is left alone until {host['until']} ({host['waiting']} videos wait): {host['reason']}"
         console.print(Text(safe_text(paused, limit=400)), soft_wrap=True)
+    for text in quota_lines([quota for quota in status["quotas"] if quota["used"] or quota["left"] == 0]):
+        console.print(Text(text), soft_wrap=True)
     copies = status["backups"]
     if copies["last"] or copies["failed"]:
         failed = f", {copies['failed']} could not be made" if copies["failed"] else ""
@@ -53,6 +55,15 @@ def print_status(status: dict[str, Any]) -> None:
     if waits["busy_waits"]:
         waited = f"{waits['busy_waits']} writes waited {waits['wait_s']:.1f} s in all, {waits['timeouts']} gave up"
         console.print(f"catalog: {waited}")
+
+
+def quota_lines(quotas: list[dict[str, Any]]) -> list[str]:
+    """A line for each bucket of a daily quota."""
+    return [
+        f"{quota['bucket']}: {quota['used']:,} of {quota['limit']:,} used today, {quota['left']:,} left until "
+        f"{quota['resets']}"
+        for quota in quotas
+    ]
 
 
 def _print_languages(console: Console, languages: dict[str, dict[str, int]]) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from voicesieve import __version__
 from voicesieve.audio.store import RecordingStore
+from voicesieve.catalog import views
 from voicesieve.catalog.committer import Committer
 from voicesieve.catalog.records import Pace, Paces
 from voicesieve.catalog.store import Catalog, open_catalog
@@ -103,6 +106,30 @@ def quotas_of(settings: Settings) -> dict[str, int]:
     """Units a day by bucket."""
     api = settings.youtube_api
     return {SEARCH_CALLS: api.search_calls_per_day, GENERAL_UNITS: api.units_per_day}
+
+
+def quota_facts(catalog: Catalog, settings: Settings, now: float) -> list[dict[str, Any]]:
+    """Today's quotas with what is left of them; a bucket that nobody used yet is whole."""
+    with catalog.read() as connection:
+        used = {quota["bucket"]: quota for quota in views.quotas(connection, now)}
+    rows = []
+    for bucket, limit in quotas_of(settings).items():
+        spent, closed = used.get(bucket, {}).get("used", 0), used.get(bucket, {}).get("closed", False)
+        left = 0 if closed else max(0, limit - spent)
+        rows.append({"bucket": bucket, "used": spent, "limit": limit, "left": left, "resets": views.reset_at(now)})
+    return rows
+
+
+def status_facts(catalog: Catalog, settings: Settings) -> dict[str, Any]:
+    """What `voicesieve status` says, and the crawl while it runs."""
+    now = time.time()
+    quotas = quota_facts(catalog, settings, now)
+    with catalog.read() as connection:
+        return {
+            **views.status(connection),
+            "paused_hosts": views.paused_hosts(connection, now),
+            "quotas": quotas,
+        }
 
 
 def youtube_of(settings: Settings) -> YoutubeSettings:

@@ -118,7 +118,7 @@ def _without_tombstones(connection: Connection, candidates: Iterable[Candidate])
     ]
 
 
-_DESCRIPTION = {
+DESCRIPTION = {
     "title": "title",
     "channel": "channel",
     "duration_s": "duration_s",
@@ -136,15 +136,15 @@ def lent_by(candidate: Candidate, now: float, stored: Iterable[str], row: Row[An
     said instead since then is no longer lent.
     """
     before = set(row.lent or ()) if row is not None else set()
-    taken = {name for name in stored if name in _DESCRIPTION}
+    taken = {name for name in stored if name in DESCRIPTION}
     if candidate.keep_s is None:
         left = sorted(before - taken)
         if row is None or left == sorted(before):
             return {}
         return {"lent": left or None, "lent_until": row.lent_until if left else None}
-    said = {column for column in taken if getattr(candidate, _DESCRIPTION[column]) not in (None, "")}
+    said = {column for column in taken if getattr(candidate, DESCRIPTION[column]) not in (None, "")}
     agreed = {
-        column for column in before & set(_DESCRIPTION) if getattr(candidate, _DESCRIPTION[column]) not in (None, "")
+        column for column in before & set(DESCRIPTION) if getattr(candidate, DESCRIPTION[column]) not in (None, "")
     }
     lent = sorted(before | said | agreed | {f"metadata.{name}" for name in candidate.metadata})
     return {"lent": lent, "lent_until": now + candidate.keep_s}
@@ -166,7 +166,7 @@ def _describe_known(connection: Connection, query_id: int, candidates: Sequence[
     ).all()
     for row in known:
         leads = row.first_finder is None or query_id <= row.first_finder
-        stated = {column: getattr(given[row.id], field) for column, field in _DESCRIPTION.items()}
+        stated = {column: getattr(given[row.id], field) for column, field in DESCRIPTION.items()}
         better = {
             column: value
             for column, value in stated.items()
@@ -234,7 +234,7 @@ def video_row(candidate: Candidate, host_name: str, now: float) -> dict[str, Any
         "machine_failures": 0,
         "discovered_at": now,
         "changed_at": now,
-        **({"lent": None, "lent_until": None} | lent_by(candidate, now, _DESCRIPTION)),
+        **({"lent": None, "lent_until": None} | lent_by(candidate, now, DESCRIPTION)),
     }
 
 

@@ -178,11 +178,13 @@ def _condition(place: Place) -> str | None:
     return None
 
 
-def estimate(argument: str, settings: YoutubeSettings) -> dict[str, int]:
-    """Most that a whole walk takes from each bucket; of a list without ``max``, what its first 500 videos take."""
+def estimate(argument: str, settings: YoutubeSettings, cursor: Cursor | None = None) -> dict[str, int]:
+    """Most that the rest of a walk takes from each bucket; of a list without ``max``, what 500 videos take."""
     query = parse_argument(argument, OPTIONS)
+    done = {name: value for name in ("calls", "pages") if isinstance(value := (cursor or {}).get(name), int)}
     if query.form != SEARCH_FORM:
-        pages = -(-(query.limit or 500) // PAGE_SIZE)
-        return {GENERAL_UNITS: 2 * pages + (query.form == CHANNEL)}
-    calls = min(settings.max_calls, -(-query.limit // PAGE_SIZE)) if query.limit else settings.max_calls
+        pages = max(1, -(-(query.limit or 500) // PAGE_SIZE) - done.get("pages", 0))
+        return {GENERAL_UNITS: 2 * pages + (query.form == CHANNEL and not cursor)}
+    wanted = min(settings.max_calls, -(-query.limit // PAGE_SIZE)) if query.limit else settings.max_calls
+    calls = max(1, wanted - done.get("calls", 0))
     return {SEARCH_CALLS: calls, GENERAL_UNITS: calls}

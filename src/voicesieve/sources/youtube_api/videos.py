@@ -11,7 +11,9 @@ from voicesieve.languages.codes import normalise
 from voicesieve.sources.cleaning import clean_text
 from voicesieve.sources.durations import parse_duration
 from voicesieve.sources.offers import remote_candidate
-from voicesieve.sources.youtube_api.client import VIDEOS, Request
+from voicesieve.sources.protocol import Reader
+from voicesieve.sources.youtube_api.client import VIDEOS, Request, call
+from voicesieve.sources.youtube_settings import ApiAccess
 
 KEEP_S = 30 * 86_400.0
 """Data of the API may be kept for 30 calendar days, then it is refreshed or deleted (Developer Policies, III.E.4.d)."""
@@ -27,6 +29,16 @@ def details(ids: Sequence[str]) -> Request:
     """The request for all that we use of up to 50 videos: one unit, however many."""
     parts = "contentDetails,liveStreamingDetails,snippet,status,topicDetails"
     return Request(VIDEOS, {"part": parts, "id": ",".join(ids), "maxResults": str(len(ids))})
+
+
+async def describe(reader: Reader, access: ApiAccess, ids: Sequence[str]) -> dict[str, Candidate]:
+    """What the API says today of up to 50 videos, by candidate ID; those that it hides or lost are missing.
+
+    Raises `FailureError`.
+    """
+    listing = await call(reader, access, details(ids))
+    found = [candidate_of(item) for item in listing.items if item.get("id") in ids]
+    return {candidate.id: candidate for candidate in found}
 
 
 def candidate_of(item: Mapping[str, Any]) -> Candidate:

@@ -1,0 +1,123 @@
+"""``voicesieve plan``: what a crawl would ask for and cost, and what today's quota still allows. Asks nobody."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from voicesieve.catalog import views
+from voicesieve.catalog.records import Paces, QueryRow
+from voicesieve.cli.crawl import parsed_source
+from voicesieve.cli.output import print_json
+from voicesieve.cli.report import quota_lines
+from voicesieve.cli.rights import ground_is_stated
+from voicesieve.cli.wiring import opened_catalog, paces_of, quota_facts, quotas_of, settings_for, youtube_of
+from voicesieve.domain.candidates import Query
+from voicesieve.observability.terminal import safe_text
+from voicesieve.pipeline.folder import DataFolder
+from voicesieve.settings import Settings
+from voicesieve.sources.costs import most_it_costs
+from voicesieve.sources.registry import YOUTUBE_KINDS
+
+
+def plan(texts: Sequence[str], data: Path, config: Path | None, *, as_json: bool) -> None:
+    settings = settings_for(data, config)
+    queries = list(dict.fromkeys(parsed_source(text) for text in texts))
+    facts = _facts(settings, queries, data)
+    if as_json:
+        print_json(facts)
+    else:
+        _print(facts)
+
+
+def _facts(settings: Settings, queries: list[Query], data: Path) -> dict[str, Any]:
+    now = time.time()
+    known: dict[Query, QueryRow] = {}
+    quotas: list[dict[str, Any]] = []
+    waiting: dict[str, int] = {}
+    paused: list[dict[str, Any]] = []
+    with ExitStack() as stack:
+        if settings.catalog.url.get_secret_value() or (DataFolder(data).root / "catalog.sqlite3").exists():
+            catalog = stack.enter_context(opened_catalog(data, settings))
+            connection = stack.enter_context(catalog.read())
+            known = {row.query: row for row in views.all_queries(connection)}
+            quotas = quota_facts(catalog, settings, now)
+            waiting = views.waiting_by_host(connection)
+            paused = views.paused_hosts(connection, now)
+        else:
+            reset = views.reset_at(now)
+            quotas = [
+                {"bucket": bucket, "used": 0, "limit": limit, "left": limit, "resets": reset}
+                for bucket, limit in quotas_of(settings).items()
+            ]
+    asked = queries or [row.query for row in known.values() if not row.exhausted]
+    lines = [_query_facts(settings, query, known.get(query), now) for query in asked]
+    total: Counter[str] = Counter()
+    for line in lines:
+        total.update(line["most"])
+    return {
+        "queries": lines,
+        "most": dict(total),
+        "quotas": quotas,
+        "waiting": _downloads(waiting, paces_of(settings)),
+        "paused_hosts": paused,
+    }
+
+
+def _query_facts(settings: Settings, query: Query, row: QueryRow | None, now: float) -> dict[str, Any]:
+    state = "new"
+    most: dict[str, int] = {}
+    if query.source in YOUTUBE_KINDS and not ground_is_stated(settings):
+        state = "off: no ground is stated (rights.basis, rights.statement)"
+    elif row is not None and row.exhausted and row.due_at > now:
+        state = f"read to its end, asked again from {views.iso(row.due_at)}"
+    else:
+        cursor = None if row is None or row.exhausted else row.cursor
+        state = "new" if row is None else "read again" if row.exhausted else "goes on" if cursor else "begins"
+        most = most_it_costs(query, cursor, youtube_of(settings))
+    return {"query": str(query), "state": state, "most": most}
+
+
+def _downloads(waiting: dict[str, int], paces: Paces) -> list[dict[str, Any]]:
+    """Videos that wait for each host, and how long its pace takes over them (seconds; jitter by its mean)."""
+    rows = []
+    for name, count in waiting.items():
+        pace = paces.of(name)
+        seconds = 0.0 if name == "" else count * pace.interval_s * (1 + pace.jitter / 2)
+        rows.append({"host": name, "videos": count, "at_least_s": round(seconds)})
+    return rows
+
+
+def _print(facts: dict[str, Any]) -> None:
+    console = Console(highlight=False)
+
+    def line(text: str) -> None:
+        console.print(Text(safe_text(text, limit=400)), soft_wrap=True)
+
+    for query in facts["queries"]:
+        most = ", ".join(f"{count:,} {_unit(name)}" for name, count in query["most"].items())
+        line(f"{query['query']}: {query['state']}" + (f", at most {most}" if most else ""))
+    if not facts["queries"]:
+        line("No query is open. Name one with --source.")
+    for text in quota_lines(facts["quotas"]):
+        line(text)
+    for quota in facts["quotas"]:
+        wanted = facts["most"].get(quota["bucket"], 0)
+        if wanted > quota["left"]:
+            line(f"These queries may want {wanted:,} {quota['bucket']}; what today does not have waits for the reset.")
+    for host in facts["waiting"]:
+        took = f", {host['at_least_s'] / 3600:.1f} h or more at its pace" if host["at_least_s"] else ""
+        line(f"{host['videos']:,} videos wait to be fetched from {host['host'] or 'this machine'}{took}")
+    for host in facts["paused_hosts"]:
+        line(f"{host['host']} is left alone until {host['until']}: {host['reason']}")
+
+
+def _unit(name: str) -> str:
+    return name if name.startswith("youtube-api") else f"requests to {name}"
