@@ -45,13 +45,32 @@ class Victim:
 
     def run(self, *arguments: str | Path, code: int | None = 0, **order: Any) -> Ended:
         """Run a command. ``at``, ``nth``, ``raises``: see `victim.Tracer`. ``code`` ``None``: any documented one."""
+        self._order(arguments, order)
+        return self._ended(order, code)
+
+    def start(self, *arguments: str | Path) -> int:
+        """Start a command and return its process id; `wait` must follow."""
+        self._order(arguments, {"start": True})
+        return int(self._answer())
+
+    def wait(self) -> Ended:
+        return self._ended({}, None)
+
+    def _order(self, arguments: tuple[str | Path, ...], order: dict[str, Any]) -> None:
         assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        out, err = self._folder / "out", self._folder / "err"
-        order |= {"arguments": [str(argument) for argument in arguments], "out": str(out), "err": str(err)}
+        order |= {"arguments": [str(argument) for argument in arguments]}
+        order |= {name: str(self._folder / name) for name in ("out", "err")}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
-        ended = Ended(int(self._process.stdout.readline()), out.read_text(), err.read_text(errors="replace"))
+
+    def _answer(self) -> str:
+        assert self._process.stdout is not None
+        return self._process.stdout.readline()
+
+    def _ended(self, order: dict[str, Any], code: int | None) -> Ended:
+        status = int(self._answer())
+        out, err = (self._folder / name for name in ("out", "err"))
+        ended = Ended(status, out.read_text(), err.read_text(errors="replace"))
         assert code is None or ended.code == code, f"{order}: exit {ended.code}\n{ended.err}"
         return ended
 

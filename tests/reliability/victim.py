@@ -17,7 +17,7 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import voicesieve
 
@@ -161,26 +161,37 @@ def obey(order: dict[str, Any]) -> None:
 
 
 def serve() -> None:
+    """Answer each order with an exit status; with ``start`` first with the id of the process."""
     load()
     print("ready", flush=True)
     for line in sys.stdin:
+        order = json.loads(line)
         process = os.fork()
         if process == 0:
-            code = 1  # as Python ends with an error that nobody caught
-            try:
-                obey(json.loads(line))
-            except SystemExit as end:
-                code = end.code if isinstance(end.code, int) else 1
-            except BaseException:
-                import traceback
-
-                traceback.print_exc()
-            finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(code)
+            _be_the_program(order)
+        if order.get("start"):
+            print(process, flush=True)
         _, status = os.waitpid(process, 0)
         print(os.waitstatus_to_exitcode(status), flush=True)
+
+
+def _be_the_program(order: dict[str, Any]) -> NoReturn:
+    code = 1  # as Python ends with an error that nobody caught
+    try:
+        os.setpgid(0, 0)
+        obey(order)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    except KeyboardInterrupt:
+        code = 130
+    except BaseException:
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
 
 
 if __name__ == "__main__":
