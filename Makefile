@@ -24,6 +24,14 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+.PHONY: reliability
+reliability: $(VENV)/.dev  ## The long versions of the reliability tests (hours; SHARE=0.1 for a tenth), and their table
+	rm -rf build/reliability && mkdir -p build/reliability
+	$(BIN)/python -m benchmarks.catalog_contention --json > build/reliability/contention.json
+	RELIABILITY=long RELIABILITY_SHARE=$(or $(SHARE),1) RELIABILITY_FIGURES=$(abspath build/reliability/figures.jsonl) \
+		$(BIN)/python -m pytest -s --timeout 86400 tests/reliability
+	$(BIN)/python tests/reliability/report.py build/reliability/figures.jsonl build/reliability/contention.json
+
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import random
 import secrets
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,15 @@ MEMORY = _memory()
 LONG = os.environ.get("RELIABILITY") == "long"
 """``make reliability`` runs all of each reliability test; otherwise as much of it as a quick check can afford."""
 
+SHARE = float(os.environ.get("RELIABILITY_SHARE") or 1.0)
+"""How much of the long versions is run: ``make reliability SHARE=0.1``."""
+
+
+def often(quick: int, long: int) -> int:
+    """How often to try something: ``quick`` times, or ``long`` times where all is to be shown."""
+    return max(quick, round(long * SHARE)) if LONG else quick
+
+
 SERVER_START_S = 60.0
 """Long enough for a loaded machine; a healthy server answers within a second."""
 
@@ -55,6 +65,19 @@ def chance() -> random.Random:
     seed = int(os.environ.get("RELIABILITY_SEED") or random.SystemRandom().randrange(10**6))
     print(f"RELIABILITY_SEED={seed} repeats these choices")
     return random.Random(seed)
+
+
+@pytest.fixture
+def figure() -> Callable[[str, str], None]:
+    """Take down what was measured: ``figure(what, figure)``. `make reliability` makes a table of it."""
+
+    def take_down(what: str, figure: str) -> None:
+        print(f"{what}: {figure}")
+        if file := os.environ.get("RELIABILITY_FIGURES"):
+            with Path(file).open("a", encoding="utf-8") as out:
+                out.write(json.dumps({"what": what, "figure": figure}) + "\n")
+
+    return take_down
 
 
 @pytest.fixture(scope="session")

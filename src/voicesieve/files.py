@@ -83,15 +83,6 @@ def unfinished_folder(target: Path) -> Iterator[Path]:
             os.close(descriptor)
 
 
-@contextmanager
-def durable_file(path: Path) -> Iterator[IO[bytes]]:
-    """A new file inside an `unfinished_folder`: on disk when the block ends, but not atomic by itself."""
-    with typed_disk_errors(path), path.open("xb") as file:
-        yield file
-        file.flush()
-        os.fsync(file.fileno())
-
-
 def new_file(path: Path) -> IO[bytes]:
     """A new file in a folder that becomes durable as a whole with `sync_file_system`; its folder is made if missing.
 

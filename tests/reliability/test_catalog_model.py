@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from catalog_world import LEASE_S, RETRY, World, candidate, sha_of
-from conftest import LONG, MEMORY
+from conftest import MEMORY, often
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
@@ -261,8 +261,8 @@ class CatalogAndModel(RuleBasedStateMachine):
 
 TestCatalogAndModel = CatalogAndModel.TestCase
 TestCatalogAndModel.settings = settings(
-    max_examples=1_000 if LONG else 20,
-    stateful_step_count=60 if LONG else 25,
+    max_examples=often(20, 1_000),
+    stateful_step_count=often(25, 60),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     print_blob=True,

@@ -10,17 +10,18 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import LONG
+from conftest import often
 from crawling import CLIPS, files_below
 from injection import Victim, corpus_of, holds_its_promises, nothing_is_left, nothing_was_repeated, victim
 
 SIZE = 6 << 20
 PAGE = 4096
+Figure = Callable[[str, str], None]
 
 
 @pytest.fixture(scope="module")
@@ -81,12 +82,12 @@ def says_what_is_needed(err: str) -> None:
 
 
 def test_a_crawl_on_a_full_disk(
-    program: Victim, audio: Path, corpus: dict[str, bytes], tmp_path: Path, chance: random.Random
+    program: Victim, audio: Path, corpus: dict[str, bytes], tmp_path: Path, chance: random.Random, figure: Figure
 ) -> None:
     """The space runs out somewhere between the first byte of the catalog and the last metric."""
     stopped = 0
     with small_disk(tmp_path / "disk") as disk:
-        for _ in range(150 if LONG else 12):
+        for _ in range(often(10, 150)):
             leave = chance.choice([chance.randint(0, 40), chance.randint(40, 400)]) * PAGE
             data = disk / "data"
             if chance.random() < 0.7:
@@ -106,15 +107,15 @@ def test_a_crawl_on_a_full_disk(
             nothing_is_left(program, data)
             nothing_was_repeated(data)
             shutil.rmtree(data)
-    print(f"{stopped} runs met the end of the disk")
+    figure("Crawls on a small disk filled up to a random rest", f"{stopped} met its end, exit 3, all resumed")
     assert stopped > 2
 
 
 def test_a_crawl_under_a_limit_on_file_size(
-    program: Victim, audio: Path, corpus: dict[str, bytes], tmp_path: Path, chance: random.Random
+    program: Victim, audio: Path, corpus: dict[str, bytes], tmp_path: Path, chance: random.Random, figure: Figure
 ) -> None:
     stopped = 0
-    for number in range(60 if LONG else 6):
+    for number in range(often(5, 60)):
         data = tmp_path / f"data{number}"
         limit = chance.choice([chance.randint(1, 20), chance.randint(20, 300)]) * PAGE
         ended = program.run(*crawl(audio), data, code=None, file_bytes=limit)
@@ -128,12 +129,13 @@ def test_a_crawl_under_a_limit_on_file_size(
         nothing_is_left(program, data)
         nothing_was_repeated(data)
         shutil.rmtree(data)
+    figure("Crawls under a random limit on file size", f"{stopped} met it, exit 3, all resumed")
     assert stopped > 1
 
 
 @pytest.mark.parametrize("command", ["export jsonl", "export urls", "backup", "restore", "withdraw", "redecide"])
 def test_other_commands_on_a_full_disk(
-    program: Victim, audio: Path, tmp_path: Path, chance: random.Random, command: str
+    program: Victim, audio: Path, tmp_path: Path, chance: random.Random, figure: Figure, command: str
 ) -> None:
     """What was there before is there after, whole; with space the same command succeeds."""
     with small_disk(tmp_path / "disk") as disk:
@@ -166,7 +168,7 @@ def test_other_commands_on_a_full_disk(
             holds_its_promises(data)
             if command == "withdraw" and not ended.code:
                 break
-        print(f"`{command}` met the end of the disk {failed} times")
+        figure(f"`{command}` on a full disk", f"failed cleanly {failed} times, then succeeded")
         program.run("crawl", "--quiet", "--data", data)
         if command != "withdraw" or failed == 4:
             program.run(*arguments, "--data", data)

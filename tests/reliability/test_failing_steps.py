@@ -9,11 +9,11 @@ from __future__ import annotations
 import random
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import LONG
+from conftest import LONG, SHARE
 from crawling import CLIPS
 from injection import (
     Recorded,
@@ -78,13 +78,14 @@ def test_a_failure_after_any_step(
     undisturbed: tuple[dict[str, bytes], Recorded],
     tmp_path: Path,
     chance: random.Random,
+    figure: Callable[[str, str], None],
     steps: tuple[str, ...],
 ) -> None:
     corpus, recorded = undisturbed
     points = [point for point in recorded.points if point.startswith(steps)]
     assert len(points) > 50
     ends: Counter[int] = Counter()
-    chosen = points if LONG else chance.sample(points, 14)
+    chosen = chance.sample(points, max(10, round(len(points) * SHARE)) if LONG else 10)
     for number, point in enumerate(chosen):
         data = tmp_path / f"data{number}"
         failure = chance.choice(FAILURES)
@@ -99,4 +100,5 @@ def test_a_failure_after_any_step(
         nothing_is_left(program, data)
         nothing_was_repeated(data)
         shutil.rmtree(data)
-    print(f"{len(chosen)} of {len(points)} steps failed; exit codes {dict(ends)}")
+    told = f"{len(chosen)} of {len(points)} steps; exit codes {dict(sorted(ends.items()))}"
+    figure(f"A failure injected while {'publishing' if steps is PUBLISHING else 'discovering'}", told)

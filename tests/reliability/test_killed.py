@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import random
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import LONG
+from conftest import LONG, SHARE, often
 from crawling import CLIPS, FeedSite, clip, feed_site, files_below
 from injection import (
     KILLED,
@@ -27,8 +27,9 @@ from injection import (
 
 from demo.answers import AtFirst, Refusal
 
-SAMPLE = 10
-RANDOM_KILLS = 300 if LONG else 14
+SAMPLE = 8
+Figure = Callable[[str, str], None]
+RANDOM_KILLS = often(14, 300)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +72,9 @@ def undisturbed(
 
 
 def some(points: tuple[str, ...], chance: random.Random, sample: int = SAMPLE) -> list[str]:
-    return list(points) if LONG else chance.sample(points, min(sample, len(points)))
+    """All of the lines, or a sample of them."""
+    wanted = max(sample, round(len(points) * SHARE)) if LONG else sample
+    return chance.sample(points, min(wanted, len(points)))
 
 
 def test_a_crawl_killed_at_any_line(
@@ -80,6 +83,7 @@ def test_a_crawl_killed_at_any_line(
     undisturbed: tuple[Path, dict[str, bytes], Recorded],
     tmp_path: Path,
     chance: random.Random,
+    figure: Figure,
 ) -> None:
     _, corpus, recorded = undisturbed
     moments: list[tuple[str | int, int]] = [(point, 1) for point in some(recorded.points, chance)]
@@ -97,7 +101,8 @@ def test_a_crawl_killed_at_any_line(
         nothing_is_left(program, data)
         nothing_was_repeated(data)
         shutil.rmtree(data)
-    print(f"{kills} kills at {len(recorded.points)} lines, {recorded.count} lines executed")
+    told = f"{kills} kills (a run executes {len(recorded.points)} different lines of watched code), none left a trace"
+    figure("SIGKILL during a crawl, then the same command again: same corpus, nothing repeated, nothing left", told)
     assert kills > 0.7 * len(moments), "some lines are reached by chance only; most are not"
 
 
@@ -107,10 +112,12 @@ def test_a_crawl_killed_again_and_again_still_gets_there(
     undisturbed: tuple[Path, dict[str, bytes], Recorded],
     tmp_path: Path,
     chance: random.Random,
+    figure: Figure,
 ) -> None:
     _, corpus, recorded = undisturbed
     data = tmp_path / "data"
-    for _ in range(60 if LONG else 8):
+    times = often(8, 60)
+    for _ in range(times):
         at = min(recorded.count, int(chance.expovariate(4 / recorded.count)) + 1)
         ended = program.run(*command, data, at=at, code=None)
         assert ended.code in (KILLED, 0), ended.err
@@ -119,17 +126,18 @@ def test_a_crawl_killed_again_and_again_still_gets_there(
     assert corpus_of(program, data, tmp_path) == corpus
     nothing_is_left(program, data)
     nothing_was_repeated(data)
+    figure("SIGKILL again and again in one data folder", f"{times} kills, then the same corpus")
 
 
 def killed_at_each_line(
-    program: Victim, arguments: tuple[str, ...], start: Path, work: Path, chance: random.Random, sample: int = SAMPLE
+    program: Victim, arguments: tuple[str, ...], start: Path, work: Path, chance: random.Random, figure: Figure
 ) -> Iterator[Path]:
     """Fresh copies of the data folder ``start`` in which ``arguments`` were killed at one line each."""
     shutil.copytree(start, work / "recorded")
     recorded = program.record(*arguments, "--data", work / "recorded")
     assert len(recorded.points) > 5
     kills = 0
-    chosen = some(recorded.points, chance, sample)
+    chosen = some(recorded.points, chance)
     for number, point in enumerate(chosen):
         data = work / f"data{number}"
         shutil.copytree(start, data)
@@ -139,7 +147,7 @@ def killed_at_each_line(
         holds_its_promises(data)
         yield data
         shutil.rmtree(data)
-    print(f"{kills} kills of `{' '.join(arguments[:2])}`, {len(recorded.points)} lines")
+    figure(f"SIGKILL during `{arguments[0]}`", f"{kills} kills at {len(recorded.points)} lines, none left a trace")
     assert kills > 0.7 * len(chosen)
 
 
@@ -149,6 +157,7 @@ def test_an_export_killed_at_any_line(
     undisturbed: tuple[Path, dict[str, bytes], Recorded],
     tmp_path: Path,
     chance: random.Random,
+    figure: Figure,
     kind: str,
 ) -> None:
     """The name shows the old export or the new one, whole, or in between nothing; never a part of one."""
@@ -158,7 +167,7 @@ def test_an_export_killed_at_any_line(
     arguments = ("export", kind, str(target), "--quiet")
     program.run(*arguments, "--data", data)
     whole = files_below(target.parent)
-    for _ in killed_at_each_line(program, arguments, data, tmp_path, chance):
+    for _ in killed_at_each_line(program, arguments, data, tmp_path, chance, figure):
         now = {path: content for path, content in files_below(target.parent).items() if ".tmp-" not in path}
         assert now in (whole, {})
         program.run(*arguments, "--data", data)
@@ -166,10 +175,14 @@ def test_an_export_killed_at_any_line(
 
 
 def test_a_backup_killed_at_any_line(
-    program: Victim, undisturbed: tuple[Path, dict[str, bytes], Recorded], tmp_path: Path, chance: random.Random
+    program: Victim,
+    undisturbed: tuple[Path, dict[str, bytes], Recorded],
+    tmp_path: Path,
+    chance: random.Random,
+    figure: Figure,
 ) -> None:
     data, _, _ = undisturbed
-    for killed in killed_at_each_line(program, ("backup",), data, tmp_path, chance):
+    for killed in killed_at_each_line(program, ("backup",), data, tmp_path, chance, figure):
         made = program.run("restore", "--json", "--data", killed).json
         assert [row["error"] for row in made] in ([], [None]), "a copy is whole or not there"
         program.run("backup", "--data", killed)
@@ -177,7 +190,11 @@ def test_a_backup_killed_at_any_line(
 
 
 def test_a_restore_killed_at_any_line(
-    program: Victim, undisturbed: tuple[Path, dict[str, bytes], Recorded], tmp_path: Path, chance: random.Random
+    program: Victim,
+    undisturbed: tuple[Path, dict[str, bytes], Recorded],
+    tmp_path: Path,
+    chance: random.Random,
+    figure: Figure,
 ) -> None:
     """It has happened or it has not; whoever opens the catalog next finishes what was begun."""
     start = tmp_path / "start"
@@ -186,7 +203,7 @@ def test_a_restore_killed_at_any_line(
     program.run("export", "urls", tmp_path / "urls.txt", "--data", start)
     gone, *kept = (tmp_path / "urls.txt").read_text().splitlines()
     program.run("withdraw", gone, "--yes", "--data", start)
-    for killed in killed_at_each_line(program, ("restore", str(copy)), start, tmp_path, chance):
+    for killed in killed_at_each_line(program, ("restore", str(copy)), start, tmp_path, chance, figure):
         program.run("export", "urls", tmp_path / "urls.txt", "--data", killed)
         assert (tmp_path / "urls.txt").read_text().splitlines() == kept, "no moment brings back what was withdrawn"
         program.run("restore", copy, "--data", killed)
@@ -195,13 +212,17 @@ def test_a_restore_killed_at_any_line(
 
 
 def test_a_takedown_killed_at_any_line(
-    program: Victim, undisturbed: tuple[Path, dict[str, bytes], Recorded], tmp_path: Path, chance: random.Random
+    program: Victim,
+    undisturbed: tuple[Path, dict[str, bytes], Recorded],
+    tmp_path: Path,
+    chance: random.Random,
+    figure: Figure,
 ) -> None:
     """Once the transaction is through, the next run deletes the file; before, nothing has happened."""
     data, _, _ = undisturbed
     program.run("export", "urls", tmp_path / "urls.txt", "--data", data)
     gone, *kept = (tmp_path / "urls.txt").read_text().splitlines()
-    for killed in killed_at_each_line(program, ("withdraw", gone, "--yes"), data, tmp_path, chance):
+    for killed in killed_at_each_line(program, ("withdraw", gone, "--yes"), data, tmp_path, chance, figure):
         withdrawn = program.run("status", "--json", "--data", killed).json["videos"]["withdrawn"]
         if not withdrawn:
             program.run("withdraw", gone, "--yes", "--data", killed)
@@ -212,16 +233,22 @@ def test_a_takedown_killed_at_any_line(
 
 
 def test_a_redecision_killed_at_any_line(
-    program: Victim, undisturbed: tuple[Path, dict[str, bytes], Recorded], tmp_path: Path, chance: random.Random
+    program: Victim,
+    undisturbed: tuple[Path, dict[str, bytes], Recorded],
+    tmp_path: Path,
+    chance: random.Random,
+    figure: Figure,
 ) -> None:
     data, corpus, _ = undisturbed
-    for killed in killed_at_each_line(program, ("redecide",), data, tmp_path, chance):
+    for killed in killed_at_each_line(program, ("redecide",), data, tmp_path, chance, figure):
         program.run("redecide", "--data", killed)
         assert corpus_of(program, killed, tmp_path) == corpus
         nothing_is_left(program, killed)
 
 
-def test_an_update_of_the_tables_killed_at_any_line(program: Victim, tmp_path: Path, chance: random.Random) -> None:
+def test_an_update_of_the_tables_killed_at_any_line(
+    program: Victim, tmp_path: Path, chance: random.Random, figure: Figure
+) -> None:
     from voicesieve.catalog import versions
     from voicesieve.catalog.store import open_catalog
 
@@ -230,7 +257,7 @@ def test_an_update_of_the_tables_killed_at_any_line(program: Victim, tmp_path: P
         earlier.setattr(versions, "HEAD", "0001")
         start.mkdir()
         open_catalog(start, create=True).close()
-    for killed in killed_at_each_line(program, ("status",), start, tmp_path, chance):
+    for killed in killed_at_each_line(program, ("status",), start, tmp_path, chance, figure):
         assert program.run("status", "--json", "--data", killed).json["backups"]["made"] <= 1
         program.run("crawl", "--data", killed, "--quiet")
         nothing_is_left(program, killed)

@@ -16,16 +16,16 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import LONG
+from conftest import often
 from injection import holds_its_promises
 
 DISK_BYTES = 48 << 20
-TIMES = 40 if LONG else 3
+TIMES = often(3, 40)
 
 WRITER = """
     import hashlib, sys
@@ -99,7 +99,7 @@ def disk(tmp_path: Path, blank_catalog_file: Path) -> Iterator[tuple[Path, Path]
 
 
 def test_nothing_accepted_is_lost_when_the_power_goes(
-    disk: tuple[Path, Path], tmp_path: Path, chance: random.Random
+    disk: tuple[Path, Path], tmp_path: Path, chance: random.Random, figure: Callable[[str, str], None]
 ) -> None:
     image, folder = disk
     paths = os.pathsep.join((str(Path(__file__).parent.parent / "unit"), os.environ["PYTHONPATH"]))
@@ -134,7 +134,9 @@ def test_nothing_accepted_is_lost_when_the_power_goes(
             assert holds_its_promises(after) == len(found)
             shown += len(acknowledged)
         copy.unlink()
-    print(f"{TIMES} power losses, {shown} acknowledged videos looked for, none missing")
+    figure(
+        "Power loss while videos are accepted", f"{TIMES} losses, {shown} acknowledged videos looked for, none missing"
+    )
     assert shown > TIMES
 
 

@@ -7,20 +7,21 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import LONG
+from conftest import often
 from crawling import CLIPS, QUICK, FeedSite, clip, feed_site, files_below, running, until, voicesieve
 from injection import Victim, corpus_of, holds_its_promises, nothing_is_left, nothing_was_repeated, victim
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGKILL)
-CYCLES = 900 if LONG else 30
-CYCLES_WITH_WORKERS = 100 if LONG else 5
+CYCLES = often(25, 900)
+CYCLES_WITH_WORKERS = often(4, 100)
 DOCUMENTED = (0, 130, -signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT)
 """A signal that comes before the program has set up its own answer ends it as signals do."""
 
+Figure = Callable[[str, str], None]
 KEEPING = {"VOICESIEVE_DISCOVERY__REFRESH_S": "0", "VOICESIEVE_BACKUP__EVERY_S": "5", "VOICESIEVE_BACKUP__KEEP": "2"}
 
 
@@ -47,7 +48,9 @@ def signalled(process: int, chance: random.Random) -> None:
         time.sleep(chance.uniform(0, 0.02))
 
 
-def test_rapid_starts_and_stops(program: Victim, site: FeedSite, tmp_path: Path, chance: random.Random) -> None:
+def test_rapid_starts_and_stops(
+    program: Victim, site: FeedSite, tmp_path: Path, chance: random.Random, figure: Figure
+) -> None:
     command = ("crawl", "--source", site.feed, "--wait", "30", "--quiet", "--data")
     program.run(*command, tmp_path / "undisturbed")
     corpus = corpus_of(program, tmp_path / "undisturbed", tmp_path)
@@ -63,7 +66,8 @@ def test_rapid_starts_and_stops(program: Victim, site: FeedSite, tmp_path: Path,
         ends[ended.code] += 1
         holds_its_promises(data)
         assert len(list((data / "scratch").glob("*"))) <= 4, "no more than one run can leave behind"
-    print(f"{CYCLES} starts ended so: {dict(ends)}")
+    told = f"{CYCLES} starts; exit codes {dict(sorted(ends.items()))}; same corpus in the end, nothing left"
+    figure("Rapid starts and stops (SIGTERM, SIGINT, SIGKILL)", told)
     program.run(*command, data)
     assert corpus_of(program, data, tmp_path) == corpus
     nothing_is_left(program, data)
@@ -71,7 +75,7 @@ def test_rapid_starts_and_stops(program: Victim, site: FeedSite, tmp_path: Path,
     assert len(list((data / "backups").glob("*"))) <= 2
 
 
-def test_starts_and_stops_of_the_whole_program(tmp_path: Path, chance: random.Random) -> None:
+def test_starts_and_stops_of_the_whole_program(tmp_path: Path, chance: random.Random, figure: Figure) -> None:
     """With real workers: none outlives its program, however that ended."""
     audio, data = tmp_path / "audio", tmp_path / "data"
     audio.mkdir()
@@ -93,3 +97,4 @@ def test_starts_and_stops_of_the_whole_program(tmp_path: Path, chance: random.Ra
         voicesieve("export", "jsonl", tmp_path / f"corpus of {folder.name}", "--data", folder)
         corpora.append(files_below(tmp_path / f"corpus of {folder.name}"))
     assert corpora[0] == corpora[1]
+    figure("The same with worker processes", f"{CYCLES_WITH_WORKERS} starts, no process left behind")
