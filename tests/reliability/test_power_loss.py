@@ -7,57 +7,24 @@ mounts; kill -9 cannot show this, because the page cache survives it.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import random
 import shutil
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from accepting import accepted_in
 from conftest import often
 from injection import holds_its_promises
 
 DISK_BYTES = 48 << 20
 TIMES = often(3, 40)
-
-WRITER = """
-    import hashlib, sys
-    from pathlib import Path
-    from catalog_world import World, candidate, recording
-    from voicesieve.audio.store import RecordingStore
-    from voicesieve.catalog.store import open_catalog
-    from voicesieve.catalog.transactions import results
-    from voicesieve.domain.decisions import Outcome
-    from voicesieve.domain.fetching import FetchedRecording
-
-    data = Path(sys.argv[1])
-    world = World(open_catalog(data, create=False))
-    store = RecordingStore(data / "recordings")
-    query = world.query()
-    for number in range(100_000):
-        wanted = candidate(number)
-        world.discover(wanted, query=query, cursor={"at": number})
-        world.screen()
-        (claim,) = world.claim()
-        content = f"audio {number}".encode() * 2_000
-        sha256 = hashlib.sha256(content).hexdigest()
-        (data / "scratch" / claim.token).write_bytes(content)
-        path = store.adopt(data / "scratch" / claim.token, sha256, ".opus")
-        media = recording("x").media
-        fetched = FetchedRecording(Path("x"), sha256, len(content), media, {})
-        world.step(results.finish_fetch, claim, fetched, path, world.now, rights_basis="own_channel")
-        (claim,) = world.claim_analysis()
-        world.publish(claim, Outcome.ACCEPTED)
-        print(wanted.id, flush=True)
-"""
-"""The order of the pipeline, file first and then the one transaction; each line is an acknowledgement."""
 
 
 def may_mount() -> str | None:
@@ -106,7 +73,7 @@ def test_nothing_accepted_is_lost_when_the_power_goes(
     acknowledged_file = tmp_path / "acknowledged"
     with acknowledged_file.open("wb") as out:
         writer = subprocess.Popen(
-            [sys.executable, "-c", textwrap.dedent(WRITER), str(folder)],
+            [sys.executable, str(Path(__file__).with_name("accepting.py")), str(folder), "100000"],
             stdout=out,
             env={**os.environ, "PYTHONPATH": paths},
         )
@@ -138,21 +105,3 @@ def test_nothing_accepted_is_lost_when_the_power_goes(
         "Power loss while videos are accepted", f"{TIMES} losses, {shown} acknowledged videos looked for, none missing"
     )
     assert shown > TIMES
-
-
-def accepted_in(data: Path) -> set[str]:
-    """What is accepted, with its file whole, as a program finds it that starts after the power came back."""
-    from catalog_world import World
-
-    from voicesieve.catalog import schema
-    from voicesieve.catalog.store import open_catalog
-
-    world = World(open_catalog(data, create=False))
-    rows = [row for row in world.rows(schema.video) if row.state == "accepted"]
-    stored = {row.sha256: row.path for row in world.rows(schema.recording)}
-    world.check_counts()
-    world.catalog.close()
-    for row in rows:
-        content = (data / "recordings" / stored[row.recording]).read_bytes()
-        assert hashlib.sha256(content).hexdigest() == row.recording, row.id
-    return {row.id for row in rows}
