@@ -127,7 +127,23 @@ def test_a_damaged_page_is_found_by_the_doctor(program: Victim, crawled: Path) -
     with (crawled / "catalog.sqlite3").open("r+b") as file:
         file.seek((page - 1) * size)
         file.write(b"\x5a" * size)
-    found = program.run("doctor", "--data", crawled, code=None)
-    assert found.code in (1, 3), found.err
-    assert "voicesieve restore" in found.err
-    assert "Traceback" not in found.err
+    stray = crawled / "recordings" / "ab" / f"{'ab' * 32}.opus"
+    stray.parent.mkdir(exist_ok=True)
+    stray.write_bytes(b"of a row that the damage took")
+    for fix in ((), ("--fix",)):
+        found = program.run("doctor", *fix, "--data", crawled, code=None)
+        assert found.code in (1, 3), found.err
+        assert "voicesieve restore" in found.err
+        assert "Traceback" not in found.err
+    assert stray.exists(), "nothing is deleted by the word of a damaged catalog"
+
+
+def test_the_doctor_remarks_what_is_not_wrong_yet(program: Victim, crawled: Path) -> None:
+    told = program.run("doctor", "--data", crawled).err
+    assert "no copy of the catalog" in told
+    copy = program.run("backup", "--json", "--data", crawled).json["path"]
+    program.run("restore", copy, "--data", crawled)
+    told = program.run("doctor", "--data", crawled).err
+    assert "set-aside-" in told
+    assert "no copy" not in told
+    assert told.strip().endswith("All is well.")

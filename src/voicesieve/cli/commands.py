@@ -155,12 +155,14 @@ def _print_doctor(facts: dict[str, Any]) -> None:
     for name, meaning in findings.items():
         for path in facts[name]:
             print(f"{safe_text(path)}: {meaning}")
+    for remark in facts["remarks"]:
+        note(f"Note: {remark}.")
     note(f"{facts['checked']} recordings checked. " + _advice(facts))
 
 
 def _advice(facts: dict[str, Any]) -> str:
     if facts["catalog_damage"]:
-        return "The catalog itself is damaged: `voicesieve restore` lists the copies of it and puts one back."
+        return "The catalog itself is damaged: `voicesieve restore` lists its copies. Nothing is mended by its word."
     if facts["fixed"]:
         return "Mended: unnamed files are deleted, lost recordings are queued; `voicesieve crawl` fetches them again."
     return "All is well." if facts["ok"] else "`voicesieve doctor --fix` mends this."

@@ -10,11 +10,12 @@ from pathlib import Path
 
 from voicesieve.audio.store import RecordingStore, sha256_of
 from voicesieve.catalog import views
-from voicesieve.catalog.backups import BackupError, backups_in
+from voicesieve.catalog.backups import CATALOG_FILE, BackupError, backups_in
 from voicesieve.catalog.backups import examine as examine_backup
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.transactions import results
 from voicesieve.catalog.views import StoredFile
+from voicesieve.files import WORKING_SPACE
 from voicesieve.pipeline.folder import DataFolder
 
 BATCH = 200
@@ -31,6 +32,8 @@ class Report:
     stale_scratch: list[str] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
     bad_backups: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    """What is not wrong yet: little space, no copy of the catalog, one that was set aside."""
     checked: int = 0
     fixed: bool = False
 
@@ -81,7 +84,18 @@ def examine(
         report.stale_scratch = sorted(path.name for path in folder.scratch.iterdir())
     report.unfinished = sorted(str(path.relative_to(folder.root)) for path in folder.unfinished())
     report.bad_backups = [str(path) for path in damaged(backups or folder.backups)]
+    report.remarks = list(_remarks(folder, backups or folder.backups, report))
     return report
+
+
+def _remarks(folder: DataFolder, backups: Path, report: Report) -> Iterator[str]:
+    free = shutil.disk_usage(folder.root).free
+    if free < WORKING_SPACE:
+        yield f"{free / 1e6:.1f} MB are free in {folder.root}; a run needs {WORKING_SPACE / 1e6:.0f} MB or more"
+    if report.checked and (folder.root / CATALOG_FILE).exists() and not backups_in(backups):
+        yield f"there is no copy of the catalog in {backups} yet; `voicesieve backup` makes one"
+    for aside in sorted(folder.root.glob("set-aside-*")):
+        yield f"{aside} holds a catalog that a copy has replaced; delete it when you do not need it any more"
 
 
 def damaged(folder: Path) -> Iterator[Path]:
@@ -94,7 +108,12 @@ def damaged(folder: Path) -> Iterator[Path]:
 
 
 def mend(folder: DataFolder, catalog: Catalog, store: RecordingStore, report: Report, now: float) -> None:
-    """Delete what no row names, and queue for fetching what lost its file. Only for the holder of the lock."""
+    """Delete what no row names, and queue for fetching what lost its file. Only for the holder of the lock.
+
+    Never by the word of a damaged catalog, whose rows may be missing while their files are good.
+    """
+    if report.catalog_damage:
+        return
     for path in report.files_without_row:
         store.remove(path)
     lost = {*report.rows_without_file, *report.bad_hash}
