@@ -13,11 +13,13 @@ demo: $(VENV)/.core
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2
 
-test-extras: $(VENV)/.dev  ## Tests that need optional extras: faster-whisper, lhotse with torch (TORCH= names a small build)
+test-extras: $(VENV)/.dev  ## Tests that need optional extras: faster-whisper, lhotse and transformers with torch (TORCH= names a build)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[whisper]'
 	$(BIN)/python -m pytest -n 2 tests/integration/test_languages_whisper.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) lhotse
 	$(BIN)/python -m pytest -n 2 tests/unit/test_export_consumers.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) 'transformers>=5' 'safetensors>=0.5'
+	$(BIN)/python -m pytest -n 2 tests/unit/test_voices_wav2vec.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .

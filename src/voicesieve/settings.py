@@ -99,7 +99,11 @@ class Crawl(_Section):
 
 
 class Analysis(_Section):
-    detector: str = Field("network", description="Child-voice detector: network (embedded) or floor (simpler).")
+    detector: str = Field(
+        "network",
+        description="Child-voice detector: network (embedded) or floor (simpler); with the extra transformers also "
+        "bookbot, audeering-6 and audeering-24.",
+    )
     workers: int = Field(0, ge=0, le=256, description="Analysis processes. 0 = one for each core.")
     deadline_s: PositiveSeconds = Field(600.0, description="Hard end of one analysis, in seconds.")
     memory_mb: int = Field(4096, ge=512, description="Address space of one worker, in MiB.")
@@ -110,6 +114,15 @@ class Voices(_Section):
         "",
         pattern=f"^({CALIBRATION_NAME})?$",
         description="Name of a calibration of the detector, made by `voicesieve calibrate`. Empty = none.",
+    )
+    accept_noncommercial: bool = Field(
+        False, description="Your use complies with licences that forbid commercial use (audeering detectors)."
+    )
+    weights: str = Field(
+        "", description="Folder of a published detector's config.json and model.safetensors. Empty = hub."
+    )
+    weights_sha256: str = Field(
+        "", pattern="^([0-9A-Fa-f]{64})?$", description="SHA-256 of that model.safetensors; needed with weights."
     )
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from voicesieve.cli.output import OperatorError
+from voicesieve.cli.output import OperatorError, note
 from voicesieve.domain.verdicts import Model
 from voicesieve.observability.terminal import safe_text
 from voicesieve.pipeline.folder import DataFolder
 from voicesieve.settings import CALIBRATION_NAME, Settings, SettingsError
 from voicesieve.voices.detector import DetectorChoice, load_detector
+from voicesieve.voices.hub import PUBLISHED
 
 
 def detector_choice(settings: Settings, data: Path) -> DetectorChoice:
     """The configured detector with its configured calibration."""
     name = settings.voices.calibration
-    return DetectorChoice(settings.analysis.detector, calibration_file(data, name) if name else None)
+    return _choice(settings.analysis.detector, calibration_file(data, name) if name else None, settings)
 
 
 def choice_named(name: str, settings: Settings, data: Path) -> DetectorChoice:
@@ -24,7 +25,21 @@ def choice_named(name: str, settings: Settings, data: Path) -> DetectorChoice:
     if not name:
         return detector_choice(settings, data)
     detector, at, calibration = name.partition("@")
-    return DetectorChoice(detector, calibration_file(data, calibration) if at else None)
+    return _choice(detector, calibration_file(data, calibration) if at else None, settings)
+
+
+def _choice(name: str, calibration: Path | None, settings: Settings) -> DetectorChoice:
+    if name not in PUBLISHED:
+        return DetectorChoice(name, calibration)
+    voices = settings.voices
+    weights = Path(voices.weights) if voices.weights else None
+    return DetectorChoice(name, calibration, weights, voices.weights_sha256, voices.accept_noncommercial)
+
+
+def tell_licence(choice: DetectorChoice) -> None:
+    """A line on standard error under which terms a published detector works here."""
+    if choice.name in PUBLISHED:
+        note(f"Detector {choice.name}: {PUBLISHED[choice.name].notice}")
 
 
 def calibration_file(data: Path, name: str) -> Path:
@@ -38,7 +53,9 @@ def calibration_file(data: Path, name: str) -> Path:
 def configured_model(choice: DetectorChoice) -> Model:
     """Name and revision of the configured detector. Raises `SettingsError` if it cannot be had."""
     try:
-        return load_detector(choice).model
+        model = load_detector(choice).model
     except ValueError as error:
         key = "voices.calibration" if choice.calibration else "analysis.detector"
         raise SettingsError(f"{key}: {error}.") from error
+    tell_licence(choice)
+    return model

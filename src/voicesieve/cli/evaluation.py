@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from voicesieve.cli.detectors import choice_named
+from voicesieve.cli.detectors import choice_named, tell_licence
 from voicesieve.cli.evaluation_table import print_table
 from voicesieve.cli.labelled import Workshop, told, usable_labels, workshop
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
@@ -125,9 +125,11 @@ def _cuts_job(
 
 def _model(choice: DetectorChoice) -> Model:
     try:
-        return load_detector(choice).model
+        model = load_detector(choice).model
     except ValueError as error:
         raise OperatorError(f"--detector: {safe_text(str(error), limit=600)}.") from error
+    tell_licence(choice)
+    return model
 
 
 def _check_plots(folder: Path) -> None:

@@ -41,7 +41,8 @@ def print_table(facts: Mapping[str, Any]) -> None:
     for duration in detectors[0]["by_duration"]:
         parts = [one["by_duration"][duration] for one in detectors]
         _section(console, f"Pieces of {duration} s, up to {CUTS} of each speaker", detectors, _measures(parts))
-    for group in detectors[0]["by_group"]:
+    groups = detectors[0]["by_group"]
+    for group in groups if len(groups) > 1 else ():  # a single one repeats what is said above
         parts = [one["by_group"][group] for one in detectors]
         title = f"Group {safe_text(group, limit=60)}"
         _section(console, title, detectors, (*_measures(parts), *_shares(parts, "closer_to_child", "closer to child")))

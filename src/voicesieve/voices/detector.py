@@ -93,11 +93,15 @@ class Detector(Protocol):
 class DetectorChoice:
     """A detector by name, with what loading it needs. Plain data, so that it travels to workers.
 
-    ``calibration``: a file of `voicesieve.voices.calibration`, ``None`` for the detector as it is.
+    ``calibration``: a file of `voicesieve.voices.calibration`, ``None`` for the detector as it is. ``weights``: the
+    folder of a published detector's files, ``None`` for the hub; ``weights_sha256`` says what its weights must be.
     """
 
     name: str
     calibration: Path | None = None
+    weights: Path | None = None
+    weights_sha256: str = ""
+    accept_noncommercial: bool = False
 
 
 def load_detector(choice: DetectorChoice | str) -> Detector:
@@ -129,7 +133,19 @@ def _load_network(choice: DetectorChoice) -> Detector:
     return NetworkDetector.embedded(read_calibration(choice.calibration) if choice.calibration else None)
 
 
+def _load_wav2vec(choice: DetectorChoice) -> Detector:
+    from voicesieve.voices.wav2vec import load_wav2vec
+
+    return load_wav2vec(choice)
+
+
 CALIBRATED = frozenset({"network"})
 """Detectors whose last layer can be refitted."""
 
-LOADERS: dict[str, Callable[[DetectorChoice], Detector]] = {"floor": _load_floor, "network": _load_network}
+LOADERS: dict[str, Callable[[DetectorChoice], Detector]] = {
+    "floor": _load_floor,
+    "network": _load_network,
+    "bookbot": _load_wav2vec,
+    "audeering-6": _load_wav2vec,
+    "audeering-24": _load_wav2vec,
+}

@@ -138,7 +138,7 @@ def _speech_windows(blocks: Iterable[np.ndarray]) -> Iterator[list[_Window]]:
     first = -CONTEXT_CHUNKS  # number of the first chunk that is still held
     window = 0  # number of the first chunk that the next window is scored for
     length_s = 0.0
-    for page, is_last in _pages(blocks):
+    for page, is_last in pages(blocks):
         length_s += len(page) / logmel.SAMPLE_RATE
         sound = np.pad(page, (0, PAGE_CHUNKS * CHUNK - len(page)))
         new = floor.speech_chunks(activity.probabilities(sound.reshape(-1, CHUNK)), open_before=bool(speech[-1]))
@@ -181,7 +181,7 @@ def _window(frames: np.ndarray, padded: np.ndarray, around: slice, first: int, l
     )
 
 
-def _pages(blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
+def pages(blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
     """The same sound in pages of fixed length, each with whether it is the last. Nothing at all for no sound."""
     size = PAGE_CHUNKS * CHUNK
     pending = np.zeros(0, np.float32)

@@ -1,0 +1,107 @@
+"""Stronger detectors that others have published: where they come from, under which licence, and getting their files.
+
+Nothing of theirs ships with this package. Files come from the Hugging Face hub or from a folder; weights are read as
+safetensors only, since reading a pickle runs whatever it holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from voicesieve.voices.detector import DetectorChoice
+
+ADVICE = "install them with: pip install 'voicesieve[transformers]'"
+WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+@dataclass(frozen=True)
+class Published:
+    """A published detector. ``heads``: age and gender heads beside each other; else one head with named classes."""
+
+    repository: str
+    licence: str
+    commercial: bool
+    heads: bool
+    about: str
+
+    @property
+    def notice(self) -> str:
+        return f"{self.repository}: {self.licence}. {self.about}"
+
+
+PUBLISHED = {
+    "bookbot": Published(
+        "bookbot/distil-wav2vec2-adult-child-cls-52m",
+        "Apache-2.0",
+        commercial=True,
+        heads=False,
+        about="Child or adult, trained on private English speech.",
+    ),
+    **{
+        f"audeering-{layers}": Published(
+            f"audeering/wav2vec2-large-robust-{layers}-ft-age-gender",
+            "CC BY-NC-SA 4.0",
+            commercial=False,
+            heads=True,
+            about="No commercial use; what is derived from it is shared alike; cite arXiv 2306.16962.",
+        )
+        for layers in (6, 24)
+    },
+}
+"""Detectors by the name that `voicesieve.voices.detector.load_detector` knows them by."""
+
+
+def files_of(choice: DetectorChoice) -> tuple[Path, str]:
+    """The folder with configuration and weights of a published detector, and the weights' SHA-256.
+
+    ValueError, with what to do, if the licence was not accepted, or files are missing or not those that were named.
+    """
+    published = PUBLISHED[choice.name]
+    if not published.commercial and not choice.accept_noncommercial:
+        raise ValueError(
+            f"{published.notice} If your use complies, set voices.accept_noncommercial = true; "
+            "otherwise use bookbot or network"
+        )
+    if choice.weights is None:
+        folder = _from_hub(published.repository)
+    elif not choice.weights_sha256:
+        raise ValueError(f"voices.weights names {choice.weights}; voices.weights_sha256 must say what its file is")
+    else:
+        folder = choice.weights
+    for name in (CONFIG, WEIGHTS):
+        if not (folder / name).is_file():
+            raise ValueError(f"there is no {name} in {folder}; weights in other formats than safetensors are not read")
+    sha256 = _sha256(folder / WEIGHTS)
+    if choice.weights_sha256 and sha256 != choice.weights_sha256.lower():
+        raise ValueError(f"{folder / WEIGHTS} has the SHA-256 {sha256}, not {choice.weights_sha256.lower()}")
+    return folder, sha256
+
+
+def _from_hub(repository: str) -> Path:
+    """What is in the hub's cache on this machine, else a download into it."""
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    except ImportError as error:
+        raise ValueError(f"the published detectors need torch and transformers; {ADVICE}") from error
+    try:
+        return Path(snapshot_download(repository, allow_patterns=[CONFIG, WEIGHTS], local_files_only=True))
+    except LocalEntryNotFoundError:
+        pass  # never fetched on this machine
+    try:
+        return Path(snapshot_download(repository, allow_patterns=[CONFIG, WEIGHTS]))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise ValueError(
+            f"{repository} cannot be fetched from the Hugging Face hub ({type(error).__name__}); without a connection, "
+            "copy its config.json and model.safetensors and name them with voices.weights and voices.weights_sha256"
+        ) from error
+
+
+def _sha256(file: Path) -> str:
+    try:
+        with file.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise ValueError(f"{file} cannot be read: {error.strerror}") from error
