@@ -23,6 +23,7 @@ from voicesieve.cli.report import print_status
 from voicesieve.cli.rights import ground_is_stated, refuse_without_ground
 from voicesieve.cli.wiring import backup_rules_of, opened_catalog, opened_run, settings_for, source_of, status_facts
 from voicesieve.domain.candidates import Query
+from voicesieve.domain.failures import Failure, FailureKind, Remedy
 from voicesieve.observability.events import Events
 from voicesieve.observability.logs import LogSink
 from voicesieve.observability.metrics import Metrics
@@ -142,7 +143,7 @@ async def _plan(options: CrawlOptions, settings: Settings, queries: Sequence[Que
         rows = rows or await context.committer.run(views.open_queries)
     for row in rows:
         if row.exhausted:
-            again = f"it is asked again in {row.due_at - now:.0f} s (discovery.refresh_s)"
+            again = f"it is asked again in {row.due_at - now:.0f} s ({_refresh_setting(row)})"
             context.events.emit("query_not_due", message=f"{row.query} was read to its end; {again}")
     rows = [row for row in rows if not row.exhausted]
     for row in rows if not ground_is_stated(settings) else []:
@@ -158,6 +159,10 @@ async def _plan(options: CrawlOptions, settings: Settings, queries: Sequence[Que
         limit=options.limit,
         wait_s=options.wait_s,
     )
+
+
+def _refresh_setting(row: QueryRow) -> str:
+    return "youtube.refresh_s" if row.query.source in YOUTUBE_KINDS else "discovery.refresh_s"
 
 
 async def _drive(context: RunContext, plan: Plan) -> RunResult:
@@ -217,7 +222,11 @@ def _report(options: CrawlOptions, settings: Settings, catalog: Catalog, folder:
         _print_ending(folder, status, next_at)
     if result.interrupted:
         return EXIT_INTERRUPTED
-    return EXIT_OPERATOR if any(f.remedy.value == "give_up" for f in result.source_failures.values()) else EXIT_OK
+    return EXIT_OPERATOR if any(map(_is_for_people, result.source_failures.values())) else EXIT_OK
+
+
+def _is_for_people(failure: Failure) -> bool:
+    return failure.remedy is Remedy.GIVE_UP or failure.kind is FailureKind.NEEDS_OPERATOR
 
 
 def _print_ending(folder: DataFolder, status: dict[str, Any], next_at: float | None) -> None:

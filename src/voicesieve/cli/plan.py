@@ -76,6 +76,8 @@ def _query_facts(settings: Settings, query: Query, row: QueryRow | None, now: fl
     most: dict[str, int] = {}
     if query.source in YOUTUBE_KINDS and not ground_is_stated(settings):
         state = "off: no ground is stated (rights.basis, rights.statement)"
+    elif query.source == "youtube-api" and youtube_of(settings).access is None:
+        state = "off: there is no key (youtube_api.key)"
     elif row is not None and row.exhausted and row.due_at > now:
         state = f"read to its end, asked again from {views.iso(row.due_at)}"
     else:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select, update
 
-from voicesieve.catalog.schema import video
+from voicesieve.catalog.schema import language_evidence, video
 from voicesieve.catalog.transactions.discovery import DESCRIPTION
 from voicesieve.domain.candidates import Candidate
+from voicesieve.domain.languages import EvidenceKind
 
 METADATA = "metadata."
 BATCH = 500
@@ -81,6 +82,9 @@ def _forget(connection: Connection, row: Row[Any], now: float) -> None:
     learnt |= {"licence": row.facts.get("licence"), "duration_s": row.facts.get("duration_s")}
     columns = {name: learnt.get(name) for name in row.lent if name in DESCRIPTION}
     metadata = {name: value for name, value in row.metadata.items() if METADATA + name not in row.lent}
+    if "declared_language" in row.lent:
+        table = language_evidence
+        connection.execute(delete(table).where(table.c.video == row.key, table.c.source == EvidenceKind.DECLARED_AUDIO))
     _store(connection, row, now, columns, metadata, None, None)
 
 
