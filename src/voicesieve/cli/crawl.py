@@ -34,6 +34,7 @@ from voicesieve.pipeline.folder import DataFolder
 from voicesieve.pipeline.refreshing import forget_expired
 from voicesieve.pipeline.takedown import finish_deletions
 from voicesieve.settings import Settings
+from voicesieve.sources.phrases import FILE, PhrasesError, read_queries
 from voicesieve.sources.registry import YOUTUBE_KINDS, parse_query
 
 METRICS_EVERY_S = 15.0
@@ -59,7 +60,7 @@ class CrawlOptions:
 def crawl(options: CrawlOptions) -> int:
     """Run and return the exit code."""
     settings = settings_for(options.data, options.config)
-    queries = [parsed_source(text) for text in options.sources]
+    queries = [parsed_source(text) for text in options.sources] or _phrases(options)
     refuse_without_ground(settings, [query.source for query in queries], options.data)
     folder = DataFolder(options.data)
     folder.prepare()
@@ -73,6 +74,17 @@ def parsed_source(text: str) -> Query:
         return parse_query(text)
     except ValueError as error:
         raise OperatorError(f"--source {text}: {error}") from error
+
+
+def _phrases(options: CrawlOptions) -> list[Query]:
+    """The queries of the data folder's file of phrases, if it has one."""
+    file = options.data / FILE
+    if options.analyse_only or not file.exists():
+        return []
+    try:
+        return read_queries(file)
+    except PhrasesError as error:
+        raise OperatorError(str(error)) from error
 
 
 async def _crawl(
@@ -140,7 +152,9 @@ async def _plan(options: CrawlOptions, settings: Settings, queries: Sequence[Que
     rows: list[QueryRow] = []
     if not options.analyse_only:
         rows = [await context.committer.run(discovery.register_query, query, now) for query in dict.fromkeys(queries)]
-        rows = rows or await context.committer.run(views.open_queries)
+        named = {row.id for row in rows}
+        unread = await context.committer.run(views.open_queries)
+        rows += [row for row in unread if row.id not in named and (not named or row.expands is not None)]
     for row in rows:
         if row.exhausted:
             again = f"it is asked again in {row.due_at - now:.0f} s ({_refresh_setting(row)})"

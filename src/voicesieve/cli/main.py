@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from voicesieve.cli import backups, evaluating, language, legacy, takedown
+from voicesieve.cli import backups, evaluating, language, legacy, queries, takedown
 from voicesieve.cli.export import export
 from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
 
@@ -182,6 +182,7 @@ evaluating.register(app)
 language.register(app)
 takedown.register(app)
 legacy.register(app)
+queries.register(app)
 
 
 def run() -> None:

@@ -36,12 +36,20 @@ def print_status(status: dict[str, Any]) -> None:
     if status["failures"]:
         console.print("failures: " + ", ".join(f"{kind} {count}" for kind, count in status["failures"].items()))
     _print_languages(console, status["languages"])
-    for query in status["queries"]:
+    own = [query for query in status["queries"] if not query["expands"]]
+    for query in own:
         line = f"{safe_text(query['query'], limit=120)}: {query['found']:,} found, {query['new']:,} new"
         line += f", {query['problems']} skipped" if query["problems"] else ""
+        if query["fetched"]:
+            line += (
+                f"; {query['accepted']:,} accepted of {query['fetched']:,} fetched, {_hours(query['child_s'])} of child"
+            )
+            line += f" speech for {query['cost']:,.1f} of cost"
         line += "" if query["exhausted"] else ", not read to its end"
         line += f", last failure {query['last_failure']['kind']}" if query["last_failure"] else ""
         console.print(Text(line), soft_wrap=True)
+    if len(own) < len(status["queries"]):
+        console.print(Text(_expansions([query for query in status["queries"] if query["expands"]])), soft_wrap=True)
     for host in status["paused_hosts"]:
         paused = f"{host['host']} is left alone until {host['until']} ({host['waiting']} videos wait): {host['reason']}"
         console.print(Text(safe_text(paused, limit=400)), soft_wrap=True)
@@ -107,6 +115,8 @@ def print_why(story: dict[str, Any]) -> None:
         line("found by", f"{finder['query']}, place {finder['position']}")
     if story["legacy"]:
         line("legacy", ", ".join(f"{name} {value}" for name, value in story["legacy"].items()))
+    if story["choice"]:
+        line("taken", _choice_line(story["choice"]))
     for attempt in story["attempts"]:
         line("attempt", _attempt_line(attempt))
     if story["recording"]:
@@ -142,6 +152,28 @@ def language_lines(language: dict[str, Any]) -> Iterator[str]:
         yield f"  {said}, weight {piece['weight']:.2f} (revision {piece['revision']})"
     for detector, reason in language["unavailable"].items():
         yield f"  {detector} could not run: {reason}"
+
+
+def _expansions(queries: list[dict[str, Any]]) -> str:
+    """The channels that the crawl looks through by itself, in one line."""
+    total = {name: sum(query[name] for query in queries) for name in ("found", "fetched", "accepted", "child_s")}
+    unread = sum(not query["exhausted"] for query in queries)
+    line = f"{len(queries):,} channels with accepted videos looked through: {total['found']:,} found"
+    line += (
+        f"; {total['accepted']:,} accepted of {total['fetched']:,} fetched, {_hours(total['child_s'])} of child speech"
+    )
+    return line + (f"; {unread:,} not read to their end" if unread else "")
+
+
+def _choice_line(choice: dict[str, Any]) -> str:
+    """Why a video was taken when it was."""
+    if choice["order"] == "fifo":
+        return "in order of discovery (crawl.order = fifo)"
+    known = f"{choice.get('channel_accepted', 0)} of {choice.get('channel_judged', 0)} decided in its channel accepted"
+    known += f", metadata {choice['merit']:+.2f} log-odds"
+    if choice["turn"]:
+        return f"in its turn by discovery, as every hundredth is; {known}"
+    return f"for {choice['child_s_per_cost']:.1f} s of child speech expected per unit of cost; {known}"
 
 
 def _attempt_line(attempt: dict[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
@@ -17,6 +17,7 @@ from voicesieve.domain.failures import Failure, FailureKind, Remedy
 from voicesieve.domain.quotas import QuotaSpentError
 from voicesieve.domain.states import VideoState
 from voicesieve.pipeline.context import RunContext
+from voicesieve.pipeline.expanding import bounded
 from voicesieve.pipeline.failing import RunFaultError, typed
 from voicesieve.policy.retries import NextStep, next_step
 from voicesieve.policy.revision import revision_of
@@ -42,12 +43,14 @@ async def walk_query(
     wait_s: float,
     progressed: Callable[[], None],
     places: asyncio.Semaphore,
+    worth: Callable[[QueryRow], Awaitable[bool]],
 ) -> Failure | None:
     """Ask ``source`` for page after page until the query is exhausted, from where its cursor stands.
 
     A request that failed, or that pace, circuit or quota forbid, is made when its time comes, if that is at most
-    ``wait_s`` away; ``places`` bounds the requests under way, not those that wait. Returns the failure that ended the
-    walk, if one did.
+    ``wait_s`` away; ``places`` bounds the requests under way, not those that wait. ``worth`` returns when the next
+    page is worth its cost, and false when this run has no use for it any more. Returns the failure that ended the walk,
+    if one did.
     """
     cursor, failures, due_at = row.cursor, row.failures, row.due_at
     while True:
@@ -58,6 +61,8 @@ async def walk_query(
             context.events.emit("query_not_due", message=message)
             return None
         await sleep_until(context, due_at)
+        if not await worth(row):
+            return None
         turn = await _reserve(context, source, row, cursor, wait_s)
         if turn.obstacle:
             due_at = await _put_off(context, row, turn)
@@ -81,6 +86,7 @@ async def walk_query(
             if for_people or due_at - context.clock() > wait_s:
                 return failure
             continue
+        page = await context.committer.run(bounded, row, page, context.frontier.rules.max_videos_per_channel)
         await _commit(context, source, row, page)
         progressed()
         if page.cursor is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,7 @@ from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.pipeline.analyse_stage import analyse_video
 from voicesieve.pipeline.context import RunContext
 from voicesieve.pipeline.discover_stage import screen_discovered, walk_query
+from voicesieve.pipeline.expanding import expand, page_pays
 from voicesieve.pipeline.failing import RunFaultError
 from voicesieve.pipeline.fetch_stage import fetch_video
 from voicesieve.pipeline.frontier import enrol_all, learn_when_due
@@ -34,6 +36,9 @@ SHORTEST_WAIT_S = 0.02
 
 LONGEST_WAIT_S = 5.0
 """Most time between two looks for work: another command (`retry`) may have made some due, and tells nobody."""
+
+LONGEST_LULL_S = 30.0
+"""When nothing can be fetched for longer than this, time is free, and pages are read that would not pay otherwise."""
 
 UNANALYSED_PER_WORKER = 4
 """Fetching holds back when this many recordings wait for each analysis worker: downloads must not pile up."""
@@ -83,6 +88,8 @@ class Driver:
         self._walking: set[asyncio.Task[Any]] = set()
         self._learning: set[asyncio.Task[Any]] = set()
         self._decided_since = True
+        self._hungry = False
+        self._places = asyncio.Semaphore(CONCURRENT_REQUESTS)
         self._taken = 0
         self._result = RunResult()
 
@@ -94,7 +101,7 @@ class Driver:
             await self._context.committer.run(self._context.frontier.open)
             await enrol_all(self._context)
             await screen_discovered(self._context)
-            self._start_walks()
+            self._start_walks(self._plan.queries)
             await self._work()
         except RunFaultError as error:
             self._result.fault = error.failure
@@ -104,10 +111,19 @@ class Driver:
             await self._wind_down()
         return self._result
 
-    def _start_walks(self) -> None:
-        places = asyncio.Semaphore(CONCURRENT_REQUESTS)
-        for row in self._plan.queries:
-            self._start(self._walking, self._walk(row, places))
+    def _start_walks(self, rows: Sequence[QueryRow]) -> None:
+        for row in rows:
+            self._start(self._walking, self._walk(row, self._places))
+
+    async def _worth(self, row: QueryRow) -> bool:
+        """Wait until the next page of a query is worth its cost; false when this run will fetch nothing more."""
+        while not (self._hungry or not self._plan.fetch or await page_pays(self._context, row)):
+            if self._within_limit(1) <= 0:
+                return False
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._context.progressed.wait(), LONGEST_WAIT_S)
+            await asyncio.sleep(SHORTEST_WAIT_S)
+        return True
 
     async def _walk(self, row: QueryRow, places: asyncio.Semaphore) -> None:
         failure = await walk_query(
@@ -117,6 +133,7 @@ class Driver:
             wait_s=self._plan.wait_s,
             progressed=self._context.progressed.set,
             places=places,
+            worth=self._worth,
         )
         if failure is not None:
             self._result.source_failures[str(row.query)] = failure
@@ -127,26 +144,29 @@ class Driver:
             self._context.progressed.clear()
             await self._take_up_analyses()
             await self._take_up_fetches()
-            self._learn()
+            await self._expand_and_learn()
             # Looked at before the catalog is asked: what ends meanwhile may have made new work.
-            idle = not (self._fetching or self._analysing or self._walking)
+            idle = not (self._fetching or self._analysing or self._walking or self._learning)
             now = self._context.clock()
+            may_fetch = await self._places_to_fetch() > 0
             ready_at = await self._context.committer.run(
                 views.next_claim_at,
                 self._context.rules.pace,
                 now,
                 scheduled_by=now + self._plan.wait_s,
-                fetch=await self._places_to_fetch() > 0,
+                fetch=may_fetch,
                 analyse=self._places_to_analyse() > 0,
             )
             if idle and ready_at is None:
                 return
+            self._hungry = may_fetch and (ready_at is None or ready_at - now > LONGEST_LULL_S)
             await self._wait(ready_at)
 
-    def _learn(self) -> None:
-        """Learn beside the work, one lesson at a time."""
+    async def _expand_and_learn(self) -> None:
+        """After decisions: look through channels that proved good, and learn beside the work, a lesson at a time."""
         if self._decided_since and not self._learning:
             self._decided_since = False
+            self._start_walks(await expand(self._context, self._plan.sources))
             self._start(self._learning, learn_when_due(self._context))
 
     async def _take_up_fetches(self) -> None:

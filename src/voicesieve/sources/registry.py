@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -88,6 +88,20 @@ def make_source(
 
         return YoutubeApiSource(client, youtube or YoutubeSettings())
     raise ValueError(f"{shown(kind)} is no source{_nearest(kind)}. {_known_kinds()}")
+
+
+def channel_query(kind: str, metadata: Mapping[str, object]) -> Query | None:
+    """The query for all uploads of the channel of a video, by what its source says of it.
+
+    ``None`` where there is none: a feed or a page is its channel already, and of a list nothing more is known.
+    """
+    channel = metadata.get("channel_id")
+    if kind not in YOUTUBE_KINDS or not isinstance(channel, str):
+        return None
+    try:
+        return parse_query(f"{kind}:channel:{channel}")
+    except ValueError:
+        return None
 
 
 def _nearest(kind: str) -> str:

@@ -1,0 +1,27 @@
+"""Which uploads of a channel the crawl looks at by itself: the newest, and a sample of the older ones."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+from voicesieve.domain.candidates import Candidate
+
+OLDER_SHARE = 4
+"""One in so many older uploads is taken: children grow up, so a channel's years are worth a look each."""
+
+
+def sampled(candidates: Sequence[Candidate], found: int, bound: int) -> tuple[Candidate, ...]:
+    """Those of a page of uploads, newest first, that are taken when ``found`` of the channel were taken before.
+
+    The first half of ``bound`` is the newest uploads without a gap; behind it one in `OLDER_SHARE` is taken, by the
+    hash of its id: the same ones whenever and however often the channel is listed.
+    """
+    whole = max(0, bound // 2 - found)
+    older = [candidate for candidate in candidates[whole:] if _chosen(candidate.id)]
+    return (*candidates[:whole], *older)[: max(0, bound - found)]
+
+
+def _chosen(identity: str) -> bool:
+    digest = hashlib.sha256(identity.encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8]) % OLDER_SHARE == 0

@@ -1,0 +1,71 @@
+"""The file of search phrases, ``queries.toml`` in the data folder: starter phrases in it, a person's own over time."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path
+
+from voicesieve.domain.candidates import Query
+from voicesieve.sources.cleaning import shown
+from voicesieve.sources.registry import YOUTUBE_KINDS, parse_query
+
+FILE = "queries.toml"
+
+
+class PhrasesError(ValueError):
+    """The file cannot be used. The message says where and what to write instead."""
+
+
+def template() -> str:
+    """The file with starter phrases in Vietnamese and English, switched off."""
+    return resources.files("voicesieve.sources").joinpath(FILE).read_text(encoding="utf-8")
+
+
+def read_queries(file: Path) -> list[Query]:
+    """The queries that ``file`` asks for, in its order; none when it names no source.
+
+    Raises `PhrasesError`.
+    """
+    content = _content(file)
+    source = content.pop("source", "")
+    if source == "":
+        return []
+    if source not in YOUTUBE_KINDS:
+        raise PhrasesError(f'{file}: source is {shown(str(source))}; write one of {", ".join(YOUTUBE_KINDS)}, or "".')
+    return list(dict.fromkeys(_query(file, source, phrase) for phrase in _phrases(file, content)))
+
+
+def read_phrases(file: Path) -> list[str]:
+    """All phrases of ``file``, whether its source is switched on or not; none when there is no file."""
+    if not file.exists():
+        return []
+    content = _content(file)
+    content.pop("source", None)
+    return _phrases(file, content)
+
+
+def _content(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise PhrasesError(f"{file} cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PhrasesError(f"{file} is not a TOML file: {error}.") from error
+
+
+def _phrases(file: Path, content: dict[str, object]) -> list[str]:
+    phrases: list[str] = []
+    for language, section in content.items():
+        given = section.get("phrases") if isinstance(section, dict) else None
+        if not isinstance(given, list) or not all(isinstance(phrase, str) for phrase in given):
+            raise PhrasesError(f'{file}: [{shown(language)}] needs phrases = ["...", ...] and nothing else.')
+        phrases.extend(given)
+    return phrases
+
+
+def _query(file: Path, source: str, phrase: str) -> Query:
+    try:
+        return parse_query(f"{source}:{phrase}")
+    except ValueError as error:
+        raise PhrasesError(f"{file}: {error}") from error
