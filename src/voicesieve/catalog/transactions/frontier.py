@@ -56,17 +56,12 @@ def facts_of(connection: Connection, rows: Sequence[Row[Any]], page_videos: int)
     """What the rules of `frontier` need to know of arms."""
     ids = [row.id for row in rows]
     merits = top_merits(connection, ids)
-    open_expansions = set(
-        connection.execute(
-            select(schema.query.c.expands).where(schema.query.c.expands.in_(ids), schema.query.c.exhausted.is_(False))
-        ).scalars()
-    )
     return [
         ArmFacts(
             evidence=row.evidence,
             query=row.query,
             pending=max(0, row.known - row.waiting - row.judged - row.lost),
-            left=row.waiting + (page_videos if not row.expanded or row.id in open_expansions else 0),
+            left=row.waiting + (0 if row.expanded else page_videos),
             top_merit=merits.get(row.id),
             judged=row.judged,
             accepted=row.accepted,
@@ -79,29 +74,40 @@ def facts_of(connection: Connection, rows: Sequence[Row[Any]], page_videos: int)
 
 def take(connection: Connection, name: str, now: float, order: YieldOrder) -> tuple[Row[Any], dict[str, Any]] | None:
     """The video of a host to fetch next, and why it is that one. ``None`` when none is due."""
-    add_to_counter(connection, CLAIMS, 1)
-    claims = connection.execute(select(schema.counter.c.value).where(schema.counter.c.name == CLAIMS)).scalar_one()
-    if claims % order.explore_every == 0:
-        row = _oldest(connection, name, now)
-        return None if row is None else (row, {"order": "yield", "turn": True, **_told(connection, row)})
-    refresh(connection, order)
-    row = _best(connection, name, now) or _oldest(connection, name, now)
-    return None if row is None else (row, {"order": "yield", "turn": False, **_told(connection, row)})
-
-
-def _best(connection: Connection, name: str, now: float) -> Row[Any] | None:
-    due = select(video.c.key).where(video.c.arm == arm.c.id, schema.WAITS_FOR_FETCH, video.c.due_at <= now)
-    best = connection.execute(
-        select(arm.c.id)
-        .where(schema.HAS_WAITING, arm.c.host == name, due.exists())
-        .order_by(arm.c.score.desc(), arm.c.id)
-        .limit(1)
-    ).scalar()
-    if best is None:
+    turn = _count_claim(connection) % order.explore_every == 0
+    if not turn:
+        refresh(connection, order)
+        best = _best_arm(connection, name, now)
+        row = None if best is None else _best_video(connection, best.id, now)
+        if best is not None and row is not None:
+            return row, {"order": "yield", "turn": False, **_told(best, row)}
+    row = _oldest(connection, name, now)
+    if row is None:
         return None
+    own = connection.execute(select(arm).where(arm.c.id == row.arm)).one_or_none()
+    return row, {"order": "yield", "turn": True, **_told(own, row)}
+
+
+def _count_claim(connection: Connection) -> int:
+    counter = schema.counter
+    counted = update(counter).where(counter.c.name == CLAIMS).values(value=counter.c.value + 1)
+    value: float | None = connection.execute(counted.returning(counter.c.value)).scalar()
+    if value is None:
+        add_to_counter(connection, CLAIMS, 1)
+    return int(value or 1)
+
+
+def _best_arm(connection: Connection, name: str, now: float) -> Row[Any] | None:
+    due = select(video.c.key).where(video.c.arm == arm.c.id, schema.WAITS_FOR_FETCH, video.c.due_at <= now)
+    known = select(arm.c.id, arm.c.judged, arm.c.accepted, arm.c.rate, arm.c.score)
+    ready = known.where(schema.HAS_WAITING, arm.c.host == name, due.exists())
+    return connection.execute(ready.order_by(arm.c.score.desc(), arm.c.id).limit(1)).one_or_none()
+
+
+def _best_video(connection: Connection, arm_id: int, now: float) -> Row[Any] | None:
     return connection.execute(
         select(video)
-        .where(schema.WAITS_FOR_FETCH, video.c.arm == best, video.c.due_at <= now)
+        .where(schema.WAITS_FOR_FETCH, video.c.arm == arm_id, video.c.due_at <= now)
         .order_by(video.c.merit.desc(), video.c.key)
         .limit(1)
         .with_for_update(skip_locked=True)
@@ -118,17 +124,16 @@ def _oldest(connection: Connection, name: str, now: float) -> Row[Any] | None:
     ).one_or_none()
 
 
-def _told(connection: Connection, row: Row[Any]) -> dict[str, Any]:
+def _told(own: Row[Any] | None, row: Row[Any]) -> dict[str, Any]:
     """What was known of a video's channel at the moment of its choice."""
-    if row.arm is None:
-        return {"merit": row.merit}
-    known = connection.execute(select(arm).where(arm.c.id == row.arm)).one()
+    if own is None:
+        return {"merit": round(row.merit, 3)}
     return {
         "merit": round(row.merit, 3),
-        "channel_judged": known.judged,
-        "channel_accepted": known.accepted,
-        "rate": round(known.rate, 4),
-        "child_s_per_cost": round(known.score, 2),
+        "channel_judged": own.judged,
+        "channel_accepted": own.accepted,
+        "rate": round(own.rate, 4),
+        "child_s_per_cost": round(own.score, 2),
     }
 
 
