@@ -99,8 +99,7 @@ def _count_claim(connection: Connection) -> int:
 
 def _best_arm(connection: Connection, name: str, now: float) -> Row[Any] | None:
     due = select(video.c.key).where(video.c.arm == arm.c.id, schema.WAITS_FOR_FETCH, video.c.due_at <= now)
-    known = select(arm.c.id, arm.c.judged, arm.c.accepted, arm.c.rate, arm.c.score)
-    ready = known.where(schema.HAS_WAITING, arm.c.host == name, due.exists())
+    ready = select(arm).where(schema.HAS_WAITING, arm.c.host == name, due.exists())
     return connection.execute(ready.order_by(arm.c.score.desc(), arm.c.id).limit(1)).one_or_none()
 
 
