@@ -145,6 +145,23 @@ def test_a_model_that_cannot_be_fetched_is_a_counted_state_and_mended_later(mode
     assert voicesieve("status", "--json", "--data", data).json["languages"]["unavailable"] == {}
 
 
+def test_a_model_that_does_not_load_in_the_workers_costs_no_video(model: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    for file in model.iterdir():
+        data = file.read_bytes()
+        (broken / file.name).write_bytes(data[: len(data) // 2] if file.name == "model.bin" else data)
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "bé kể chuyện.opus").write_bytes((CLIPS / "child-vi-story.opus").read_bytes())
+    data = tmp_path / "data"
+    voicesieve("crawl", "--source", f"folder:{tmp_path / 'clips'}", "--data", data, settings=listening(broken))
+    (story,) = stories(data)
+    assert "does not load on cpu" in story["language"]["unavailable"]["whisper"]
+    assert story["verdict"]["label"] == "child"
+    assert story["state"] in ("accepted", "unsure")
+    assert any(reason["rule"] == "language_unavailable" for reason in story["reasons"])
+
+
 def test_wrong_settings_are_refused_before_the_crawl(model: Path, tmp_path: Path) -> None:
     def refused(*words: str, **settings: str) -> None:
         command = ("crawl", "--source", f"folder:{tmp_path}", "--data", tmp_path / "data")

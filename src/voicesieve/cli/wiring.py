@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -227,6 +228,8 @@ def listener_of(settings: Settings) -> Listener | None:
     local = whisper.is_local(language.model)
     if local and not language.checksum:
         raise SettingsError(f"language.checksum: give the SHA-256 of the model.bin in {language.model}.")
+    if not local and sys.stderr.isatty():
+        note(f"Looking for the Whisper model {language.model}; where it is not there yet it is fetched from its hub.")
     try:
         folder, weights = whisper.locate(language.model, language.checksum)
     except whisper.ListenerError as error:

@@ -136,7 +136,8 @@ def _left_out_whole(row: Mapping[str, Any], options: ExportOptions, *, duplicate
     if duplicate:
         return "duplicate"
     wanted = options.filters.languages
-    return "language" if wanted and (row["language"] or "und").split("-")[0].lower() not in wanted else None
+    spoken = {row["language"] or "und", *(code for _, _, code, _ in row.get("parts", ()))}
+    return "language" if wanted and not any(code.split("-")[0].lower() in wanted for code in spoken) else None
 
 
 def _add_items(
