@@ -82,7 +82,7 @@ def test_a_file_without_labels_is_refused_in_a_paragraph(data: Path, tmp_path: P
 
 def test_why_shows_each_piece_and_its_weight(data: Path) -> None:
     shown = voicesieve("why", candidate(0).id, "--data", data).out
-    assert "language  vi, settled: the likeliest has 0.9" in shown
+    assert "language  vi with 0.9" in shown
     assert "asr_captions says vi with 0.97, weight 1.00 (revision 1)" in shown
     assert "text says en with 0.90, weight 0.65 (revision t)" in shown
     assert "und, contradicted" in voicesieve("why", candidate(2).id, "--data", data).out

@@ -35,7 +35,7 @@ def test_where_no_language_is_wanted_any_will_do(language: SpokenLanguage) -> No
 def test_a_wanted_language_is_accepted_and_told() -> None:
     assert outcome(VI, wanted=("vi",)) == (Outcome.ACCEPTED, "child_speech")
     rules = AcceptanceRules(POINT, "1", 0.5, 2.0, 0.0, LanguageRules(("en", "vi")))
-    assert decide(GOOD, rules, VI).reasons[1].message == "vi, the likeliest language has 0.97, wanted en, vi with 0.60"
+    assert decide(GOOD, rules, VI).reasons[1].message == "vi with 0.97; wanted en, vi with at least 0.60"
 
 
 def test_a_language_that_is_not_wanted_is_rejected_by_name() -> None:

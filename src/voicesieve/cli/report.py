@@ -144,8 +144,11 @@ def print_why(story: dict[str, Any]) -> None:
 
 def language_lines(language: dict[str, Any]) -> Iterator[str]:
     """The answer, then each piece with what it says and how much it counted."""
-    likeliest = f"the likeliest has {language['probability']:.2f}" if language["evidence"] else "no evidence"
-    yield f"{language['code']}, {language['state']}: {likeliest}"
+    if language["state"] == "settled":
+        yield f"{language['code']} with {language['probability']:.2f}, settled"
+    else:
+        likeliest = f"the likeliest has {language['probability']:.2f}" if language["evidence"] else "no evidence"
+        yield f"{language['code']}, {language['state']}: {likeliest}"
     for piece in language["evidence"]:
         where = "" if piece["start"] is None else f" at {piece['start']:.1f}-{piece['end']:.1f} s"
         said = f"{piece['source']} says {piece['code']} with {piece['probability']:.2f}{where}"

@@ -47,8 +47,8 @@ def _judge(language: SpokenLanguage, rules: LanguageRules) -> tuple[Outcome, Rea
         return Outcome.UNSURE, Reason("language_contradicted", f"the evidence names different languages: {told}")
     if not rules.wanted:
         return Outcome.ACCEPTED, None
-    asked = f"wanted {', '.join(rules.wanted)} with {rules.min_probability:.2f}"
-    reason = Reason("language", f"{_named(language)}, {asked}")
+    asked = f"wanted {', '.join(rules.wanted)} with at least {rules.min_probability:.2f}"
+    reason = Reason("language", f"{_named(language)}; {asked}")
     if language.state is LanguageState.UNDETERMINED or language.probability < rules.min_probability:
         return _OUTCOMES[rules.undetermined], Reason("language_undetermined", reason.message)
     if language.code in rules.wanted:
@@ -57,4 +57,6 @@ def _judge(language: SpokenLanguage, rules: LanguageRules) -> tuple[Outcome, Rea
 
 
 def _named(language: SpokenLanguage) -> str:
+    if language.state is LanguageState.SETTLED:
+        return f"{language.code} with {language.probability:.2f}"
     return f"{language.code}, the likeliest language has {language.probability:.2f}"
