@@ -32,11 +32,19 @@ MINING_FROM, MINING_STEPS = 0.35, 100
 """From this share of the steps on, the hardest adults are chosen anew every so many steps."""
 
 
-def learn(batches: Batches, steps: int, seed: int, report: Callable[[str], None] = print) -> VoiceNetwork:
-    """Train on two cores: each takes half of a batch through its own copy of the network and the gradients are added.
+def learn(
+    batches: Batches,
+    steps: int,
+    seed: int,
+    start: VoiceNetwork | None = None,
+    report: Callable[[str], None] = print,
+) -> VoiceNetwork:
+    """Train a new network, or ``start`` once more, for one cycle of the learning rate; its averaged weights.
+
+    It takes two cores: each takes half of a batch through its own copy of the network and the gradients are added.
     Two threads inside each operation would wait for each other whenever anything else runs on the machine."""
     torch.manual_seed(seed)
-    network = VoiceNetwork()
+    network = copy.deepcopy(start).train() if start else VoiceNetwork()
     averaged, twin = copy.deepcopy(network), copy.deepcopy(network)
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.LambdaLR(
