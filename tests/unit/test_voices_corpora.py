@@ -1,4 +1,4 @@
-"""The floor detector on real speech. Skipped where the corpora are not there; they cannot be shipped."""
+"""The embedded detectors on real speech. Skipped where the corpora are not there; they cannot be shipped."""
 
 from __future__ import annotations
 
@@ -42,21 +42,22 @@ def sound_of(paths: list[Path]) -> np.ndarray:
     return np.concatenate([block for path in paths for block in decode_blocks(path)])
 
 
-def score(sound: np.ndarray) -> float:
-    detector = load_detector("floor")
+def score(sound: np.ndarray, name: str) -> float:
+    detector = load_detector(name)
     return pool(detector.windows([sound]), len(sound) / 16_000, DISCOVER, detector.model).score
 
 
-def test_children_score_above_men_and_mostly_above_women() -> None:
-    children = np.array([score(sound_of(clips[:8])) for clips in held_out_speakers(6, 12)])
-    men = np.array([score(sound_of(clips[:8])) for clips in held_out_speakers(18, 99, "male")])
-    women = np.array([score(sound_of(clips[:8])) for clips in held_out_speakers(18, 99, "female")])
+@pytest.mark.parametrize("name", ["network", "floor"])
+def test_children_score_above_men_and_mostly_above_women(name: str) -> None:
+    children = np.array([score(sound_of(clips[:8]), name) for clips in held_out_speakers(6, 12)])
+    men = np.array([score(sound_of(clips[:8]), name) for clips in held_out_speakers(18, 99, "male")])
+    women = np.array([score(sound_of(clips[:8]), name) for clips in held_out_speakers(18, 99, "female")])
     assert (children[:, np.newaxis] > men).mean() > 0.85
     assert (children[:, np.newaxis] > women).mean() > 0.6
 
 
 def test_speech_of_children_is_heard() -> None:
-    detector = load_detector("floor")
+    detector = load_detector("network")
     clips = [clip for speaker in held_out_speakers(6, 12) for clip in speaker[:5]]
     silent = [clip for clip in clips if len(detector.windows([sound_of([clip])])) == 0]
     assert len(silent) <= 0.02 * len(clips)
@@ -64,7 +65,7 @@ def test_speech_of_children_is_heard() -> None:
 
 @pytest.mark.parametrize("corpus", ["esc-10", "donate-a-cry"])
 def test_noises_and_crying_are_not_called_child(corpus: str) -> None:
-    detector = load_detector("floor")
+    detector = load_detector("network")
     paths = [CORPORA / corpus / row["path"] for row in rows(corpus)[::8]]
     called = 0
     for path in paths:

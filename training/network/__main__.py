@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import pickle
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -27,10 +28,10 @@ from training.network.changes import equaliser, unchanged
 from training.network.channels import Channels
 from training.network.learning import learn
 from training.network.material import SEED, Example
-from training.network.measures import age_curve, measure, score
+from training.network.measures import age_curve, first, measure, score
 from training.network.model import VoiceNetwork
 from training.network.plots import draw_reliability
-from training.network.shortcuts import Shortcuts, find_shortcuts, speaker_share
+from training.network.shortcuts import find_shortcuts, speaker_share
 from voicesieve.voices.detector import CHILD, CLASSES, NONSPEECH, Detector, load_detector
 from voicesieve.voices.network import NetworkDetector
 
@@ -48,17 +49,27 @@ def main() -> None:
     task = parser.add_mutually_exclusive_group(required=True)
     task.add_argument("--output", type=Path, help="folder for network.onnx, network.json, metrics.json and card.md")
     task.add_argument("--evaluate", metavar="MODEL", help="an ONNX file of this recipe, or floor")
+    parser.add_argument("--most", type=int, help="clips of each held-out or calibrating speaker [all]")
+    parser.add_argument("--weights", type=Path, help="calibrate and measure these, which an earlier run left")
     parser.add_argument("--prepared", type=Path, help="file that keeps the changed voices between trainings")
     parser.add_argument("--json", action="store_true", help="print figures as JSON rather than as lines")
     arguments = parser.parse_args()
 
     clips = [*read_clips(arguments.corpora), *read_prompts(arguments.corpora), *pieces_of_music()]
+    if arguments.most:
+        clips = [clip for clip in clips if not _is_measured(clip)] + first(filter(_is_measured, clips), arguments.most)
     if arguments.evaluate:
         detector = _detector(arguments.evaluate)
         figures = measure(detector, [clip for clip in clips if clip.held_out], _music(clips))
         print(json.dumps(figures, indent=1) if arguments.json else _lines(figures))
         return
-    train(clips, read_teenagers(arguments.corpora), arguments.output, arguments.prepared)
+    teenagers = read_teenagers(arguments.corpora)
+    if arguments.weights:
+        network = VoiceNetwork()
+        network.load_state_dict(torch.load(arguments.weights, weights_only=True))
+        finish(network.eval(), clips, teenagers, arguments.output)
+        return
+    train(clips, teenagers, arguments.output, arguments.prepared)
 
 
 def train(clips: Sequence[Clip], teenagers: Sequence[Clip], output: Path, prepared: Path | None = None) -> None:
@@ -75,12 +86,12 @@ def train(clips: Sequence[Clip], teenagers: Sequence[Clip], output: Path, prepar
     network = None
     for cycle in range(CYCLES):
         network = learn(_batches(voices, sounds, SEED + 2 * cycle), STEPS, SEED + cycle, network)
-    finish(network, shortcuts, clips, teenagers, output)
+    torch.save(network.state_dict(), output / "network.pt")
+    (output / "shortcuts.json").write_text(json.dumps(asdict(shortcuts)) + "\n", encoding="utf-8")
+    finish(network, clips, teenagers, output)
 
 
-def finish(
-    network: VoiceNetwork, shortcuts: Shortcuts, clips: Sequence[Clip], teenagers: Sequence[Clip], output: Path
-) -> None:
+def finish(network: VoiceNetwork, clips: Sequence[Clip], teenagers: Sequence[Clip], output: Path) -> None:
     """Calibrate and measure ``network``; write it, its facts, figures, card and plot."""
     spoken = [clip for clip in clips if not clip.held_out and NONSPEECH not in clip.classes]
     raw = NetworkDetector(exporting.to_onnx(network, 1.0, 0.0))
@@ -100,9 +111,10 @@ def finish(
     (output / "network.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     held_out = [clip for clip in clips if clip.held_out]
     metrics = {
-        "shortcuts": asdict(shortcuts),
+        "shortcuts": json.loads((output / "shortcuts.json").read_text("utf-8")),
+        "most_clips_of_a_speaker": max(Counter(clip.group for clip in held_out if clip.age).values()),
         "network": measure(detector, held_out, _music(clips)),
-        "floor": measure(load_detector("floor"), held_out, _music(clips)),
+        "floor": measure(load_detector("floor"), held_out, _music(clips), brief=True),
         "age_curve": age_curve(detector, [*held_out, *teenagers]),
     }
     (output / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
@@ -118,6 +130,10 @@ def _voices(clips: Sequence[Clip], prepared: Path | None) -> list[Example]:
     if prepared:
         prepared.write_bytes(pickle.dumps(voices))
     return voices
+
+
+def _is_measured(clip: Clip) -> bool:
+    return NONSPEECH not in clip.classes and (clip.held_out or is_for_calibration(clip.group))
 
 
 def is_for_calibration(group: str) -> bool:

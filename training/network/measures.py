@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,7 @@ from voicesieve.voices.pooling import DISCOVER, pool
 
 WARPS = (0.75, 0.83, 0.91, 1.0, 1.1, 1.21, 1.33)
 WARP_CLIPS = 2
+AGE_CLIPS = 4
 CELL_CLIPS = 8
 """Clips of each speaker in the table of robustness and at most in the warp test; all are used elsewhere."""
 BOOTSTRAPS = 2_000
@@ -41,19 +42,26 @@ class Scored:
         return np.asarray(odds[logs[:, NONSPEECH] < np.log(0.5)])
 
 
-def measure(detector: Detector, held_out: Sequence[Clip], music: Sequence[np.ndarray]) -> dict[str, object]:
-    """All figures of one detector. ``music`` plays below some clips of the equalised test."""
+def measure(
+    detector: Detector, held_out: Sequence[Clip], music: Sequence[np.ndarray], *, brief: bool = False
+) -> dict[str, object]:
+    """All figures of one detector, or the main ones. ``music`` plays below some clips of the equalised test."""
     started, seconds = time.process_time(), sum(len(clip.sound) for clip in held_out) / SAMPLE_RATE
     plain = score(detector, held_out, unchanged)
     cost = (time.process_time() - started) / seconds * 3_600
     equalised = score(detector, held_out, equaliser(music))
-    few = _first([clip for clip in held_out if clip.group.startswith("so:") and MAN not in clip.classes], CELL_CLIPS)
-    clean = _woman_auc(score(detector, few, unchanged))
-    return {
+    main = {
         "model": f"{detector.model.name} {detector.model.revision}",
         "core_seconds_per_hour_without_decoding": round(cost, 1),
         "as_recorded": _figures(detector, plain),
         "equalised": _figures(detector, equalised),
+    }
+    if brief:
+        return main
+    few = first([clip for clip in held_out if clip.group.startswith("so:") and MAN not in clip.classes], CELL_CLIPS)
+    clean = _woman_auc(score(detector, few, unchanged))
+    return {
+        **main,
         "reliability_equalised": reliability(equalised),
         "windows_called_child_when_sped_up": _sped_up(detector, held_out),
         "loud_sound_outside_speech": _missed_speech(held_out),
@@ -68,7 +76,8 @@ def measure(detector: Detector, held_out: Sequence[Clip], music: Sequence[np.nda
 def age_curve(detector: Detector, clips: Sequence[Clip]) -> dict[str, object]:
     """By age: speakers, and the mean child probability of their windows through an equalised channel."""
     found: dict[int, list[Scored]] = defaultdict(list)
-    for one in score(detector, [clip for clip in clips if clip.age is not None], equaliser([np.ones(1, np.float32)])):
+    aged = first((clip for clip in clips if clip.age is not None), AGE_CLIPS)
+    for one in score(detector, aged, equaliser([np.ones(1, np.float32)])):
         found[int(one.clip.age or 0)].append(one)
     return {
         str(age): {
@@ -200,7 +209,7 @@ def _calibration_error(children: Sequence[Scored], adults: Sequence[Scored]) -> 
 def _warp_test(detector: Detector, held_out: Sequence[Clip]) -> dict[str, float]:
     """Rank correlation of a speaker's mean score with the warp: its quartiles over speakers."""
     by_speaker: dict[str, list[list[float]]] = defaultdict(list)
-    for clip in _first([clip for clip in held_out if clip.group[:3] in ("so:", "cv:")], WARP_CLIPS):
+    for clip in first([clip for clip in held_out if clip.group[:3] in ("so:", "cv:")], WARP_CLIPS):
         row = [
             Scored(clip, detector.windows([resampled(clip.sound, warp) if warp != 1 else clip.sound])).log_odds
             for warp in WARPS
@@ -219,7 +228,7 @@ def _warp_test(detector: Detector, held_out: Sequence[Clip]) -> dict[str, float]
 
 def _sped_up(detector: Detector, held_out: Sequence[Clip]) -> dict[str, str]:
     """Adults played faster, which no training example was beyond the documented warps: their own row."""
-    chosen = _first([clip for clip in held_out if clip.group.startswith("so:") and CHILD not in clip.classes], 3)
+    chosen = first([clip for clip in held_out if clip.group.startswith("so:") and CHILD not in clip.classes], 3)
     found = {}
     for factor in SPED_UP:
         faster = [Scored(clip, detector.windows([resampled(clip.sound, factor)])) for clip in chosen]
@@ -248,7 +257,8 @@ def _rank_correlation(scores: np.ndarray) -> float:
     return float(np.corrcoef(ranks, np.arange(len(scores)))[0, 1])
 
 
-def _first(clips: Sequence[Clip], count: int) -> list[Clip]:
+def first(clips: Iterable[Clip], count: int) -> list[Clip]:
+    """At most ``count`` clips of each speaker or sound."""
     seen: dict[str, int] = defaultdict(int)
     kept = []
     for clip in clips:
