@@ -27,6 +27,7 @@ def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.timeout(600)  # nine commands, one after another
 def test_a_calibration_is_made_used_compared_and_removed(reviewed: Path, tmp_path: Path) -> None:
     data, clip = tmp_path / "data", reviewed / "child-en-zoo.opus"
     labels = reviewed / "labels.csv"
@@ -53,6 +54,7 @@ def test_a_calibration_is_made_used_compared_and_removed(reviewed: Path, tmp_pat
     assert voicesieve("calibrate", "--list", "--json", "--data", data).out == ""
 
 
+@pytest.mark.timeout(600)
 def test_a_crawl_scores_with_the_calibration_that_the_settings_name(reviewed: Path, tmp_path: Path) -> None:
     data, audio = tmp_path / "data", tmp_path / "audio"
     audio.mkdir()

@@ -145,7 +145,7 @@ def test_an_unknown_detector_is_refused_with_those_there_are(folder: Path) -> No
 
 
 def test_a_label_cannot_write_on_the_terminal(folder: Path) -> None:
-    rows = ["music.opus,nonspeech,\x1b[31mred", "music.opus,\x1b]0;x\x07,"]
+    rows = ["music.opus,nonspeech,\x1b[31mred", "silence.opus,nonspeech,plain", "music.opus,\x1b]0;x\x07,"]
     told = voicesieve("eval", labels_file(folder, rows, "escape.csv", "path,label,group"), code=1)
     assert "\x1b" not in told.out + told.err
     assert "red" in told.out

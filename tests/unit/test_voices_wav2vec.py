@@ -244,3 +244,9 @@ def test_revisions_tell_weights_and_configurations_apart(bookbot: Path, audeerin
     assert one == load_detector(choice("bookbot", bookbot)).model
     assert len(one.revision) == 12
     assert one.revision != load_detector(choice("audeering-6", audeering, accept_noncommercial=True)).model.revision
+
+
+def test_the_hub_is_not_asked_for_what_could_not_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"needs torch and transformers; install with: pip install"):
+        load_detector(DetectorChoice("bookbot"))

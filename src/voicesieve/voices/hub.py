@@ -7,12 +7,13 @@ safetensors only, since reading a pickle runs whatever it holds.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
 from voicesieve.voices.detector import DetectorChoice
 
-ADVICE = "install them with: pip install 'voicesieve[transformers]'"
+ADVICE = "install with: pip install 'voicesieve[transformers]'"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
@@ -80,12 +81,13 @@ def files_of(choice: DetectorChoice) -> tuple[Path, str]:
 
 
 def _from_hub(repository: str) -> Path:
-    """What is in the hub's cache on this machine, else a download into it."""
-    try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-    except ImportError as error:
-        raise ValueError(f"the published detectors need torch and transformers; {ADVICE}") from error
+    """What is in the hub's cache on this machine, else a download into it, if it could be used at all."""
+    missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ValueError(f"{repository} needs {' and '.join(missing)}; {ADVICE}")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
     try:
         return Path(snapshot_download(repository, allow_patterns=[CONFIG, WEIGHTS], local_files_only=True))
     except LocalEntryNotFoundError:
