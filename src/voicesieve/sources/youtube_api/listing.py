@@ -8,7 +8,7 @@ from typing import Any
 
 from voicesieve.domain.candidates import Cursor, SourceProblem
 from voicesieve.sources.youtube_api.client import CHANNELS, PAGE_SIZE, PLAYLIST_ITEMS, Listing, Request
-from voicesieve.sources.youtube_api.videos import moment_of
+from voicesieve.sources.youtube_api.videos import moment_of, video_id
 from voicesieve.sources.youtube_queries import YoutubeQuery
 
 MAX_PAGES = 420
@@ -127,8 +127,7 @@ def after_items(
 
 def _entry(item: Mapping[str, Any]) -> tuple[str, float | None] | None:
     content = item.get("contentDetails")
-    video = content.get("videoId") if isinstance(content, dict) else None
-    if not isinstance(video, str) or len(video) != 11:
+    if not isinstance(content, dict):
         return None
-    assert isinstance(content, dict)
-    return video, moment_of(content.get("videoPublishedAt"))
+    video = video_id(content.get("videoId"))
+    return None if video is None else (video, moment_of(content.get("videoPublishedAt")))

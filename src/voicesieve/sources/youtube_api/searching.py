@@ -14,7 +14,7 @@ from typing import Any
 
 from voicesieve.domain.candidates import Cursor, SourceProblem
 from voicesieve.sources.youtube_api.client import Listing
-from voicesieve.sources.youtube_api.videos import moment_of
+from voicesieve.sources.youtube_api.videos import moment_of, video_id
 
 NEAR_CAP = 450
 """Results of one window at which more are taken to be hidden: nine full pages of the ten that the API shows."""
@@ -151,8 +151,7 @@ def _halves(place: SearchPlace) -> tuple[Window, ...]:
 def video_of(item: Mapping[str, Any]) -> str | None:
     """The video ID of a search result; ``None`` for what is no video."""
     id_ = item.get("id")
-    video = id_.get("videoId") if isinstance(id_, dict) else None
-    return video if isinstance(video, str) and len(video) == 11 else None
+    return video_id(id_.get("videoId")) if isinstance(id_, dict) else None
 
 
 def _date(item: Mapping[str, Any]) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,7 @@ MAX_DESCRIPTION_CHARS = 5_000
 MAX_TAGS = 60
 MAX_REGIONS = 260
 _LIVE = {"live": "is_live", "upcoming": "is_upcoming"}
+_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _AGE_RESTRICTED = "ytAgeRestricted"
 
 
@@ -80,6 +82,11 @@ def _metadata(item: Mapping[str, Any]) -> dict[str, object]:
         "regions_blocked": _texts(region.get("blocked"), MAX_REGIONS),
         "topics": _texts(_part(item, "topicDetails").get("topicCategories"), 20),
     }
+
+
+def video_id(value: object) -> str | None:
+    """``value`` if it can be the ID of a video."""
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
 
 
 def moment_of(text: object) -> float | None:
