@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from typing import Any
+
+from voicesieve.observability.terminal import safe_json
 
 EXIT_OK = 0
 EXIT_OPERATOR = 1
@@ -21,8 +22,7 @@ class OperatorError(Exception):
 
 def print_json(value: Any) -> None:
     """One line of JSON on standard output, flushed so that a pipe sees it at once."""
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    sys.stdout.write(safe_json(value, default=str) + "\n")
     sys.stdout.flush()
 
 

@@ -13,7 +13,7 @@ import structlog
 
 from voicesieve.observability.events import Event
 from voicesieve.observability.redaction import redact
-from voicesieve.observability.terminal import safe_text
+from voicesieve.observability.terminal import safe_json, safe_text
 
 
 class _Lines(logging.handlers.RotatingFileHandler):
@@ -59,7 +59,7 @@ class LogSink:
                 structlog.processors.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 without_secrets,
-                structlog.processors.JSONRenderer(ensure_ascii=False),
+                structlog.processors.JSONRenderer(serializer=safe_json),
             ],
             wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
             run=run,
