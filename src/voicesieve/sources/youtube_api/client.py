@@ -54,9 +54,11 @@ async def call(reader: Reader, access: ApiAccess, request: Request, etag: str | 
     answer = await reader.read(url, max_bytes=MAX_ANSWER_BYTES, deadline_s=DEADLINE_S, headers=headers, any_status=True)
     if answer.status == 304 and etag is not None:
         return Listing((), None, etag, unchanged=True)
+    # A server may repeat what it was sent; what it says is stored, logged and shown, and the key must not be.
+    body = answer.body.replace(access.key.encode(), b"[secret]")
     if answer.status != 200:
-        raise refusal(answer.status, answer.headers, answer.body, request.price.bucket)
-    return _listing(answer.body)
+        raise refusal(answer.status, answer.headers, body, request.price.bucket)
+    return _listing(body)
 
 
 def _listing(body: bytes) -> Listing:
