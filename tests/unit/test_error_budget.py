@@ -34,6 +34,7 @@ LEDGER = {
     "catalog/backups.py:rows_of": "a catalog too damaged to be asked; the caller says what that means for takedowns",
     "catalog/turnstile.py:_locked_descriptor": "the lock is taken: that is when the wait in line begins",
     "cli/errors.py:explained": "Ctrl-C and a reader that left are no errors; the exit code tells them",
+    "cli/language_evaluation.py:eval_language": "told by the number of its line among the problems",
     "corpus/formats/files.py:place_file": "another file system takes no link, so the file is copied",
     "corpus/formats/huggingface.py:read_sound": "no sound is the finding that verification reports",
     "corpus/planning.py:day": "a time that no calendar holds is an unknown day",
@@ -48,10 +49,12 @@ LEDGER = {
     "pipeline/doctor.py:_digest": "a file that is gone is the finding itself",
     "pipeline/doctor.py:damaged": "the copy that cannot be put back is the finding itself",
     "pipeline/driver.py:_leased": "told as the event stale_result_dropped; the holder of the lease goes on",
+    "pipeline/driver.py:_worth": "the time-out is the pause that was asked for",
     "pipeline/engines/local.py:_on_a_worker": "the item gets a new worker; if that dies too, it is recorded",
     "pipeline/fetch_stage.py:_remove_scratch": "cancelled before anything was written",
     "pipeline/folder.py:_who_holds": "only the name of the other run is lost from the message",
     "sources/youtube_api/source.py:_place": "a place noted by another revision: the walk begins again",
+    "voices/hub.py:_from_hub": "not in this machine's cache: it is asked of the hub next",
 }
 """`file:function` of every other handler that neither raises nor uses its error, and why that hides nothing."""
 
