@@ -237,6 +237,15 @@ class Corpus(_Section):
     takedown: str = Field("", description="Mail address or URL to which people write who want something removed.")
 
 
+class Retention(_Section):
+    rejected_audio_days: float = Field(
+        0.0,
+        ge=0,
+        le=36_500,
+        description="Audio that was rejected this many days ago is deleted; its scores stay. 0 = kept for good.",
+    )
+
+
 class Catalog(_Section):
     url: SecretStr = Field(SecretStr(""), description="PostgreSQL URL. Empty = SQLite in the data folder.")
 
@@ -272,6 +281,7 @@ class Settings(BaseSettings):
     language: Language = Language()
     language_weights: LanguageWeights = LanguageWeights()
     rights: Rights = Rights()
+    retention: Retention = Retention()
     youtube: Youtube = Youtube()
     youtube_api: YoutubeApi = YoutubeApi()
     corpus: Corpus = Corpus()
@@ -302,7 +312,7 @@ def load_settings(file: Path | None = None, command_line: Mapping[str, Mapping[s
 
     Raises `SettingsError` with one line for each unknown key or wrong value.
     """
-    from_file = _read_toml(file) if file else {}
+    from_file = read_toml(file) if file else {}
     from_command_line = {section: dict(values) for section, values in (command_line or {}).items()}
     _refuse_unknown_environment()
     layers: dict[str, Any] = {"cli": from_command_line, "file": from_file}
@@ -315,7 +325,8 @@ def load_settings(file: Path | None = None, command_line: Mapping[str, Mapping[s
         raise SettingsError("\n".join(lines)) from None
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def read_toml(file: Path) -> dict[str, Any]:
+    """The tree of a settings file, unchecked. Raises `SettingsError` if it cannot be read."""
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:

@@ -104,6 +104,24 @@ def test_what_was_imported_is_measured_anew_explained_and_judged_by_our_own_mode
     assert entry["details"]["imported"] == 1
 
 
+def test_what_the_data_api_lent_the_earlier_crawler_has_its_time(tmp_path: Path) -> None:
+    tree, data = tmp_path / "old", tmp_path / "data"
+    builder = TreeBuilder(tree)
+    builder.audio(f"output/final_audio/vi/{legacy_trees.file_name(1)}", 1)
+    builder.write_json(MANIFEST, [v2_record(1), v2_record(2)])
+    described = [{"video_id": video_id(n), "title": f"title {n}", "channel_title": "Kênh"} for n in (1, 2)]
+    lists = builder.write_json("output/url_outputs/discovered_videos.json", described)
+    os.utime(lists, (1_760_000_000, 1_760_000_000))
+    import_legacy(tree, data)
+    catalog = open_catalog(data, create=False)
+    with catalog.read() as connection:
+        rows = connection.execute(select(schema.video)).all()
+    catalog.close()
+    assert [(row.title, row.lent, row.lent_until) for row in rows] == [
+        (f"title {n}", ["title", "channel"], 1_760_000_000 + 30 * 86_400) for n in (1, 2)
+    ]
+
+
 def test_youtube_is_fetched_again_only_with_a_stated_ground(tmp_path: Path) -> None:
     tree, data = tmp_path / "old", tmp_path / "data"
     TreeBuilder(tree).write_json(MANIFEST, [v2_record(1)])

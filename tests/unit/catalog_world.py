@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, select
 
-from voicesieve.catalog import arms, schema, views
+from voicesieve.catalog import arms, decided, schema, views
 from voicesieve.catalog.records import Claim, Pace, PageResult, QueryRow
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import discovery, leases, results, takedown
+from voicesieve.catalog.transactions import discovery, leases, reanalysing, redeciding, results, takedown
 from voicesieve.catalog.transactions.frontier import YieldOrder
+from voicesieve.catalog.transactions.redeciding import Redecision
 from voicesieve.domain.candidates import Candidate, Page, Query
 from voicesieve.domain.decisions import Decision, Outcome, Reason
 from voicesieve.domain.failures import Failure, FailureKind
@@ -151,25 +152,29 @@ class World:
             self.now,
         )
 
+    def decided(self, *videos: str) -> list[Any]:
+        """Rows as re-deciding reads them; all without names."""
+        rows = self.ask(decided.decided_batch, 0, 1 << 60)
+        return [row for row in rows if not videos or row.id in videos]
+
     def redecide(
-        self,
-        video: str,
-        outcome: Outcome,
-        *,
-        child_s: float = 3.0,
-        model: Model = MODEL,
-        language: SpokenLanguage = VIETNAMESE,
-    ) -> None:
-        self.step(
-            results.redecide,
-            self.row(video).key,
-            verdict(child_s, model),
-            b"scores",
-            {},
-            language,
-            decision(outcome, "policy-2"),
-            self.now,
-        )
+        self, *videos: str, outcome: Outcome, child_s: float = 3.0, language: SpokenLanguage = VIETNAMESE
+    ) -> int:
+        """Decide some videos or all of them anew in one step. Returns how many were written."""
+        wanted = [
+            Redecision(row, decision(outcome, "policy-2"), verdict(child_s, Model(row.model, row.revision)), language)
+            for row in self.decided(*videos)
+        ]
+        count: int = self.step(redeciding.apply, wanted, self.now)
+        return count
+
+    def queue_again(self, model: Model, *, every: bool = False) -> int:
+        """Make due for analysis what ``model`` has not heard."""
+        found = self.ask(reanalysing.wanted, model, 0, 1_000, every=every)
+        if found is None:
+            return 0
+        self.step(reanalysing.queue, found.queue, model, self.now, every=every)
+        return len(found.queue)
 
     def fail(self, claim: Claim, kind: FailureKind, retry_after_s: float | None = None) -> NextStep:
         failure = Failure(kind, f"{kind} happened", retry_after_s=retry_after_s)

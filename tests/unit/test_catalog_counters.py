@@ -17,7 +17,6 @@ from voicesieve.catalog.transactions import discovery, languages, leases, result
 from voicesieve.domain.decisions import Outcome, Reason
 from voicesieve.domain.failures import FailureKind
 from voicesieve.domain.languages import SpokenLanguage
-from voicesieve.domain.states import DECIDED
 from voicesieve.domain.verdicts import Model
 
 NUMBERS = st.integers(0, 7)
@@ -144,10 +143,13 @@ class Crawl(RuleBasedStateMachine):
     def listen_again(self) -> None:
         self.world.step(languages.listen_again, self.world.now)
 
-    @rule(outcome=st.sampled_from(Outcome), child_s=CHILD_S, model=MODELS, language=LANGUAGES)
-    def redecide(self, outcome: Outcome, child_s: float, model: Model, language: SpokenLanguage) -> None:
-        for row in self.rows_in(DECIDED):
-            self.world.redecide(row.id, outcome, child_s=child_s, model=model, language=language)
+    @rule(outcome=st.sampled_from(Outcome), child_s=CHILD_S, language=LANGUAGES)
+    def redecide(self, outcome: Outcome, child_s: float, language: SpokenLanguage) -> None:
+        self.world.redecide(outcome=outcome, child_s=child_s, language=language)
+
+    @rule(model=MODELS, every=st.booleans())
+    def analyse_again(self, model: Model, every: bool) -> None:
+        self.world.queue_again(model, every=every)
 
     @rule(number=NUMBERS)
     def withdraw_video(self, number: int) -> None:

@@ -11,10 +11,10 @@ from sqlalchemy import event, select
 from voicesieve.catalog import schema, views
 from voicesieve.catalog.changes import IllegalMoveError, change
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import leases, results
+from voicesieve.catalog.transactions import leases, redeciding, results
+from voicesieve.catalog.transactions.redeciding import Redecision
 from voicesieve.domain.decisions import Outcome
 from voicesieve.domain.failures import REMEDIES, Failure, FailureKind, Remedy
-from voicesieve.domain.languages import SpokenLanguage
 from voicesieve.domain.verdicts import Model
 
 
@@ -75,16 +75,16 @@ def test_equal_audio_under_two_videos_is_stored_and_counted_once(world: World) -
     assert (status["accepted_recordings"], status["accepted_s"], status["child_s"]) == (1, 14.0, 3.0)
     assert world.ask(views.why, TWO.id)["recording"]["also_of"] == [ONE.id]
     world.check_counts()
-    world.redecide(ONE.id, Outcome.REJECTED)
+    world.redecide(ONE.id, outcome=Outcome.REJECTED)
     assert world.status()["accepted_s"] == 14.0
-    world.redecide(TWO.id, Outcome.REJECTED)
+    world.redecide(TWO.id, outcome=Outcome.REJECTED)
     assert world.status()["accepted_s"] == 0.0
     world.check_counts()
 
 
 def test_deciding_again_moves_the_counts_and_keeps_the_history(world: World) -> None:
     world.decide(ONE, "one", Outcome.UNSURE, child_s=2.0)
-    world.redecide(ONE.id, Outcome.ACCEPTED, child_s=2.5)
+    world.redecide(ONE.id, outcome=Outcome.ACCEPTED, child_s=2.5)
     status = world.status()
     assert (status["videos"]["accepted"], status["videos"]["unsure"], status["child_s"]) == (1, 0, 2.5)
     assert [row.policy_revision for row in world.rows(schema.decision)] == ["policy-1", "policy-2"]
@@ -93,13 +93,12 @@ def test_deciding_again_moves_the_counts_and_keeps_the_history(world: World) -> 
 
 def test_child_seconds_are_those_of_the_newest_verdict_whatever_the_clock_does(world: World) -> None:
     world.decide(ONE, "one", child_s=3.0)
-    world.now += 10
-    world.redecide(ONE.id, Outcome.ACCEPTED, child_s=5.0, model=Model("floor", "r2"))
-    assert world.status()["child_s"] == 5.0
-    world.now -= 100
-    world.redecide(ONE.id, Outcome.ACCEPTED, child_s=9.0, model=Model("floor", "r3"))
+    for seconds, model, child_s in ((10, Model("floor", "r2"), 5.0), (-100, Model("floor", "r3"), 9.0)):
+        world.now += seconds
+        assert world.queue_again(model) == 1
+        world.publish(world.claim_analysis()[0], child_s=child_s, model=model)
+        assert world.status()["child_s"] == 5.0
     assert world.ask(views.newest_verdict, sha_of("one")).revision == "r2"
-    assert world.status()["child_s"] == 5.0
     world.check_counts()
 
 
@@ -107,13 +106,12 @@ def test_a_video_that_left_while_it_was_decided_again_stays_gone(world: World) -
     """Scores are read first and decided later: a takedown or a lost file may come in between."""
     world.decide(ONE, "one")
     world.decide(TWO, "two")
-    keys = [world.row(video.id).key for video in (ONE, TWO)]
+    wanted = [Redecision(row, decision(Outcome.REJECTED), verdict()) for row in world.decided()]
     world.withdraw(ONE.id)
     world.step(results.fetch_again, sha_of("two"), world.now)
     before = world.snapshot()
-    for key in keys:
-        unknown = SpokenLanguage("und")
-        world.step(results.redecide, key, verdict(), b"", {}, unknown, decision(Outcome.ACCEPTED), world.now)
+    assert len(wanted) == 2
+    assert world.step(redeciding.apply, wanted, world.now) == 0
     assert world.snapshot() == before
 
 

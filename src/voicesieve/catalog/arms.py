@@ -30,22 +30,38 @@ def arm_key(source: str, host: str, channel: str) -> str:
     return hashlib.sha256(f"{source}\0{host}\0{channel}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def account(connection: Connection, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Correct the arm and the first query of a video that changes from ``old`` to ``new``."""
-    if old["arm"] is None:
-        return
-    before, after = part_of(old), part_of(new)
-    step = {name: after[name] - before[name] for name in after if after[name] != before[name]}
-    if not step and _weighs(old) == _weighs(new):
-        return
-    values: dict[str, Any] = {name: arm.c[name] + amount for name, amount in step.items()}
-    if _weighs(old) != _weighs(new):
-        kept = connection.execute(select(arm.c.evidence).where(arm.c.id == old["arm"]).with_for_update()).scalar_one()
-        values["evidence"] = [
-            held - gone + come for held, gone, come in zip(kept, weight_of(old), weight_of(new), strict=True)
-        ]
-    connection.execute(update(arm).where(arm.c.id == old["arm"]).values(stale=True, **values))
-    _account_query(connection, old["first_query"], step)
+def account_many(connection: Connection, changes: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> None:
+    """Correct the arms and the first queries of videos that change from the first row of a pair to the second."""
+    steps: dict[int, dict[str, float]] = {}
+    weights: dict[int, list[tuple[tuple[float, ...], tuple[float, ...]]]] = {}
+    queries: dict[int, dict[str, float]] = {}
+    for old, new in changes:
+        if old["arm"] is None:
+            continue
+        before, after = part_of(old), part_of(new)
+        step = {name: after[name] - before[name] for name in after if after[name] != before[name]}
+        if _weighs(old) != _weighs(new):
+            weights.setdefault(old["arm"], []).append((weight_of(old), weight_of(new)))
+        elif not step:
+            continue
+        _add(steps.setdefault(old["arm"], {}), step)
+        if old["first_query"] is not None:
+            _add(queries.setdefault(old["first_query"], {}), step)
+    for key, step in steps.items():
+        values: dict[str, Any] = {name: arm.c[name] + amount for name, amount in step.items() if amount}
+        if key in weights:
+            kept = connection.execute(select(arm.c.evidence).where(arm.c.id == key).with_for_update()).scalar_one()
+            for gone, come in weights[key]:
+                kept = [held - less + more for held, less, more in zip(kept, gone, come, strict=True)]
+            values["evidence"] = kept
+        connection.execute(update(arm).where(arm.c.id == key).values(stale=True, **values))
+    for query_key, step in queries.items():
+        _account_query(connection, query_key, step)
+
+
+def _add(total: dict[str, float], step: Mapping[str, float]) -> None:
+    for name, amount in step.items():
+        total[name] = total.get(name, 0) + amount
 
 
 def _account_query(connection: Connection, key: int | None, step: Mapping[str, float]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, bindparam, select, update
 
 from voicesieve.catalog import arms
 from voicesieve.catalog.rows import insert_missing as insert_missing
@@ -28,16 +29,32 @@ def load(connection: Connection, key: int) -> Row[Any]:
 
 def change(connection: Connection, old: Row[Any], now: float, **values: Any) -> None:
     """Update the row ``old`` (as loaded in this transaction) and every count that depends on it."""
-    before: Mapping[str, Any] = old._asdict()
-    new = {**before, **values}
-    if not may_move(VideoState(old.state), VideoState(new["state"])):
-        raise IllegalMoveError(f"{old.id}: {old.state} -> {new['state']}")
-    connection.execute(update(video).where(video.c.key == old.key).values(changed_at=now, **values))
-    _count_states(connection, before, new)
-    _count_languages(connection, before, new)
-    _count_waiting(connection, before, new)
-    _count_accepted(connection, before, new)
-    arms.account(connection, before, new)
+    change_many(connection, [(old._asdict(), values)], now)
+
+
+def change_many(
+    connection: Connection, changes: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], now: float
+) -> None:
+    """Update many rows and the counts, in a number of statements that does not grow with them.
+
+    Each change is the row as read in this transaction, or the columns of it that counts depend on (`COUNTED`) with its
+    ``key`` and ``id``, and its new values. No row may stand there twice.
+    """
+    tally = _Tally()
+    by_columns: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+    for old, values in changes:
+        new = {**old, **values}
+        if not may_move(VideoState(old["state"]), VideoState(new["state"])):
+            raise IllegalMoveError(f"{old['id']}: {old['state']} -> {new['state']}")
+        tally.add(old, new)
+        columns = tuple(sorted(values))
+        by_columns[columns].append({"of_key": old["key"], **{f"new_{name}": values[name] for name in columns}})
+    for columns, rows in by_columns.items():
+        new_values: dict[Any, Any] = {video.c[name]: bindparam(f"new_{name}") for name in columns}
+        changed = update(video).where(video.c.key == bindparam("of_key")).values(new_values).values(changed_at=now)
+        connection.execute(changed, rows)
+    tally.write(connection)
+    arms.account_many(connection, [(old, {**old, **values}) for old, values in changes])
 
 
 def add_hosts(connection: Connection, names: Sequence[str]) -> None:
@@ -52,23 +69,50 @@ def add_waiting(connection: Connection, name: str, amount: int) -> None:
         connection.execute(update(host).where(host.c.name == name).values(waiting=host.c.waiting + amount))
 
 
-def _count_states(connection: Connection, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    if old["state"] != new["state"]:
-        add_to_counter(connection, f"state:{old['state']}", -1)
-        add_to_counter(connection, f"state:{new['state']}", 1)
-    if old["failure_kind"] != new["failure_kind"]:
-        if old["failure_kind"]:
-            add_to_counter(connection, f"failure:{old['failure_kind']}", -1)
-        if new["failure_kind"]:
-            add_to_counter(connection, f"failure:{new['failure_kind']}", 1)
+COUNTED = (
+    "state",
+    "failure_kind",
+    "language",
+    "language_state",
+    "language_unavailable",
+    "stage",
+    "due_at",
+    "host",
+    "recording",
+    "arm",
+    "first_query",
+    "merit",
+    "child_s",
+)
+"""Columns of a video that counts depend on."""
 
 
-def _count_languages(connection: Connection, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    before, after = _language_counters(old), _language_counters(new)
-    for name in before - after:
-        add_to_counter(connection, name, -1)
-    for name in after - before:
-        add_to_counter(connection, name, 1)
+class _Tally:
+    """What changes of rows add up to, for counters, hosts and recordings."""
+
+    def __init__(self) -> None:
+        self.counters: Counter[str] = Counter()
+        self.waiting: Counter[str] = Counter()
+        self.holders: Counter[str] = Counter()
+
+    def add(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
+        for row, step in ((old, -1), (new, 1)):
+            self.counters[f"state:{row['state']}"] += step
+            if row["failure_kind"]:
+                self.counters[f"failure:{row['failure_kind']}"] += step
+            for name in _language_counters(row):
+                self.counters[name] += step
+            if _waits_for_fetch(row):
+                self.waiting[row["host"]] += step
+            if row["state"] == VideoState.ACCEPTED and row["recording"]:
+                self.holders[row["recording"]] += step
+
+    def write(self, connection: Connection) -> None:
+        for name, amount in self.counters.items():
+            add_to_counter(connection, name, amount)
+        for name, amount in self.waiting.items():
+            add_waiting(connection, name, amount)
+        _count_recordings(connection, {sha256: step for sha256, step in self.holders.items() if step})
 
 
 def _language_counters(row: Mapping[str, Any]) -> set[str]:
@@ -82,43 +126,61 @@ def _language_counters(row: Mapping[str, Any]) -> set[str]:
     return names
 
 
-def _count_waiting(connection: Connection, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    before, after = _waits_for_fetch(old), _waits_for_fetch(new)
-    if before != after:
-        add_waiting(connection, new["host"], 1 if after else -1)
-
-
 def _waits_for_fetch(row: Mapping[str, Any]) -> bool:
     return row["stage"] == "fetch" and row["due_at"] is not None
 
 
-def _count_accepted(connection: Connection, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    before = old["recording"] if old["state"] == VideoState.ACCEPTED else None
-    after = new["recording"] if new["state"] == VideoState.ACCEPTED else None
-    if before == after:
-        return
-    if before:
-        _count_recording(connection, before, -1)
-    if after:
-        _count_recording(connection, after, 1)
-
-
-def _count_recording(connection: Connection, sha256: str, step: int) -> None:
+def _count_recordings(connection: Connection, steps: Mapping[str, int]) -> None:
     """A recording counts once, however many videos carry it."""
-    row = connection.execute(
-        select(recording.c.accepted_videos, recording.c.duration_s).where(recording.c.sha256 == sha256)
-    ).one()
-    holders = row.accepted_videos + step
-    connection.execute(update(recording).where(recording.c.sha256 == sha256).values(accepted_videos=holders))
-    if holders == (1 if step > 0 else 0):
-        add_to_counter(connection, "accepted_recordings", step)
-        add_to_counter(connection, "accepted_s", step * row.duration_s)
-        add_to_counter(connection, "child_s", step * child_seconds(connection, sha256))
+    rows = [
+        row
+        for some in chunks(list(steps))
+        for row in connection.execute(
+            select(recording.c.sha256, recording.c.accepted_videos, recording.c.duration_s).where(
+                recording.c.sha256.in_(some)
+            )
+        )
+    ]
+    if not rows:
+        return
+    holders = {row.sha256: row.accepted_videos + steps[row.sha256] for row in rows}
+    connection.execute(
+        update(recording).where(recording.c.sha256 == bindparam("of")).values(accepted_videos=bindparam("holders")),
+        [{"of": sha256, "holders": count} for sha256, count in holders.items()],
+    )
+    crossed = {
+        row.sha256: 1 if holders[row.sha256] else -1 for row in rows if not row.accepted_videos * holders[row.sha256]
+    }
+    child_s = child_seconds_of(connection, list(crossed))
+    add_to_counter(connection, "accepted_recordings", sum(crossed.values()))
+    add_to_counter(connection, "accepted_s", sum(crossed.get(row.sha256, 0) * row.duration_s for row in rows))
+    add_to_counter(connection, "child_s", sum(step * child_s.get(sha256, 0.0) for sha256, step in crossed.items()))
 
 
 def child_seconds(connection: Connection, sha256: str) -> float:
     """Child seconds of the newest verdict on a recording, 0 without one."""
-    found = connection.execute(
-        select(verdict.c.child_s).where(verdict.c.recording == sha256).order_by(*NEWEST_FIRST).limit(1)
-    ).scalar()
-    return float(found or 0.0)
+    return child_seconds_of(connection, [sha256]).get(sha256, 0.0)
+
+
+def child_seconds_of(connection: Connection, recordings: Sequence[str]) -> dict[str, float]:
+    """Child seconds of the newest verdict on each recording that has one."""
+    found: dict[str, float] = {}
+    for some in chunks(recordings):
+        rows = connection.execute(
+            select(verdict.c.recording, verdict.c.child_s)
+            .where(verdict.c.recording.in_(some))
+            .order_by(verdict.c.recording, *NEWEST_FIRST)
+        )
+        for row in rows:
+            found.setdefault(row.recording, row.child_s)
+    return found
+
+
+MOST_PARAMETERS = 5_000
+"""In one statement; SQLite takes 32,766, PostgreSQL twice that."""
+
+
+def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    """``values`` in portions that one statement can name."""
+    for start in range(0, len(values), MOST_PARAMETERS):
+        yield values[start : start + MOST_PARAMETERS]

@@ -94,4 +94,5 @@ def stored_language(connection: Connection, row: Row[Any]) -> SpokenLanguage | N
         row.language_probability or 0.0,
         contradicted=row.language_state == LanguageState.CONTRADICTED,
         unavailable=tuple(sorted((row.language_unavailable or {}).items())),
+        fusion=row.language_fusion or "",
     )

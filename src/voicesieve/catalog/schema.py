@@ -212,6 +212,7 @@ video = Table(
     Column("language_probability", Double),
     Column("language_state", String(20)),
     Column("language_unavailable", JsonText),
+    Column("language_fusion", String(12)),
     Column("rights_basis", Words),
     Column("rights_statement", Words),
     Column("decided_by", String(20)),

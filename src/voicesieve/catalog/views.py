@@ -15,7 +15,7 @@ from voicesieve.catalog.changes import NEWEST_FIRST
 from voicesieve.catalog.evidence import stored_language
 from voicesieve.catalog.records import Pace, Paces, QueryRow, UnknownVideoError
 from voicesieve.domain.quotas import next_reset, quota_day
-from voicesieve.domain.states import DECIDED, Stage, VideoState
+from voicesieve.domain.states import Stage, VideoState
 from voicesieve.frontier.costs import page_cost
 
 BATCH = 500
@@ -179,11 +179,13 @@ def newest_verdict(connection: Connection, sha256: str | None) -> Row[Any] | Non
 
 
 def verdict_of_model(connection: Connection, sha256: str, model: str, revision: str) -> Row[Any] | None:
-    """The stored verdict of exactly this model on a recording, so that equal audio is analysed once."""
+    """The stored verdict of exactly this model on a recording, so that equal audio is analysed once.
+
+    ``None`` also where somebody asked for it to be made anew.
+    """
     table = schema.verdict
-    return connection.execute(
-        select(table).where(table.c.recording == sha256, table.c.model == model, table.c.revision == revision)
-    ).one_or_none()
+    this = (table.c.recording == sha256) & (table.c.model == model) & (table.c.revision == revision)
+    return connection.execute(select(table).where(this, table.c.stale_since.is_(None))).one_or_none()
 
 
 def _verdict_facts(connection: Connection, sha256: str | None) -> dict[str, Any] | None:
@@ -359,14 +361,6 @@ def referenced_paths(connection: Connection, paths: Sequence[str]) -> set[str]:
 def pending_deletions(connection: Connection) -> list[str]:
     """Files that a takedown has promised to remove."""
     return list(connection.execute(select(schema.deletion.c.path).order_by(schema.deletion.c.path)).scalars())
-
-
-def decided_videos(connection: Connection, after: int) -> Sequence[Row[Any]]:
-    """The next batch of decided videos with ``key`` above ``after``."""
-    video = schema.video
-    return connection.execute(
-        select(video).where(video.c.state.in_(DECIDED), video.c.key > after).order_by(video.c.key).limit(BATCH)
-    ).all()
 
 
 @dataclass(frozen=True)

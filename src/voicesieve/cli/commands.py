@@ -14,7 +14,7 @@ from voicesieve.cli.bars import bar as _bar
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.report import print_status, print_why
 from voicesieve.cli.rights import ask_for_ground, with_ground
-from voicesieve.cli.wiring import acceptance_of, backup_rules_of, fusion_of, opened_catalog, settings_for, status_facts
+from voicesieve.cli.wiring import backup_rules_of, opened_catalog, settings_for, status_facts
 from voicesieve.domain.failures import FailureKind
 from voicesieve.files import make_folder, write_text
 from voicesieve.observability.terminal import safe_text
@@ -94,23 +94,6 @@ def retry(
         ids = [views.find_video(connection, video).id for video in videos]
         count = results.retry(connection, time.time(), ids=ids, kind=kind)
     note(f"{count} videos are due again; `voicesieve crawl` takes them up.")
-
-
-def redecide(data: Path, config: Path | None, *, dry_run: bool, as_json: bool) -> None:
-    from voicesieve.pipeline.redeciding import redecide as decide_again
-
-    settings = settings_for(data, config)
-    with opened_catalog(data, settings) as catalog:
-        listens = bool(settings.language.model)
-        rules, fusion = acceptance_of(settings), fusion_of(settings)
-        found = decide_again(catalog, rules, fusion, time.time(), listens=listens, dry_run=dry_run)
-    if as_json:
-        print_json({**dataclasses.asdict(found), "dry_run": dry_run})
-        return
-    for move, count in sorted(found.moved.items()):
-        print(f"{move}: {count}")
-    verb = "would move" if dry_run else "moved"
-    note(f"{sum(found.moved.values())} of {found.seen} decided videos {verb}.")
 
 
 def doctor(data: Path, config: Path | None, *, fix: bool, as_json: bool) -> int:

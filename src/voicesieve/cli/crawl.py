@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import secrets
 import signal
@@ -17,6 +18,7 @@ from voicesieve.catalog import views
 from voicesieve.catalog.records import QueryRow
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.transactions import discovery, leases
+from voicesieve.cli.actor import actor
 from voicesieve.cli.output import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.progress import Progress
 from voicesieve.cli.report import print_status
@@ -32,6 +34,7 @@ from voicesieve.pipeline.context import RunContext
 from voicesieve.pipeline.driver import Driver, Ending, Plan, RunResult
 from voicesieve.pipeline.folder import DataFolder
 from voicesieve.pipeline.refreshing import forget_expired
+from voicesieve.pipeline.retention import Retained, retain
 from voicesieve.pipeline.takedown import finish_deletions
 from voicesieve.settings import Settings
 from voicesieve.sources.phrases import FILE, PhrasesError, read_queries
@@ -104,6 +107,7 @@ async def _crawl(
                     result = await _drive(context, plan)
                 writing.cancel()
             _conclude(context, settings, result)
+            _retain(context, settings, result)
             metrics.write(folder.metrics)
     return _report(options, settings, catalog, folder, result)
 
@@ -216,6 +220,15 @@ def _conclude(context: RunContext, settings: Settings, result: RunResult) -> Non
     finish_deletions(context.catalog, context.store)
     context.events.emit("catalog_waits", **status_facts(context.catalog, settings)["catalog"])
     context.events.emit("run_ended", ending=ending)
+
+
+def _retain(context: RunContext, settings: Settings, result: RunResult) -> None:
+    """Every run ends with purging what is not to be kept any longer, unless the catalog cannot be written."""
+    if result.fault is None:
+        days = settings.retention.rejected_audio_days
+        done = retain(context.catalog, context.store, context.clock(), rejected_audio_days=days, actor=actor())
+        if done != Retained():
+            context.events.emit("retention", **dataclasses.asdict(done))
 
 
 def _report(options: CrawlOptions, settings: Settings, catalog: Catalog, folder: DataFolder, result: RunResult) -> int:

@@ -10,6 +10,8 @@ import typer
 from voicesieve.cli import backups, evaluating, language, legacy, queries, takedown
 from voicesieve.cli.export import export
 from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
+from voicesieve.cli.redeciding import register as register_redeciding
+from voicesieve.cli.retention import register as register_retention
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -156,19 +158,6 @@ def analyse(
     raise typer.Exit(run_analyse(files, data, config, as_json=as_json))
 
 
-@app.command()
-def redecide(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
-    data: Data = DEFAULT_DATA,
-    config: Config = None,
-    as_json: AsJson = False,
-) -> None:
-    """Apply the thresholds of the settings to stored scores: nothing is fetched or analysed."""
-    from voicesieve.cli import commands
-
-    commands.redecide(data, config, dry_run=dry_run, as_json=as_json)
-
-
 @config_app.command("check")
 def config_check(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJson = False) -> None:
     """Read the settings, say what is wrong with them, and show those that differ from the defaults."""
@@ -177,6 +166,8 @@ def config_check(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJs
     commands.config_check(data, config, as_json=as_json)
 
 
+register_redeciding(app)
+register_retention(app)
 backups.register(app)
 evaluating.register(app)
 language.register(app)

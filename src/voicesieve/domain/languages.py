@@ -68,7 +68,8 @@ class SpokenLanguage:
     """The weighed answer: a primary BCP-47 tag, or ``und`` when the evidence does not carry one.
 
     ``probability`` is that of the likeliest language, also where the answer is ``und``. ``unavailable`` says of each
-    detector that should have spoken and could not, why.
+    detector that should have spoken and could not, why. ``fusion`` is the revision of the rules that weighed; empty if
+    nobody knows any more.
     """
 
     code: str
@@ -76,6 +77,7 @@ class SpokenLanguage:
     probability: float = 1.0
     contradicted: bool = False
     unavailable: tuple[tuple[str, str], ...] = ()
+    fusion: str = ""
 
     @property
     def state(self) -> LanguageState:

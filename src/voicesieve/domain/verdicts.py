@@ -64,7 +64,8 @@ class Verdict:
     """What one model says of one recording at one operating point.
 
     ``score`` is the calibrated probability (0..1) that the recording contains child speech; ``child_share`` is
-    child seconds over speech seconds. All times in seconds.
+    child seconds over speech seconds. All times in seconds. ``pooling`` and ``point`` are the revisions of the method
+    and of the operating point that made it of the scores; empty if nobody knows any more.
     """
 
     model: Model
@@ -77,3 +78,5 @@ class Verdict:
     child_runs: int
     score: float
     segments: tuple[Segment, ...]
+    pooling: str = ""
+    point: str = ""

@@ -13,6 +13,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from voicesieve.domain.languages import UNDETERMINED, EvidenceKind, LanguageEvidence, SpokenLanguage
 from voicesieve.languages.listening import restricted
@@ -66,7 +67,7 @@ class FusionRules:
     wanted: tuple[str, ...] = ()
     unwanted: float = 0.1
 
-    @property
+    @cached_property
     def revision(self) -> str:
         """Changes with the method and whenever a weight or threshold does; part of the policy's revision."""
         told = (
@@ -91,14 +92,14 @@ def fuse(
     sums = {code: math.fsum(parts) for code, parts in support.items()}
     failed = tuple(sorted(unavailable))
     if not sums:
-        return SpokenLanguage(UNDETERMINED, weighed, 0.0, unavailable=failed)
+        return SpokenLanguage(UNDETERMINED, weighed, 0.0, unavailable=failed, fusion=rules.revision)
     # The likeliest first; of equals the first by name, so that the order of the evidence cannot matter.
     best = min(sums, key=lambda code: (-sums[code], code))
     probability = _probability(best, sums)
     if _contradicted(weighed, rules.contradiction):
-        return SpokenLanguage(UNDETERMINED, weighed, probability, contradicted=True, unavailable=failed)
+        return SpokenLanguage(UNDETERMINED, weighed, probability, True, failed, rules.revision)
     settled = probability >= rules.min_probability
-    return SpokenLanguage(best if settled else UNDETERMINED, weighed, probability, unavailable=failed)
+    return SpokenLanguage(best if settled else UNDETERMINED, weighed, probability, False, failed, rules.revision)
 
 
 def _weigh(evidence: Iterable[LanguageEvidence], rules: FusionRules) -> tuple[LanguageEvidence, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -15,6 +15,8 @@ from voicesieve.sources.cleaning import clean_text
 from voicesieve.sources.urls import read_line
 
 MAX_LINE_BYTES = 100_000
+API = "described_at"
+"""Evidence that a description came from the Data API, and until when at the latest (epoch seconds)."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def _descriptions(tree: Tree, file: PurePosixPath, notes: list[str]) -> Iterator
             channel=clean_text(raw.get("channel_title")),
             published_at=_epoch(raw.get("published_at")),
         )
-        yield _from_tree(candidate, file)
+        described_at = (tree.root / file).stat().st_mtime
+        yield replace(_from_tree(candidate, file), metadata={"legacy": {"listed_in": str(file), API: described_at}})
 
 
 def _queue(tree: Tree, file: PurePosixPath, notes: list[str]) -> Iterator[Candidate | Problem]:

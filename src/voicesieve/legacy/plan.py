@@ -114,7 +114,9 @@ def _described(
     more = described.get(bare.id)
     if more is None:
         return bare
-    return replace(bare, title=title or more.title, channel=more.channel, published_at=more.published_at)
+    known = {**evidence, addresses.API: legacy_of(more).get(addresses.API)}
+    bare = replace(bare, title=title or more.title, channel=more.channel, published_at=more.published_at)
+    return replace(bare, metadata={"legacy": known})
 
 
 def _with_audio(items: list[Item], tree: Tree, known: KnownIds) -> list[Item]:
@@ -150,8 +152,13 @@ def _settled(item: Item, tree: Tree) -> Item:
 
 
 def _path_of(item: Item) -> str:
-    legacy = item.candidate.metadata["legacy"] if item.candidate else {}
-    return str(legacy.get("output_path", "")) if isinstance(legacy, Mapping) else ""
+    return str(legacy_of(item.candidate).get("output_path", "")) if item.candidate else ""
+
+
+def legacy_of(candidate: Candidate) -> Mapping[str, object]:
+    """What the earlier crawler's files say of a candidate."""
+    legacy = candidate.metadata.get("legacy")
+    return legacy if isinstance(legacy, Mapping) else {}
 
 
 def _carries(path: PurePosixPath, item: Item) -> bool:

@@ -24,7 +24,8 @@ from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remed
 from voicesieve.domain.fetching import FetchedRecording
 from voicesieve.domain.states import VideoState
 from voicesieve.files import typed_disk_errors
-from voicesieve.legacy.plan import Ending, Item, Plan
+from voicesieve.legacy.addresses import API
+from voicesieve.legacy.plan import Ending, Item, Plan, legacy_of
 from voicesieve.pipeline import stages
 from voicesieve.pipeline.discover_stage import host_of
 from voicesieve.pipeline.engines.protocol import Engine
@@ -33,6 +34,9 @@ from voicesieve.sources.identity import FILE
 
 BATCH = 128
 """Records in one transaction: what a crash costs, and few enough that other writers wait for a moment only."""
+
+API_KEEP_S = 30 * 86_400.0
+"""How long descriptions of the YouTube Data API may be kept (YouTube API Services Developer Policies, III.E.4.d)."""
 
 AS_IT_IS = frozenset({FailureKind.TOO_SHORT, FailureKind.TOO_LONG})
 """What is wrong with such audio would be wrong with it again; everything else is worth fetching anew."""
@@ -171,7 +175,7 @@ async def _prepare(
     """The item with its audio stored, or without audio if that is of no use."""
     assert item.candidate is not None
     if item.audio is None:
-        return item, Held(item.candidate)
+        return item, _held(item)
     try:
         async with places:
             recording = await _examined(plan.root / item.audio, to, scratch)
@@ -180,7 +184,14 @@ async def _prepare(
         if error.failure.remedy is Remedy.STOP_RUN:
             raise
         return _without_audio(item, error.failure)
-    return item, Held(item.candidate, recording, path)
+    return item, replace(_held(item), recording=recording, path=path)
+
+
+def _held(item: Item) -> Held:
+    """The item as the catalog takes it, without its audio."""
+    assert item.candidate is not None
+    described_at = legacy_of(item.candidate).get(API)
+    return Held(item.candidate, lent_until=described_at + API_KEEP_S if isinstance(described_at, float) else None)
 
 
 async def _examined(source: Path, to: Destination, scratch: Path) -> FetchedRecording:
@@ -212,7 +223,7 @@ def _without_audio(item: Item, failure: Failure) -> tuple[Item, Held | None]:
     if failure.kind in AS_IT_IS or item.candidate.source == FILE:
         return item.ended(Ending.REFUSED, failure.kind.value, failure.message), None
     bare = replace(item, audio=None, reason=failure.kind.value, note=failure.message)
-    return bare, Held(item.candidate)
+    return bare, _held(bare)
 
 
 def _commit(to: Destination, held: Sequence[Held], run: str) -> dict[str, VideoState]:

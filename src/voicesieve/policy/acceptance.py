@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from voicesieve.domain.decisions import Decision, Outcome, Reason
 from voicesieve.domain.languages import SpokenLanguage
@@ -30,7 +31,7 @@ class AcceptanceRules:
     min_child_share: float
     language: LanguageRules = field(default_factory=LanguageRules)
 
-    @property
+    @cached_property
     def revision(self) -> str:
         return revision_of(self)
 

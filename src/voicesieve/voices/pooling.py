@@ -6,8 +6,9 @@ more than any single feature, averaging over a whole recording would drown a chi
 
 from __future__ import annotations
 
+import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,7 +86,32 @@ def pool(scores: WindowScores, duration_s: float, point: OperatingPoint, model: 
     seconds below which a recording is called ``no_child`` shrink in the same proportion.
     """
     runs = list(_runs(scores, duration_s))
-    segments = [Segment(run.start, run.end, _label(run, point), run.probability) for run in runs]
+    segments = [Segment(run.start, run.end, Label.UNSURE, run.probability) for run in runs]
+    return _verdict(segments, duration_s, _score(runs, duration_s), point, model)
+
+
+def relabel(
+    segments: Iterable[Segment], duration_s: float, score: float, point: OperatingPoint, model: Model
+) -> Verdict:
+    """What `pool` would say at ``point``, from the segments and the score that it gave at any other.
+
+    Runs and score do not depend on the operating point, only the labels do. So the windows need not be read again as
+    long as the method is the same (`POOLING`).
+    """
+    speech = [segment for segment in segments if segment.label is not Label.NONSPEECH]
+    return _verdict(speech, duration_s, score, point, model)
+
+
+@functools.cache
+def revision_of_point(point: OperatingPoint) -> str:
+    """12 hex digits that change with any threshold of an operating point."""
+    return hashlib.sha256(repr(point).encode()).hexdigest()[:12]
+
+
+def _verdict(
+    speech: Iterable[Segment], duration_s: float, score: float, point: OperatingPoint, model: Model
+) -> Verdict:
+    segments = [Segment(s.start, s.end, _label(s.score, _length(s), point), s.score) for s in speech]
     child = [_length(segment) for segment in segments if segment.label is Label.CHILD]
     speech_s = sum(map(_length, segments))
     return Verdict(
@@ -97,8 +123,10 @@ def pool(scores: WindowScores, duration_s: float, point: OperatingPoint, model: 
         child_s=sum(child),
         child_share=sum(child) / speech_s if speech_s else 0.0,
         child_runs=len(child),
-        score=_score(runs, duration_s),
+        score=score,
         segments=tuple(_with_nonspeech(segments, duration_s)),
+        pooling=POOLING,
+        point=revision_of_point(point),
     )
 
 
@@ -138,10 +166,10 @@ def _voices(log_odds: np.ndarray) -> np.ndarray:
     return voices
 
 
-def _label(run: _Run, point: OperatingPoint) -> Label:
-    if run.probability >= point.child_probability:
-        return Label.CHILD if run.seconds >= point.min_run_s else Label.UNSURE
-    return Label.ADULT if run.probability <= point.adult_probability else Label.UNSURE
+def _label(probability: float, seconds: float, point: OperatingPoint) -> Label:
+    if probability >= point.child_probability:
+        return Label.CHILD if seconds >= point.min_run_s else Label.UNSURE
+    return Label.ADULT if probability <= point.adult_probability else Label.UNSURE
 
 
 def _verdict_label(segments: list[Segment], duration_s: float, point: OperatingPoint) -> VerdictLabel:

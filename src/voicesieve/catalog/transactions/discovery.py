@@ -306,8 +306,9 @@ def screen_batch(
         add_to_counter(connection, f"state:{VideoState.QUEUED}", len(queued))
         queued_rows = connection.execute(select(video).where(video.c.key.in_(queued)).order_by(video.c.key)).all()
         known = [row for row in queued_rows if row.arm is not None]
-        for row in known:  # screened out once and in again: it has its arm already
-            arms.account(connection, {**row._asdict(), "state": VideoState.DISCOVERED, "stage": None}, row._asdict())
+        # Screened out once and in again: these have their arms already.
+        before = {"state": VideoState.DISCOVERED, "stage": None}
+        arms.account_many(connection, [({**row._asdict(), **before}, row._asdict()) for row in known])
         fresh = [row for row in queued_rows if row.arm is None]
         arms.enrol(connection, fresh, merit)
     for name, count in waiting.items():

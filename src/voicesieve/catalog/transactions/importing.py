@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, select, update
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.changes import add_hosts, change, load
@@ -20,15 +20,20 @@ from voicesieve.domain.states import DECIDED, Stage, VideoState
 
 video = schema.video
 METHOD = "import"
+LENDABLE = ("title", "channel", "published_at")
 
 
 @dataclass(frozen=True)
 class Held:
-    """A video to take over. ``recording`` lies durably under ``path`` (relative to the store); both may be missing."""
+    """A video to take over. ``recording`` lies durably under ``path`` (relative to the store); both may be missing.
+
+    Where ``lent_until`` is given, its description is lent by an API and is to be forgotten then (epoch seconds).
+    """
 
     candidate: Candidate
     recording: FetchedRecording | None = None
     path: str | None = None
+    lent_until: float | None = None
 
 
 @dataclass(frozen=True)
@@ -99,6 +104,7 @@ def take_over(
     states |= {one.candidate.id: VideoState.DISCOVERED for one in fresh}
     states |= {one.candidate.id: VideoState.FETCHED for one in held_now}
     _write_attempts(connection, held_now, run, now)
+    _lend(connection, fresh)
     for one in held:
         if one.path is not None and states[one.candidate.id] is not VideoState.FETCHED:
             delete_unless_named(connection, one.path, now)
@@ -117,6 +123,15 @@ def _insert(
         connection.execute(video.insert(), rows)
         add_to_counter(connection, f"state:{VideoState.FETCHED}", len(rows))
     return held
+
+
+def _lend(connection: Connection, fresh: Sequence[Held]) -> None:
+    """Say of new videos what of their description is only lent."""
+    for one in fresh:
+        if one.lent_until is not None:
+            names = [name for name in LENDABLE if getattr(one.candidate, name)]
+            lent = {"lent": names, "lent_until": one.lent_until}
+            connection.execute(update(video).where(video.c.id == one.candidate.id).values(**lent))
 
 
 def _held_values(one: Held, now: float, rights: Mapping[str, str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, select
 from voicesieve.catalog import schema
 from voicesieve.catalog.changes import change, load
 from voicesieve.domain.languages import SpokenLanguage
-from voicesieve.domain.states import DECIDED, Stage, VideoState
+from voicesieve.domain.states import DECIDED, Stage
 
 table = schema.language_evidence
 
@@ -35,17 +35,20 @@ def save_language(connection: Connection, key: int, language: SpokenLanguage) ->
         "language_probability": language.probability,
         "language_state": language.state.value,
         "language_unavailable": dict(language.unavailable) or None,
+        "language_fusion": language.fusion or None,
     }
 
 
 def listen_again(connection: Connection, now: float) -> int:
     """Make due for analysis again what a language detector could not hear. Returns how many.
 
-    The stored scores are used again; only the missing evidence is made.
+    The stored scores are used again; only the missing evidence is made. Until then the old decision stands.
     """
     video = schema.video
-    wanted = select(video.c.key).where(video.c.state.in_(DECIDED), video.c.language_unavailable.is_not(None))
+    wanted = select(video.c.key).where(
+        video.c.state.in_(DECIDED), video.c.language_unavailable.is_not(None), video.c.stage.is_(None)
+    )
     keys = connection.execute(wanted.order_by(video.c.key)).scalars().all()
     for key in keys:
-        change(connection, load(connection, key), now, state=VideoState.FETCHED, stage=Stage.ANALYSE, due_at=now)
+        change(connection, load(connection, key), now, stage=Stage.ANALYSE, due_at=now)
     return len(keys)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select, update
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.changes import change, child_seconds, insert_missing, load
+from voicesieve.catalog.changes import change, child_seconds, insert_missing
+from voicesieve.catalog.decided import PERSON
 from voicesieve.catalog.records import Claim, StaleLeaseError
 from voicesieve.catalog.store import add_to_counter
 from voicesieve.catalog.transactions import requests
@@ -143,34 +145,21 @@ def publish(
     decision: Decision,
     now: float,
 ) -> None:
-    """The single transaction that makes a verdict count: scores, language, decision and state together."""
+    """The single transaction that makes a verdict count: scores, language, decision and state together.
+
+    What a person decided stays decided: of a new analysis only scores and evidence are kept.
+    """
     row = leased(connection, claim)
     if row.recording is None:
         raise StaleLeaseError(claim.video)
     _save_verdict(connection, row.recording, verdict, windows, levels, now)
     known = save_language(connection, row.key, language)
-    _decide(connection, row, verdict, decision, now, **known, lease_token=None, lease_until=None)
-
-
-def redecide(
-    connection: Connection,
-    key: int,
-    verdict: Verdict,
-    windows: bytes,
-    levels: dict[str, float],
-    language: SpokenLanguage,
-    decision: Decision,
-    now: float,
-) -> None:
-    """Apply a new decision to a decided video from its stored scores and its stored evidence, weighed anew.
-
-    A video that was withdrawn or queued since its scores were read has nothing to decide any more.
-    """
-    row = load(connection, key)
-    if row.state not in DECIDED or row.recording is None:
+    free = {"lease_token": None, "lease_until": None}
+    if row.decided_by == PERSON and row.state in DECIDED:
+        known |= {"child_s": verdict.child_s, "item_failures": 0, "machine_failures": 0}
+        change(connection, row, now, stage=None, due_at=None, **known, **free)
         return
-    _save_verdict(connection, row.recording, verdict, windows, levels, now)
-    _decide(connection, row, verdict, decision, now, **save_language(connection, row.key, language))
+    _decide(connection, row, verdict, decision, now, **known, **free)
 
 
 def _decide(
@@ -233,6 +222,8 @@ def _save_verdict(
             windows=windows,
             levels=levels,
             analysed_at=now,
+            pooling=verdict.pooling or None,
+            point=verdict.point or None,
         )
     )
     holders = connection.execute(
@@ -258,13 +249,16 @@ def fail(
     step = decide_next(item_failures, machine_failures, refusals)
     if step.pause_host_until is not None:
         requests.leave_alone(connection, row.host, step.pause_host_until, failure.message)
+    if row.state in DECIDED:
+        # Analysing again has failed: the old verdict and its decision stand, whether it is tried once more or not.
+        step = replace(step, state=VideoState(row.state))
     failed = step.state in (VideoState.FAILED, VideoState.GIVEN_UP)
     change(
         connection,
         row,
         now,
         state=step.state,
-        reasons=[{"rule": str(failure.kind), "message": failure.message}],
+        reasons=row.reasons if row.state in DECIDED else [{"rule": str(failure.kind), "message": failure.message}],
         stage=None if step.at is None else claim.stage,
         due_at=step.at,
         failure_kind=str(failure.kind) if failed else None,

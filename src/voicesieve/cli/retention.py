@@ -1,0 +1,39 @@
+"""``retain``: purging what the settings say is not to be kept any longer."""
+
+from __future__ import annotations
+
+import typer
+
+from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(retain)
+
+
+def retain(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJson = False) -> None:
+    """Delete audio of rejected recordings and lent descriptions whose time is up; every crawl does this too.
+
+    See [retention] in the settings. Scores and decisions stay.
+    """
+    import dataclasses
+    import time
+
+    from voicesieve.audio.store import RecordingStore
+    from voicesieve.cli.actor import actor
+    from voicesieve.cli.output import note, print_json
+    from voicesieve.cli.wiring import opened_catalog, settings_for
+    from voicesieve.pipeline.folder import DataFolder
+    from voicesieve.pipeline.retention import retain as purge
+
+    settings = settings_for(data, config)
+    days = settings.retention.rejected_audio_days
+    with opened_catalog(data, settings) as catalog:
+        store = RecordingStore(DataFolder(data).recordings)
+        done = purge(catalog, store, time.time(), rejected_audio_days=days, actor=actor())
+    if as_json:
+        print_json(dataclasses.asdict(done))
+        return
+    kept = "" if days else " Audio of rejected recordings is kept for good (retention.rejected_audio_days = 0)."
+    told = f"{done.rejected_audio} audio files of rejected recordings and {done.lent_descriptions} lent descriptions"
+    note(f"{told} purged.{kept}")

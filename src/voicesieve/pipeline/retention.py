@@ -1,0 +1,47 @@
+"""Keeping no longer than the settings allow: audio of rejected recordings, and what a source only lent."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from voicesieve.audio.store import RecordingStore
+from voicesieve.catalog.store import Catalog
+from voicesieve.catalog.transactions import audits, retention
+from voicesieve.domain.audits import AuditEntry, Deed
+from voicesieve.pipeline.refreshing import forget_expired
+from voicesieve.pipeline.takedown import finish_deletions
+
+DAY_S = 86_400.0
+
+
+@dataclass
+class Retained:
+    """What was purged: audio files of rejected recordings, and descriptions whose time was up."""
+
+    rejected_audio: int = 0
+    lent_descriptions: int = 0
+
+
+def retain(catalog: Catalog, store: RecordingStore, now: float, *, rejected_audio_days: float, actor: str) -> Retained:
+    """Purge what is due, a batch in one transaction, and write it down if there was anything.
+
+    Audio that every video carrying it was rejected for ``rejected_audio_days`` goes; 0 keeps it for good. The file goes
+    after the commit that forgets it, and a crash in between is made good by the next run.
+    """
+    done = Retained()
+    after = ""
+    while rejected_audio_days > 0:
+        with catalog.write() as connection:
+            purged = retention.purge_rejected(connection, now - rejected_audio_days * DAY_S, now, after)
+        done.rejected_audio += len(purged)
+        if len(purged) < retention.BATCH:
+            break
+        after = purged[-1]
+    done.lent_descriptions = forget_expired(catalog, now)
+    finish_deletions(catalog, store)
+    if done.rejected_audio or done.lent_descriptions:
+        details = {"rejected_audio": done.rejected_audio, "lent_descriptions": done.lent_descriptions}
+        reason = f"retention.rejected_audio_days = {rejected_audio_days:g}"
+        with catalog.write() as connection:
+            audits.record(connection, AuditEntry(now, actor, Deed.RETENTION, "catalog", reason, details))
+    return done
