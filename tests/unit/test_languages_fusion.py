@@ -6,7 +6,7 @@ import math
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicesieve.domain.languages import EvidenceKind, LanguageEvidence, LanguageState
@@ -31,6 +31,7 @@ def piece(kind: EvidenceKind, code: str, probability: float = 0.97) -> LanguageE
     return LanguageEvidence(code, kind, probability)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(WEAK), probabilities, st.sampled_from(sorted(STRONG)))
 def test_no_single_weak_piece_outvotes_a_strong_one(weak: EvidenceKind, sure: float, strong: EvidenceKind) -> None:
     answer = fuse([piece(weak, "en", sure), piece(strong, "vi", STRONG[strong])], RULES)
@@ -39,6 +40,7 @@ def test_no_single_weak_piece_outvotes_a_strong_one(weak: EvidenceKind, sure: fl
     assert fuse([piece(strong, "vi", STRONG[strong])], RULES).code == "vi"
 
 
+@settings(deadline=None)
 @given(st.lists(pieces, max_size=8), st.randoms(use_true_random=False))
 def test_the_order_of_the_evidence_does_not_matter(evidence: list[LanguageEvidence], rng: random.Random) -> None:
     shuffled = evidence.copy()
@@ -46,6 +48,7 @@ def test_the_order_of_the_evidence_does_not_matter(evidence: list[LanguageEviden
     assert fuse(shuffled, RULES) == fuse(evidence, RULES)
 
 
+@settings(deadline=None)
 @given(st.lists(pieces, min_size=1, max_size=8), st.sampled_from(list(EvidenceKind)), probabilities)
 def test_agreeing_evidence_never_lowers_the_probability(
     evidence: list[LanguageEvidence], kind: EvidenceKind, probability: float
@@ -55,6 +58,7 @@ def test_agreeing_evidence_never_lowers_the_probability(
     assert after.probability >= before.probability * (1 - 1e-12)
 
 
+@settings(deadline=None)
 @given(st.lists(pieces, max_size=8))
 def test_an_answer_is_a_probability_and_names_only_what_the_evidence_named(evidence: list[LanguageEvidence]) -> None:
     answer = fuse(evidence, RULES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicesieve.domain.languages import LanguageEvidence, SpokenLanguage
@@ -56,6 +56,7 @@ def test_where_nobody_is_surely_a_child_those_who_may_be_are_heard() -> None:
     assert votes_of([unsure, child(20, 30)], 1) == (((20, 30),),)
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0.1, 60), st.floats(0.1, 40), st.floats(0, 1)), max_size=30),
     st.integers(1, 9),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from voicesieve.fetching.ytdlp_worker import facts_of
@@ -72,6 +72,7 @@ def test_unknown_codes_are_no_evidence(code: str | None) -> None:
     assert pieces(facts=facts, declared_language=code) == {}
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(["asr_language", "asr_languages", "language", "subtitle_languages", "tags",
                                          "description"]),
                        st.one_of(st.none(), st.integers(), st.text(), st.lists(st.one_of(st.none(), st.text())),

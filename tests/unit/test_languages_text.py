@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicesieve.languages.text import CEILING, languages_of
+from voicesieve.languages.text import CEILING, MAX_CHARS, languages_of
 
 
 def codes(*texts: str) -> list[str]:
@@ -64,19 +62,12 @@ MEGABYTES = [part * (1_000_000 // len(part)) for part in ("x", "Bé học ", "a@
 
 
 @pytest.mark.parametrize("title", MEGABYTES)
-def test_a_title_of_a_megabyte_costs_no_more_than_a_long_one(title: str) -> None:
-    codes("loads the detector")
-    longest_s = min(_seconds(title) for _ in range(3))
-    usual_s = min(_seconds("Bé học tiếng Việt cùng mẹ. " * 80) for _ in range(3))
-    assert longest_s < 20 * usual_s
+def test_of_a_title_of_a_megabyte_only_the_beginning_is_read(title: str) -> None:
+    assert languages_of([title]) == languages_of([title[:MAX_CHARS]])
+    assert languages_of([title[:MAX_CHARS] + "Bé học tiếng Việt cùng mẹ " * 1_000]) == languages_of([title[:MAX_CHARS]])
 
 
-def _seconds(title: str) -> float:
-    start = time.perf_counter()
-    codes(title)
-    return time.perf_counter() - start
-
-
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_has_a_clear_outcome(text: str) -> None:
     found = languages_of([text])
