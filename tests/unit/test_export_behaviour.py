@@ -315,6 +315,17 @@ def test_croissant_is_what_its_own_library_reads(world: ExportWorld, tmp_path: P
         assert "<script>" not in card
 
 
+def test_both_databases_export_the_same(any_catalog: Catalog, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    world = ExportWorld(any_catalog, folder)
+    speak(world, "a", "b", channel="red")
+    done = world.export(tmp_path / "corpus", options("jsonl", unit=Unit.CLIPS, audio=Audio.FLAC))
+    assert (done.facts.recordings, done.facts.items) == (2, 4)
+    assert {clip["channel"] for clip in clips(tmp_path / "corpus")} == {"red"}
+    assert verify(world, tmp_path / "corpus", "jsonl").ok
+
+
 def test_a_path_on_our_own_disk_stays_out_of_the_corpus(world: ExportWorld, tmp_path: Path) -> None:
     from voicesieve.corpus.planning import shown_url
 

@@ -66,6 +66,9 @@ def test_what_a_person_is_told(data: Path, tmp_path: Path) -> None:
     assert told.stdout == ""
     assert "care@a.example" in (target / "README.md").read_text()
     assert "care@a.example" in (target / "croissant.json").read_text()
+    told = export("audiofolder", tmp_path / "parts", "--data", data, "--split", "1/98/1")
+    assert "channels are never torn apart, and there are 3" in told.stderr
+    assert "channels are never torn apart" in (tmp_path / "parts" / "README.md").read_text()
     told = export("audiofolder", target, "--data", data, "--verify", "--json")
     assert json.loads(told.stdout)["ok"] is True
     sums = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=target, capture_output=True)

@@ -128,6 +128,15 @@ def test_the_noise_estimate_follows_steady_noise(ratio_db: int) -> None:
     assert snr_db(power[: 5 * LEVEL_HZ], power) == pytest.approx(ratio_db, abs=2.0)
 
 
+def test_silence_that_was_cut_in_is_not_taken_for_the_noise_floor() -> None:
+    rng = np.random.default_rng(3)
+    time = np.arange(10 * RATE) / RATE
+    noisy = np.where((time % 1.0) < 0.6, rng.normal(0, 0.1, len(time)), 0.0) + rng.normal(0, 0.01, len(time))
+    spliced = np.concatenate([noisy, np.zeros(5 * RATE)]).astype(np.float32)
+    power = levels(spliced)
+    assert snr_db(power[: 5 * LEVEL_HZ], power) == pytest.approx(20, abs=2.0)
+
+
 def test_loudness_of_the_standards_own_example() -> None:
     """ITU-R BS.1770-4: a 997 Hz sine of full scale in one channel is -3.01 LKFS."""
     sine = np.sin(2 * np.pi * 997 * np.arange(3 * RATE) / RATE).astype(np.float32)

@@ -19,6 +19,8 @@ NOISE_PERCENTILE = 5.0
 """Quietest twentieth of the frames, as in NIST's stnr: within half a minute even a fast talker pauses for longer."""
 FLOOR = 1e-10
 """Mean power of -100 dBFS; digital silence would be infinitely quiet."""
+DIGITAL_SILENCE = 1e-9
+"""Mean power of -90 dBFS. Quieter frames were gated or spliced in: they tell nothing of the noise under the speech."""
 MAX_SNR_DB = 80.0
 
 CLIP_RUN = 3
@@ -46,7 +48,8 @@ def snr_db(clip_levels: np.ndarray, context_levels: np.ndarray) -> float:
     """
     if not len(clip_levels):
         return 0.0
-    around = context_levels if len(context_levels) else clip_levels
+    heard = context_levels[context_levels > DIGITAL_SILENCE]
+    around = heard if len(heard) else clip_levels
     noise = max(float(np.percentile(around, NOISE_PERCENTILE)), FLOOR)
     loud = clip_levels[clip_levels >= np.median(clip_levels)]
     speech = max(float(np.mean(loud)) - noise, FLOOR)

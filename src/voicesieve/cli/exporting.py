@@ -20,6 +20,7 @@ from voicesieve.cli.wiring import opened_catalog, settings_for, worker_count
 from voicesieve.corpus.card import CardSettings
 from voicesieve.corpus.formats.registry import FORMATS, Format
 from voicesieve.corpus.options import Audio, CutRules, Duplicates, ExportOptions, Filters, Unit, parse_split
+from voicesieve.corpus.provenance import split_warnings
 from voicesieve.corpus.verifying import Verified
 from voicesieve.corpus.verifying import verify as verify_folder
 from voicesieve.observability.terminal import safe_text
@@ -174,6 +175,8 @@ def _tell(
     note(f"Wrote {target}: {what}, {hours}, in {took_s:.1f} s.")
     if done.facts.left_out:
         note("Left out: " + ", ".join(f"{count} {reason}" for reason, count in facts["left_out"].items()) + ".")
+    for warning in split_warnings(options, done.facts):
+        note(warning)
     if options.duplicates is Duplicates.EXACT:
         note("Re-uploads in another encoding were not looked for: fpcalc (Chromaprint) is not installed or not wanted.")
     note(f"What it is and how it was made: {target / 'README.md'}")

@@ -7,6 +7,7 @@ plots as SVG. Everything remote in them is cleaned: titles and channels never be
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,10 +20,12 @@ from voicesieve.corpus.formats.items import Order
 from voicesieve.corpus.loading import loading_line
 from voicesieve.corpus.options import Audio, Unit
 from voicesieve.corpus.plots import bars
-from voicesieve.corpus.provenance import LIMITS, how, plain
+from voicesieve.corpus.provenance import LIMITS, how, plain, split_warnings
 from voicesieve.files import write_text
 
 ON_THE_HUB = frozenset({"huggingface", "audiofolder", "webdataset"})
+_HUB_LICENCE = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)+")
+"""What the hub's names of licences look like, ``cc-by-4.0``; any other text is given as a name of its own."""
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -65,6 +68,7 @@ def readme(order: Order, facts: CorpusFacts, settings: CardSettings) -> str:
         f"## Load it\n\n```\n{loading_line(order)}\n```\n",
         "## What is in it\n",
         _table("part", facts.table("split")) if order.options.split else "",
+        *(f"**{warning}**\n" for warning in split_warnings(order.options, facts)),
         _table("language", facts.table("language")),
         "![hours by language](plots/language.svg)\n",
         _table("licence, as its source states it", facts.table("licence")),
@@ -99,14 +103,14 @@ def _front_matter(order: Order, facts: CorpusFacts, settings: CardSettings) -> s
     languages = sorted({name for name, _, _ in facts.table("language", 1000)} - {"und"})
     header: dict[str, Any] = {
         "pretty_name": settings.name,
-        "license": settings.licence or "other",
+        "license": settings.licence if _HUB_LICENCE.fullmatch(settings.licence) else "other",
         "language": [code.split("-")[0] for code in languages] or ["und"],
         "task_categories": ["automatic-speech-recognition", "audio-classification"],
         "size_categories": [next((name for most, name in SIZES if facts.items < most), "n>1M")],
         "tags": ["children", "speech"],
     }
-    if not settings.licence:
-        header["license_name"] = "mixed"
+    if header["license"] == "other":
+        header["license_name"] = settings.licence or "mixed"
     if order.options.format == "huggingface":
         splits = [(hub_split(name), int(entry[0])) for name, entry in sorted(facts.by["split"].items())]
         header["configs"] = [
@@ -173,7 +177,8 @@ def write_plots(order: Order, facts: CorpusFacts) -> None:
     languages = [(name, hours) for name, _, hours in facts.table("language", 12)]
     lengths = facts.by["length"]
     edges = [f"{start:g}" for start in DURATION_BINS_S if f"{start}" in lengths]
-    scores = [(f"{index / 10:.1f}", seconds / 3600) for index, seconds in enumerate(facts.score_bins)]
+    least = next((index for index, seconds in enumerate(facts.score_bins) if seconds), 9)
+    scores = [(f"{index / 10:.1f}", facts.score_bins[index] / 3600) for index in range(least, 10)]
     plots = {
         "language": bars("Hours of child speech by language", languages),
         "length": bars("Hours by length of segment, from ... seconds", [(e, lengths[e][1] / 3600) for e in edges]),

@@ -27,11 +27,15 @@ def bars(title: str, rows: Sequence[tuple[str, float]]) -> str:
         parts += [
             f'<text x="{LEFT - 8}" y="{y + 13}" text-anchor="end" style="{_STYLE}">{_text(name)}</text>',
             f'<rect x="{LEFT}" y="{y}" width="{width:.1f}" height="{BAR}" fill="#2f7ebc"/>',
-            f'<text x="{LEFT + width + 6:.1f}" y="{y + 13}" style="{_STYLE}">{value:.3g} h</text>',
+            f'<text x="{LEFT + width + 6:.1f}" y="{y + 13}" style="{_STYLE}">{_shown(value)}</text>',
         ]
     if not rows:
         parts.append(f'<text x="12" y="{TOP + 13}" style="{_STYLE}">nothing</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def _shown(hours: float) -> str:
+    return f"{hours:.3g} h" if hours >= 1 or not hours else f"{hours * 60:.3g} min"
 
 
 def _text(text: str) -> str:

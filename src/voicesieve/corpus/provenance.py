@@ -6,7 +6,7 @@ import re
 
 from voicesieve.corpus.facts import CorpusFacts
 from voicesieve.corpus.formats.items import Order
-from voicesieve.corpus.options import Duplicates, Unit
+from voicesieve.corpus.options import Duplicates, ExportOptions, Unit
 from voicesieve.observability.terminal import safe_text
 
 LIMITS = (
@@ -63,3 +63,15 @@ _MARKUP = re.compile(r"([\\`*_\[\]<>|~$])")
 def plain(text: str, *, limit: int = 200) -> str:
     """Remote text for Markdown: one line, nothing that moves or hides, nothing that becomes markup."""
     return _MARKUP.sub(r"\\\1", safe_text(text, limit=limit))
+
+
+def split_warnings(options: ExportOptions, facts: CorpusFacts) -> list[str]:
+    """A sentence if a part of the split is far from its share: less than half or more than twice of it."""
+    if not options.split or not facts.child_s:
+        return []
+    came = {name: 100 * facts.by["split"].get(name, [0, 0.0])[1] / facts.child_s for name, _ in options.split}
+    if all(share / 2 <= came[name] <= 2 * share for name, share in options.split):
+        return []
+    told = ", ".join(f"{name} {came[name]:.0f} % instead of {share:g} %" for name, share in options.split)
+    channels = len(facts.by["channel"])
+    return [f"The parts came out as {told}: channels are never torn apart, and there are {channels}."]
