@@ -34,6 +34,11 @@ reliability: $(VENV)/.dev  ## The long versions of the reliability tests (hours;
 		$(BIN)/python -m pytest -s --timeout 86400 tests/reliability
 	$(BIN)/python tests/reliability/report.py build/reliability/figures.jsonl build/reliability/contention.json
 
+HOURS ?= 24
+.PHONY: soak
+soak: $(VENV)/.dev  ## Crawl a growing, failing site for HOURS, stopped and killed at random; a day by default
+	$(BIN)/python tests/reliability/soak.py --hours $(HOURS) --data build/soak
+
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=...") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
