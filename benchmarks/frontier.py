@@ -426,11 +426,18 @@ def summary(parameters: dict[str, Any], runs: list[dict[str, Any]]) -> dict[str,
     for name in ("fifo", "oracle", "first_hit", "informed"):
         # The first-hit rule stops long before its budget is spent: it is held to what it spent.
         key = "rate_spent" if name == "first_hit" else "rate"
-        ratios = [run["yield"]["rate"] / max(run[name][key], 1e-12) for run in runs]
-        facts[f"ratio_{name}"] = round(statistics.fmean(ratios), 4)
-        spread = 1.96 * statistics.stdev(ratios) / math.sqrt(len(ratios)) if len(ratios) > 1 else math.nan
-        facts[f"ratio_{name}_interval"] = [round(statistics.fmean(ratios) + sign * spread, 4) for sign in (-1, 1)]
+        ratios = [run["yield"]["rate"] / run[name][key] for run in runs if run[name][key] > 0.0]
+        facts[f"ratio_{name}_seeds"] = len(ratios)  # the first-hit rule may find nothing at all
+        facts[f"ratio_{name}"] = round(statistics.fmean(ratios), 4) if ratios else None
+        facts[f"ratio_{name}_interval"] = _interval(ratios)
     return facts
+
+
+def _interval(ratios: list[float]) -> list[float] | None:
+    if len(ratios) < 2:
+        return None
+    spread = 1.96 * statistics.stdev(ratios) / math.sqrt(len(ratios))
+    return [round(statistics.fmean(ratios) + sign * spread, 4) for sign in (-1, 1)]
 
 
 def print_summary(facts: dict[str, Any]) -> None:
@@ -441,8 +448,9 @@ def print_summary(facts: dict[str, Any]) -> None:
         found = f"{row['accepted']:8,.0f} accepted of {row['fetched']:8,.0f} fetched"
         print(f"  {name:<10} {row['rate']:7.2f} {row['rate_spent']:7.2f}   {row['spent']:6.1%} spent, {found}")
     for name in ("fifo", "oracle", "first_hit", "informed"):
-        low, high = facts[f"ratio_{name}_interval"]
-        print(f"  yield / {name:<10} {facts[f'ratio_{name}']:7.3f}   95 % interval {low:.3f} to {high:.3f}")
+        interval = facts[f"ratio_{name}_interval"]
+        spread = "" if interval is None else f"   95 % interval {interval[0]:.3f} to {interval[1]:.3f}"
+        print(f"  yield / {name:<10} {facts[f'ratio_{name}']}{spread}, {facts[f'ratio_{name}_seeds']} seeds")
 
 
 if __name__ == "__main__":

@@ -173,7 +173,7 @@ def top_merits(connection: Connection, arms: Sequence[int]) -> dict[int, float]:
     """The best merit that waits in each of ``arms``; arms without a waiting video are left out."""
     rows = connection.execute(
         select(video.c.arm, func.max(video.c.merit))
-        .where(schema.WAITS_FOR_FETCH, video.c.arm.in_(arms))
+        .where(schema.TO_FETCH, video.c.arm.in_(arms), schema.unindexed_due_at.is_not(None))
         .group_by(video.c.arm)
     )
     return {row[0]: row[1] for row in rows}

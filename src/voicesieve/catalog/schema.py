@@ -22,6 +22,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     func,
+    literal_column,
     select,
     text,
 )
@@ -111,7 +112,7 @@ query = Table(
 HAS_WAITING = text("waiting > 0")
 IS_STALE = text("stale")
 IS_UNEXPANDED = text("accepted > 0 AND NOT expanded")
-WAITS_FOR_FETCH = text("stage = 'fetch' AND due_at IS NOT NULL")
+TO_FETCH = text("stage = 'fetch'")
 WITHOUT_ARM = text("arm IS NULL AND state NOT IN ('discovered', 'screened_out', 'withdrawn')")
 """Literals, also in queries: SQLite uses a partial index only where its very condition stands in the query."""
 
@@ -250,8 +251,8 @@ video = Table(
         "ix_video_arm_merit",
         "arm",
         "merit",
-        sqlite_where=WAITS_FOR_FETCH,
-        postgresql_where=WAITS_FOR_FETCH,
+        sqlite_where=TO_FETCH,
+        postgresql_where=TO_FETCH,
     ),
     Index(
         "ix_video_without_arm",
@@ -428,3 +429,7 @@ first_due_of_host = (
     .scalar_subquery()
 )
 """When the first video of a host is due; one look at an index."""
+
+unindexed_due_at = literal_column("+video.due_at", Double)
+"""When a video is due, for queries that look for it by its arm: the sign keeps SQLite, which knows no distribution of
+values, from walking the queue in order of time instead. NULL, and so no match, for what is leased."""

@@ -59,7 +59,7 @@ def _phrases(file: Path, content: dict[str, object]) -> list[str]:
     for language, section in content.items():
         given = section.get("phrases") if isinstance(section, dict) else None
         if not isinstance(given, list) or not all(isinstance(phrase, str) for phrase in given):
-            raise PhrasesError(f'{file}: [{shown(language)}] needs phrases = ["...", ...] and nothing else.')
+            raise PhrasesError(f'{file}: the section {shown(language)} needs phrases = ["...", ...] and nothing else.')
         phrases.extend(given)
     return phrases
 

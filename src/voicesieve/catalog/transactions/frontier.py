@@ -98,15 +98,15 @@ def _count_claim(connection: Connection) -> int:
 
 
 def _best_arm(connection: Connection, name: str, now: float) -> Row[Any] | None:
-    due = select(video.c.key).where(video.c.arm == arm.c.id, schema.WAITS_FOR_FETCH, video.c.due_at <= now)
+    due = select(video.c.key).where(video.c.arm == arm.c.id, schema.TO_FETCH, schema.unindexed_due_at <= now)
     ready = select(arm).where(schema.HAS_WAITING, arm.c.host == name, due.exists())
-    return connection.execute(ready.order_by(arm.c.score.desc(), arm.c.id).limit(1)).one_or_none()
+    return connection.execute(ready.order_by(arm.c.score.desc(), arm.c.id.desc()).limit(1)).one_or_none()
 
 
 def _best_video(connection: Connection, arm_id: int, now: float) -> Row[Any] | None:
     return connection.execute(
         select(video)
-        .where(schema.WAITS_FOR_FETCH, video.c.arm == arm_id, video.c.due_at <= now)
+        .where(schema.TO_FETCH, video.c.arm == arm_id, schema.unindexed_due_at <= now)
         .order_by(video.c.merit.desc(), video.c.key)
         .limit(1)
         .with_for_update(skip_locked=True)
