@@ -32,7 +32,7 @@ def main() -> None:
     options = parser.parse_args()
     curves = json.loads(options.curves.read_text())
     share = np.linspace(0.0, 1.0, 201)
-    figure, axes = plt.subplots(figsize=(7.5, 4.5), dpi=130)
+    figure, axes = plt.subplots(figsize=(9.0, 4.5), dpi=130)
     for name, (label, colour, line) in STYLES.items():
         runs = [np.array(run) for run in curves[name]]
         ends = float(np.mean([run[-1, 0] for run in runs]))
@@ -44,7 +44,7 @@ def main() -> None:
     axes.set_xlim(0, 100)
     axes.set_ylim(bottom=0)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes.set_title(f"Mean of {len(curves['yield'])} simulated webs", fontsize=10)
     figure.tight_layout()
     figure.savefig(options.picture)
