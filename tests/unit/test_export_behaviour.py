@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -313,6 +314,16 @@ def test_croissant_is_what_its_own_library_reads(world: ExportWorld, tmp_path: P
         assert "\x1b" not in card
         assert "No takedown address is set" in card
         assert "<script>" not in card
+
+
+def test_parquet_without_its_extra_is_refused_before_any_work(
+    world: ExportWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speak(world, "a")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(ExportError, match=r"pip install 'voicesieve\[parquet\]'"):
+        world.export(tmp_path / "corpus", options("huggingface"))
+    assert world.engine.orders == []
 
 
 def test_both_databases_export_the_same(any_catalog: Catalog, tmp_path: Path) -> None:

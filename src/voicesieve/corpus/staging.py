@@ -87,6 +87,8 @@ def open_staging(target: Path) -> Iterator[Staging]:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise ExportError(f"Another export is writing {target}. Wait for it, or name another folder.") from None
+            if not os.fstat(descriptor).st_nlink:
+                raise ExportError(f"Another export to {target} ended this moment. Start again.")
             staging = Staging(root)
             shutil.rmtree(staging.tree, ignore_errors=True)
             yield staging

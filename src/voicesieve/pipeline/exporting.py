@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -27,6 +28,7 @@ from voicesieve.corpus.card import CardSettings, write_card
 from voicesieve.corpus.cutting import CutOrder, cut_recording
 from voicesieve.corpus.facts import CorpusFacts
 from voicesieve.corpus.formats.items import Order
+from voicesieve.corpus.formats.registry import FORMATS
 from voicesieve.corpus.options import ExportOptions
 from voicesieve.corpus.planning import line, plan_row, read_lines
 from voicesieve.corpus.publishing import MARKER, ExportError, publish
@@ -82,6 +84,9 @@ def export(job: ExportJob) -> Exported:
     disk. An earlier export in the same place is unchanged then.
     """
     target = job.target.absolute()
+    refuse = FORMATS[job.options.format].refuse
+    if refuse is not None:
+        refuse()
     if job.update and target.is_dir():
         _refuse_other_options(target, job.options)
     with open_staging(target) as staging:
@@ -153,7 +158,7 @@ async def _cut_all(job: ExportJob, earlier: Earlier | None, staging: Staging, to
         try:
             await engine.run(cut_recording, order, deadline_s=DEADLINE_S)
             done.cut += 1
-        except (FailureError, FileNotFoundError) as error:
+        except (FailureError, OSError) as error:
             _skip_or_raise(job, row, error, done)
         finally:
             free.release()
@@ -189,10 +194,10 @@ def _skip_or_raise(job: ExportJob, row: Mapping[str, Any], error: FailureError |
         if error.failure.remedy is Remedy.STOP_RUN:
             raise error
         reason = error.failure.message
-    elif path.exists():
+    elif error.filename is None or Path(os.fsdecode(error.filename)) != path:
         raise error
     else:
-        reason = "missing"
+        reason = "missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
     if not job.options.keep_going:
         raise ExportError(f"The audio of {row['video']} cannot be used ({path}): {reason}. {MEND}") from error
     done.skipped[row["video"]] = reason

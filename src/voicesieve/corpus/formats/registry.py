@@ -14,7 +14,8 @@ _SOUND = (Audio.FLAC, Audio.OPUS, Audio.WAV)
 @dataclass(frozen=True)
 class Format:
     """``units`` and ``audio`` are what it can hold, the default first. ``points``: with ``--audio none`` its tables
-    point at the recordings in the data folder, since they cannot do without a path."""
+    point at the recordings in the data folder, since they cannot do without a path. ``refuse`` raises `ExportError`
+    where the format cannot be written at all, before any work is done."""
 
     name: str
     summary: str
@@ -23,6 +24,7 @@ class Format:
     make: Callable[[Order], Writer]
     points: bool = False
     splits: bool = True
+    refuse: Callable[[], None] | None = None
 
 
 def _lhotse(order: Order) -> Writer:
@@ -56,10 +58,15 @@ def _nemo_tarred(order: Order) -> Writer:
 
 
 def _parquet(order: Order) -> Writer:
-    from voicesieve.corpus.formats.huggingface import ParquetWriter, refuse_without_pyarrow
+    from voicesieve.corpus.formats.huggingface import ParquetWriter
+
+    return ParquetWriter(order)
+
+
+def _refuse_without_pyarrow() -> None:
+    from voicesieve.corpus.formats.huggingface import refuse_without_pyarrow
 
     refuse_without_pyarrow()
-    return ParquetWriter(order)
 
 
 def _audiofolder(order: Order) -> Writer:
@@ -104,7 +111,14 @@ FORMATS = {
         Format("kaldi", "Kaldi data folder", _BOTH, (Audio.WAV, *_FILES), _kaldi, points=True),
         Format("nemo", "NeMo manifest", _BOTH, _FILES, _nemo, points=True),
         Format("nemo-tarred", "NeMo tarred", (Unit.CLIPS,), _SOUND, _nemo_tarred),
-        Format("huggingface", "Hugging Face Parquet", (Unit.CLIPS,), (*_SOUND, Audio.NONE), _parquet),
+        Format(
+            "huggingface",
+            "Hugging Face Parquet",
+            (Unit.CLIPS,),
+            (*_SOUND, Audio.NONE),
+            _parquet,
+            refuse=_refuse_without_pyarrow,
+        ),
         Format("audiofolder", "Hugging Face AudioFolder", (Unit.CLIPS,), _SOUND, _audiofolder),
         Format("webdataset", "WebDataset tars", _BOTH, (*_SOUND, Audio.ORIGINAL), _webdataset),
         Format("rttm", "RTTM and UEM", (Unit.RECORDINGS,), (Audio.NONE,), _rttm),
