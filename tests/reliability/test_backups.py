@@ -148,6 +148,14 @@ def test_a_failing_copy_is_told_and_counted_and_the_run_goes_on(crawled: Path) -
     assert "1 could not be made" in voicesieve("status", "--data", crawled).out
 
 
+def test_a_folder_of_copies_that_cannot_be_read_is_told_too(crawled: Path) -> None:
+    """Not only the copy itself may fail, but the look whether one is due."""
+    (crawled / "backups").symlink_to(crawled / "backups")
+    told = crawl(crawled)
+    assert "copy of the catalog" in told
+    assert status(crawled)["backups"]["failed"] == 1
+
+
 def test_the_catalog_is_copied_before_its_tables_are_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as earlier:
         earlier.setattr(versions, "HEAD", "0001")

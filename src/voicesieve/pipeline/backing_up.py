@@ -76,14 +76,18 @@ async def backed_up(context: RunContext, rules: BackupRules | None) -> AsyncIter
         ended.set()
         await asyncio.wait({copying}, timeout=FINISH_S)
     finally:
+        ended.set()
         copying.cancel()
-        await asyncio.gather(copying, return_exceptions=True)
+        await asyncio.wait({copying})
 
 
 async def _keep_backing_up(context: RunContext, rules: BackupRules, ended: asyncio.Event) -> None:
     while not ended.is_set():
-        if await asyncio.to_thread(_is_due, context, rules):
-            await _one(context, rules)
+        try:
+            if await asyncio.to_thread(_is_due, context, rules):
+                await _one(context, rules)
+        except Exception as error:  # noqa: BLE001 - told and counted, whatever it is; a run goes on without a copy
+            await _count_failure(context, rules, error)
         with suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), LOOK_EVERY_S)
 
