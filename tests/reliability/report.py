@@ -20,8 +20,9 @@ BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 def main() -> None:
     figures = [json.loads(line) for line in Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()]
     lines = [
-        f"Written by `make reliability` on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, load {os.getloadavg()[1]:.1f}.",
+        f"Taken down on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}; "
+        f"load {os.getloadavg()[1]:.1f}, SHARE={os.environ.get('RELIABILITY_SHARE') or 1}.",
         "",
         "| what was done | what came of it |",
         "|---|---|",

@@ -19,7 +19,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from voicesieve.catalog import views
 from voicesieve.catalog.records import Claim, StaleLeaseError, UnknownVideoError
-from voicesieve.catalog.store import open_catalog
+from voicesieve.catalog.store import Catalog, open_catalog
 from voicesieve.catalog.transactions import leases, results
 from voicesieve.domain.decisions import Outcome
 from voicesieve.domain.failures import Failure, FailureKind, Remedy
@@ -257,6 +257,16 @@ class CatalogAndModel(RuleBasedStateMachine):
         exported = self.world.ask(views.accepted_recordings)
         assert {row.id for recording in exported for row in recording.videos} == accepted
         assert len(self.world.ask(views.accepted_urls)) == len(accepted)
+
+
+def test_a_clock_set_back_does_not_hold_up_a_host_without_pace(catalog: Catalog) -> None:
+    """Found by the model: the host's last request lay in the future, and nothing was fetched until then."""
+    world = World(catalog)
+    world.queue(candidate(1), candidate(2))
+    world.now += 1_000
+    assert len(world.claim()) == 1
+    world.now -= 500
+    assert len(world.claim()) == 1
 
 
 TestCatalogAndModel = CatalogAndModel.TestCase

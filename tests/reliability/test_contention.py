@@ -61,15 +61,19 @@ def test_a_writer_killed_while_it_holds_the_write_blocks_nobody(
     waits = []
     for _ in range(often(4, 20)):
         told, tell = os.pipe()
+        opened, open_ = os.pipe()
         holder = os.fork()
         if holder == 0:
+            os.read(opened, 1)
             store = OurCatalog(folder)
             with store.catalog.write() as connection:
                 add_to_counter(connection, "never committed", 1)
                 os.write(tell, b"held")
                 time.sleep(600)
             os._exit(1)
-        catalog = open_catalog_beside(folder, told)
+        catalog = open_catalog(folder, create=False)
+        os.write(open_, b"g")
+        assert os.read(told, 4) == b"held"
         os.kill(holder, signal.SIGKILL)
         killed = time.monotonic()
         with catalog.write() as connection:
@@ -77,8 +81,8 @@ def test_a_writer_killed_while_it_holds_the_write_blocks_nobody(
         waits.append(time.monotonic() - killed)
         catalog.close()
         os.waitpid(holder, 0)
-        os.close(told)
-        os.close(tell)
+        for end in (told, tell, opened, open_):
+            os.close(end)
     told = f"{len(waits)} kills; the next writer had it after {min(waits) * 1e3:.1f} to {max(waits) * 1e3:.1f} ms"
     figure("SIGKILL of a writer that holds the catalog", told)
     assert min(waits) < 1.0
@@ -89,10 +93,3 @@ def test_a_writer_killed_while_it_holds_the_write_blocks_nobody(
     catalog.close()
     assert "survivor" in names
     assert "never committed" not in names
-
-
-def open_catalog_beside(folder: Path, told: int):  # type: ignore[no-untyped-def]
-    """Opened while nobody holds the write; then the holder takes it."""
-    catalog = open_catalog(folder, create=False)
-    assert os.read(told, 4) == b"held"
-    return catalog

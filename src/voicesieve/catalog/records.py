@@ -92,7 +92,12 @@ class Pace:
         return self
 
     def earliest(self, slot_at: float) -> float:
-        """When the next request may start, given the host's theoretical arrival time."""
+        """When the next request may start, given the host's theoretical arrival time.
+
+        Without a pace at any time: after a clock was set back, the last request may lie in the future.
+        """
+        if self.interval_s == 0:
+            return 0.0
         return slot_at - (self.burst - 1) * self.interval_s
 
     def after_request(self, slot_at: float, now: float, chance: float = 0.0) -> float:
