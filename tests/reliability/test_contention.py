@@ -64,12 +64,13 @@ def test_a_writer_killed_while_it_holds_the_write_blocks_nobody(
         opened, open_ = os.pipe()
         holder = os.fork()
         if holder == 0:
+            os.close(open_)  # so that the end of this test is the end of the holder too
             os.read(opened, 1)
             store = OurCatalog(folder)
             with store.catalog.write() as connection:
                 add_to_counter(connection, "never committed", 1)
                 os.write(tell, b"held")
-                time.sleep(600)
+                os.read(opened, 1)
             os._exit(1)
         catalog = open_catalog(folder, create=False)
         os.write(open_, b"g")

@@ -121,13 +121,18 @@ def _analyse_on_threads() -> None:
     from voicesieve.pipeline.engines import local
 
     class OnThreads:
-        """An engine whose workers are threads of this process."""
+        """An engine of one worker, a thread of this process: detectors keep state and are not made for two."""
 
         def __init__(self, workers: int, **_: object) -> None:
             self.workers = workers
+            self._turn = threading.Lock()
 
         async def run(self, function: Any, item: Any, *, deadline_s: float, alone: bool = False) -> Any:
-            return await asyncio.to_thread(function, item)
+            def work() -> Any:
+                with self._turn:
+                    return function(item)
+
+            return await asyncio.to_thread(work)
 
         async def close(self) -> None:
             return
