@@ -46,7 +46,10 @@ class Committer:
 
         Cancelling the caller does not take the step back: a step that was handed over is committed.
         """
-        return await asyncio.shield(asyncio.wrap_future(self.submit(step, *args, **kwargs)))
+        done = asyncio.wrap_future(self.submit(step, *args, **kwargs))
+        # Whoever was cancelled does not ask how the step ended; asyncio would complain that nobody did.
+        done.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        return await asyncio.shield(done)
 
     def submit(self, step: Callable[Concatenate[Connection, P], R], *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Hand ``step`` over; the future cannot be cancelled. Raises `RuntimeError` once the committer is closed."""
