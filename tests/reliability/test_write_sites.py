@@ -21,6 +21,10 @@ ALLOWED = {
     "catalog/backups.py": "SQLite writes into, or we copy into, the file that `files.atomic_path` hands out",
     "pipeline/backing_up.py": "a copy inside an unfinished folder, made durable by `files.move_durably`",
     "fetching/ytdlp_worker.py": "the same media file, in the process of its own that yt-dlp has",
+    "fetching/ytdlp_lister.py": "a temporary folder of yt-dlp's own while it lists",
+    "cli/labelled.py": "a temporary folder for clips that an evaluation cuts",
+    "pipeline/importing.py": "a copy in scratch, which the store adopts by `files.move_durably`",
+    "pipeline/exporting.py": "inside a folder that has no final name yet, like corpus/",
     "corpus/": "inside a folder that has no final name yet; publishing makes it durable and renames it",
     "cli/errors.py": "a descriptor of /dev/null in place of a closed pipe",
 }
