@@ -47,13 +47,9 @@ def test_a_verdict_its_language_and_its_decision_come_together(world: World) -> 
     assert story["verdict"]["model"] == {"name": "floor", "revision": "r1"}
     assert story["verdict"]["segments"] == [{"start": 0.5, "end": 3.5, "label": "child", "score": 0.9}]
     piece = {"source": "declared_audio", "code": "vi", "probability": 0.93, "weight": 0.85, "revision": "1"}
-    assert story["language"] == {
-        "code": "vi",
-        "probability": 0.9,
-        "state": "settled",
-        "unavailable": {},
-        "evidence": [{**piece, "start": None, "end": None}],
-    }
+    (told,) = story["language"].pop("evidence")
+    assert story["language"] == {"code": "vi", "probability": 0.9, "state": "settled", "unavailable": {}}
+    assert piece.items() <= told.items()
     assert story["decision"]["outcome"] == "rejected"
     assert world.ask(views.verdict_of_model, sha_of("one"), "floor", "r1").windows == b"scores"
     world.check_counts()

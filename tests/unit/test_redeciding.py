@@ -14,12 +14,14 @@ from sqlalchemy import update
 from tests import filled_catalog
 from tests.filled_catalog import FUSION, MODEL, rules
 from voicesieve.catalog import decided, schema, views
+from voicesieve.catalog.evidence import stored_evidence
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.transactions.redeciding import Redecision
 from voicesieve.domain.decisions import Outcome
 from voicesieve.domain.failures import FailureKind
+from voicesieve.domain.languages import LanguageEvidence
 from voicesieve.domain.verdicts import Model, OperatingPoint
-from voicesieve.languages.fusion import FusionRules
+from voicesieve.languages.fusion import FusionRules, fuse
 from voicesieve.pipeline.reanalysing import reanalyse
 from voicesieve.pipeline.redeciding import redecide
 from voicesieve.policy.acceptance import decide
@@ -131,6 +133,17 @@ def test_other_weights_of_evidence_are_applied_too(full: World) -> None:
     assert now(full) == expected
     assert {row.language for row in full.rows(schema.video)} == {"und"}
     full.check_counts()
+
+
+def test_evidence_read_for_many_is_all_that_is_stored(world: World) -> None:
+    """Weighing anew writes the evidence again: what was not read would be lost."""
+    heard = LanguageEvidence("vi", "whisper", 0.9, "2", 1.0, 4.0, 1.0, (("vi", 0.9), ("en", 0.1)))
+    world.fetch(ONE, "one")
+    world.publish(world.claim_analysis()[0], language=fuse([heard], FUSION))
+    key = world.row(ONE.id).key
+    before = world.ask(stored_evidence, key)
+    assert world.ask(decided.evidence_of, [key]) == {key: before}
+    assert before[0].distribution == heard.distribution
 
 
 def test_what_a_person_decided_is_left_alone(full: World) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Column, Connection, Row, Text, select, type_coerce
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.changes import COUNTED, NEWEST_FIRST
+from voicesieve.catalog.evidence import piece_of
 from voicesieve.domain.languages import LanguageEvidence
 from voicesieve.domain.states import DECIDED
 from voicesieve.domain.verdicts import Label, Segment
@@ -119,8 +120,5 @@ def evidence_of(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[
         select(table).where(table.c.video.between(min(keys), max(keys))).order_by(table.c.video, table.c.position)
     ):
         if row.video in found:
-            piece = LanguageEvidence(
-                row.code, row.source, row.probability, row.revision, row.start_s, row.end_s, row.weight
-            )
-            found[row.video] += (piece,)
+            found[row.video] += (piece_of(row),)
     return found

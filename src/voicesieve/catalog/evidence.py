@@ -17,7 +17,7 @@ table = schema.language_evidence
 def stored_evidence(connection: Connection, key: int) -> tuple[LanguageEvidence, ...]:
     """A video's evidence, what counts most first."""
     rows = connection.execute(select(table).where(table.c.video == key).order_by(table.c.position))
-    return tuple(map(_piece, rows))
+    return tuple(map(piece_of, rows))
 
 
 def heard_in(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[LanguageEvidence, ...]]:
@@ -25,11 +25,12 @@ def heard_in(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[Lan
     heard = table.c.video.in_(keys), table.c.start_s.is_not(None)
     found: dict[int, tuple[LanguageEvidence, ...]] = {}
     for row in connection.execute(select(table).where(*heard).order_by(table.c.video, table.c.position)):
-        found[row.video] = (*found.get(row.video, ()), _piece(row))
+        found[row.video] = (*found.get(row.video, ()), piece_of(row))
     return found
 
 
-def _piece(row: Row[Any]) -> LanguageEvidence:
+def piece_of(row: Row[Any]) -> LanguageEvidence:
+    """A row of the table as the piece that it is."""
     return LanguageEvidence(
         code=row.code,
         source=row.source,
