@@ -33,7 +33,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "audio": ("domain", "files"),
     "voices": ("domain", "audio"),
     "evaluation": ("domain", "audio", "voices"),
-    "languages": ("domain",),
+    "languages": ("domain", "files"),
     "fetching": ("domain", "files"),
     "sources": ("domain", "languages.codes"),
     "observability": ("files",),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from voicesieve.domain.languages import EvidenceKind, LanguageEvidence
+from voicesieve.files import OUT_OF_SPACE
 from voicesieve.languages.codes import normalise
 
 RULES = "1"
@@ -65,10 +66,17 @@ def collect(video: KnownVideo) -> Collected:
     for adapter in ADAPTERS:
         try:
             evidence += adapter(video)
-        except Exception as error:  # noqa: BLE001 - told in `status` and `why`; a broken detector must cost no video
+        except Exception as error:
+            if _is_full_disk(error):
+                raise
             name = adapter.__name__.removeprefix("_")
             unavailable.append((name, f"{type(error).__name__}: {error}"[:MAX_REASON_CHARS]))
     return Collected(tuple(evidence), tuple(unavailable))
+
+
+def _is_full_disk(error: Exception) -> bool:
+    """A full disk, met while a model is unpacked, stops the run; it must not become a doubt about the language."""
+    return isinstance(error, OSError) and error.errno in OUT_OF_SPACE
 
 
 def _stated(kind: EvidenceKind, value: object, probability: float) -> Iterator[LanguageEvidence]:
@@ -124,7 +132,10 @@ def _description(video: KnownVideo) -> Iterator[LanguageEvidence]:
 
 
 def digest(facts: Mapping[str, object]) -> dict[str, object]:
-    """``facts`` of a fetch with the languages of description and tags in the place of their words. Never raises."""
+    """``facts`` of a fetch with the languages of description and tags in the place of their words.
+
+    Raises `OSError` for a full disk, and nothing else.
+    """
     from voicesieve.languages import text
 
     kept = {name: value for name, value in facts.items() if name not in ("description", "tags")}
@@ -133,7 +144,9 @@ def digest(facts: Mapping[str, object]) -> dict[str, object]:
         return kept
     try:
         found = text.languages_of(words)
-    except Exception as error:  # noqa: BLE001 - `collect` tells it with the video; the fetch is good without
+    except Exception as error:
+        if _is_full_disk(error):
+            raise
         return {**kept, "description_unread": f"{type(error).__name__}: {error}"[:MAX_REASON_CHARS]}
     if not found:
         return kept
