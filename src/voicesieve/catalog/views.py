@@ -14,6 +14,7 @@ from voicesieve.catalog import schema
 from voicesieve.catalog.changes import NEWEST_FIRST
 from voicesieve.catalog.evidence import stored_language
 from voicesieve.catalog.records import Pace, Paces, QueryRow, UnknownVideoError
+from voicesieve.domain.languages import LanguageEvidence
 from voicesieve.domain.quotas import next_reset, quota_day
 from voicesieve.domain.states import Stage, VideoState
 from voicesieve.frontier.costs import page_cost
@@ -210,8 +211,15 @@ def _language_facts(connection: Connection, video: Row[Any]) -> dict[str, Any] |
         "probability": round(language.probability, 4),
         "state": language.state.value,
         "unavailable": dict(language.unavailable),
-        "evidence": [dataclasses.asdict(piece) for piece in language.evidence],
+        "evidence": [_piece(piece) for piece in language.evidence],
     }
+
+
+def _piece(piece: LanguageEvidence) -> dict[str, Any]:
+    """As JSON has it, so that what is read in one way equals what is read in the other."""
+    facts = dataclasses.asdict(piece)
+    distribution = [list(share) for share in facts.pop("distribution")]
+    return {**facts, "distribution": distribution} if distribution else facts
 
 
 def _last_decision(connection: Connection, key: int) -> dict[str, Any] | None:
