@@ -50,7 +50,7 @@ def test_a_recording_is_withdrawn_told_and_never_crawled_again(data: Path, clips
     assert (row["recording"], row["video"]) == (first["id"], first["video"])
     voicesieve("crawl", "--source", f"folder:{clips}", "--data", data, "--quiet")
     assert recordings(data, tmp_path / "again") == others
-    shown = voicesieve("audit", "--data", data).out
+    shown = voicesieve("audit", "--action", "withdraw", "--data", data).out
     assert "withdraw recording" in shown and "\x1b" not in shown and len(shown.splitlines()) == 1
     (line,) = voicesieve("audit", "--action", "withdraw", "--json", "--data", data).out.splitlines()
     logged = json.loads(line)

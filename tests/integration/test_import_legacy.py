@@ -115,7 +115,7 @@ def test_what_the_data_api_lent_the_earlier_crawler_has_its_time(tmp_path: Path)
     import_legacy(tree, data)
     catalog = open_catalog(data, create=False)
     with catalog.read() as connection:
-        rows = connection.execute(select(schema.video)).all()
+        rows = connection.execute(select(schema.video).order_by(schema.video.c.title)).all()
     catalog.close()
     assert [(row.title, row.lent, row.lent_until) for row in rows] == [
         (f"title {n}", ["title", "channel"], 1_760_000_000 + 30 * 86_400) for n in (1, 2)

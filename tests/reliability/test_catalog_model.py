@@ -218,7 +218,7 @@ class CatalogAndModel(RuleBasedStateMachine):
         id_ = candidate(number).id
         if id_ not in self.videos:
             return
-        self.world.redecide(id_, outcome)
+        self.world.redecide(id_, outcome=outcome)
         video = self.videos[id_]
         if VideoState(video.state) in DECIDED:
             self.videos[id_] = video.at_rest(outcome.state.value, video.audio)

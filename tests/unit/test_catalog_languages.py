@@ -37,7 +37,7 @@ def test_what_was_stored_is_read_again_to_the_last_piece(world: World) -> None:
     decide(world, 1, "one", HEARD)
     row = world.row(candidate(1).id)
     assert world.ask(evidence.stored_language, row) == HEARD
-    world.redecide(row.id, Outcome.REJECTED, language=VIETNAMESE)
+    world.redecide(row.id, outcome=Outcome.REJECTED, language=VIETNAMESE)
     assert world.ask(evidence.stored_language, world.row(row.id)) == VIETNAMESE
     world.check_counts()
 
@@ -70,10 +70,11 @@ def test_only_what_could_not_be_heard_is_listened_to_again(world: World) -> None
     decide(world, 2, "two", VIETNAMESE)
     assert world.status()["languages"]["unavailable"] == {"whisper": 1}
     assert world.step(languages.listen_again, world.now) == 1
-    assert world.status()["languages"]["unavailable"] == {}
+    assert world.status()["languages"]["unavailable"] == {"whisper": 1}, "until it is heard, the old decision stands"
     (claim,) = world.claim_analysis()
     assert claim.video == candidate(1).id
     world.publish(claim, language=HEARD)
+    assert world.status()["languages"]["unavailable"] == {}
     assert world.state(candidate(1).id) == "accepted"
     world.check_counts()
 
