@@ -164,7 +164,10 @@ class LanguageWeights(_Section):
     whisper: Weight = Field(1.0, description="Whisper on the child segments.")
     manual_subtitles: Weight = Field(0.5, description="Languages of subtitles that people wrote.")
     text: Weight = Field(0.65, description="Title, description and tags.")
-    channel: Weight = Field(0.35, description="Languages of the channel's accepted videos.")
+    channel: Weight = Field(
+        0.0,
+        description="Languages of the channel's accepted videos. Above 0, what was judged first matters.",
+    )
     feed_language: Weight = Field(0.7, description="<language> of a feed.")
     page_language: Weight = Field(0.3, description="The lang attribute of a page.")
 

@@ -180,6 +180,16 @@ def files_below(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
+def assert_same_files(folder: Path, expected: Path) -> None:
+    """Both hold the same files to the byte; if not, say in which lines of which they differ."""
+    found, wanted = files_below(folder), files_below(expected)
+    assert found.keys() == wanted.keys()
+    for name in sorted(found):
+        lines, others = found[name].splitlines(), wanted[name].splitlines()
+        assert [*zip(lines, others, strict=False)] == [*zip(others, others, strict=False)], name
+        assert found[name] == wanted[name], name
+
+
 def lines_of(path: Path) -> list[dict[str, Any]]:
     """The rows of a JSON lines file, none where there is no file."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.exists() else []

@@ -19,11 +19,11 @@ from crawling import (
     QUICK,
     FeedSite,
     Running,
+    assert_same_files,
     attempts,
     clip,
     events_named,
     feed_site,
-    files_below,
     nothing_left_over,
     running,
     sources,
@@ -141,7 +141,7 @@ def test_killed_at_random_moments_and_started_again_it_ends_with_the_same_corpus
             until(lambda crawl=crawl: crawl.processes() == [], "the workers of a killed run end too")
     assert kills >= 6
     crawl_to_the_end(wanted, data)
-    assert files_below(export(data, tmp_path / "corpus")) == files_below(undisturbed)
+    assert_same_files(export(data, tmp_path / "corpus"), undisturbed)
     nothing_left_over(data)
     nothing_was_done_twice(stories_of(data))
 
