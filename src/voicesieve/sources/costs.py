@@ -10,7 +10,7 @@ from voicesieve.sources.youtube_queries import FEED, SEARCH
 from voicesieve.sources.youtube_settings import YoutubeSettings
 
 YOUTUBE_PAGES = {SEARCH: 20, "channel": 30, "playlist": 100}
-"""Videos on a page of the site, by the form of the query: what the tests' fake site sends, so an estimate of the real."""
+"""Videos on a page of the site, by the form of the query: what the fake site of the tests sends, so an estimate."""
 
 
 def most_it_costs(query: Query, cursor: Cursor | None, settings: YoutubeSettings) -> dict[str, int]:
