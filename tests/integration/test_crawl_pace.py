@@ -135,3 +135,23 @@ def test_pages_that_need_a_second_method_hold_up_no_other_host(tmp_path: Path) -
         voicesieve("crawl", *queries, "--data", tmp_path / "data", "--quiet", settings=paced)
     assert len(fast) == 1
     assert fast[0] < sorted(slow)[4], "the first second request is 5 s after the burst"
+
+
+def test_a_host_that_refuses_between_two_methods_of_a_video_does_not_keep_the_run(tmp_path: Path) -> None:
+    """The run slept until the host might be asked again, an hour by default."""
+    page = Content(b"<!doctype html><html><body>nothing to hear</body></html>", "text/html")
+    asked = threading.Event()
+
+    def slow_page(exchange: Exchange) -> None:
+        asked.wait(PATIENCE_S)
+        page(exchange)
+
+    def refusing(exchange: Exchange) -> None:
+        Refusal(429, retry_after_s=1_000)(exchange)
+        asked.set()
+
+    with feed_site({"/page.opus": slow_page, "/busy.opus": refusing}) as site:
+        voicesieve("crawl", *sources(site.feed), "--data", tmp_path / "data", "--quiet", settings=QUICK)
+        stories = stories_of(tmp_path / "data")
+    assert {story["state"] for story in stories.values()} == {"queued"}
+    assert list((tmp_path / "data" / "scratch").iterdir()) == []

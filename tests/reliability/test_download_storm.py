@@ -10,6 +10,7 @@ import random
 import signal
 import subprocess
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -93,12 +94,15 @@ async def storm(server: FaultServer, scratch: Path, chance: random.Random) -> tu
     return outcomes, right
 
 
-def test_a_storm_of_failing_downloads_leaves_no_socket_and_no_descriptor(tmp_path: Path) -> None:
+def test_a_storm_of_failing_downloads_leaves_no_socket_and_no_descriptor(
+    tmp_path: Path, figure: Callable[[str, str], None]
+) -> None:
     with fault_server(SOUND) as server:
         before = open_files()
         outcomes, right = asyncio.run(storm(server, tmp_path, random.Random(SEED)))
         until(lambda: open_files() - before == Counter(), "what the downloads had open is closed", deadline_s=30)
-    print(f"seed {SEED}: {dict(outcomes)}")
+    told = ", ".join(f"{count} {kind}" for kind, count in outcomes.most_common())
+    figure(f"{DOWNLOADS} downloads at once from a server that fails in every way", f"{told}; nothing left open")
     assert sum(outcomes.values()) == DOWNLOADS
     assert right == outcomes["arrived"] > DOWNLOADS // 4
     kinds = {"gone", "server_error", "rate_limited", "network", "timeout", "truncated", "unsupported"}

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import often
 from crawling import CLIPS, environment, nothing_left_over, stories_of, voicesieve
 from hostile_media import hostile_files, playlists
 
@@ -24,8 +26,7 @@ from voicesieve.pipeline import stages
 from voicesieve.pipeline.engines.local import LocalEngine
 
 SEED = 20261125
-FILES = int(os.environ.get("VOICESIEVE_HOSTILE_FILES", "150"))
-"""5,000 in `make reliability`."""
+FILES = often(150, 5_000)
 DEADLINE_S = 60.0
 MEMORY_MB = 1_024
 LONGEST_S = 600.0
@@ -44,7 +45,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> np.ndarray:
 
 
 def test_damaged_files_end_in_a_result_or_are_typed_in_bounded_time_and_memory(
-    tmp_path: Path, sound: np.ndarray
+    tmp_path: Path, sound: np.ndarray, figure: Callable[[str, str], None]
 ) -> None:
     paths = []
     for name, body in hostile_files(sound, FILES, SEED):
@@ -71,7 +72,7 @@ def test_damaged_files_end_in_a_result_or_are_typed_in_bounded_time_and_memory(
 
     found = asyncio.run(everything())
     outcomes = Counter("analysed" if failure is None else failure.kind.value for _, failure, _ in found)
-    print(f"seed {SEED}, {FILES} files: {dict(outcomes)}")
+    figure(f"{FILES:,} damaged media files, seed {SEED}", ", ".join(f"{n:,} {kind}" for kind, n in outcomes.items()))
     ours = [(path.name, failure) for path, failure, _ in found if failure and failure.kind not in THE_FILES_FAULT]
     assert ours == []
     assert outcomes["analysed"] > 0

@@ -48,7 +48,7 @@ LEDGER = {
     "pipeline/backing_up.py:_keep_backing_up": "the time-out is the pause that was asked for",
     "pipeline/doctor.py:_digest": "a file that is gone is the finding itself",
     "pipeline/doctor.py:damaged": "the copy that cannot be put back is the finding itself",
-    "pipeline/driver.py:_leased": "told as the event stale_result_dropped; the holder of the lease goes on",
+    "pipeline/driver.py:_leased": "stale results are told as an event; what was put off goes back to the queue",
     "pipeline/driver.py:_worth": "the time-out is the pause that was asked for",
     "pipeline/engines/local.py:_on_a_worker": "the item gets a new worker; if that dies too, it is recorded",
     "pipeline/fetch_stage.py:_remove_scratch": "cancelled before anything was written",

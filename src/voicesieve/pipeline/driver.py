@@ -17,7 +17,7 @@ from voicesieve.pipeline.context import RunContext
 from voicesieve.pipeline.discover_stage import screen_discovered, walk_query
 from voicesieve.pipeline.expanding import expand, page_pays
 from voicesieve.pipeline.failing import RunFaultError
-from voicesieve.pipeline.fetch_stage import fetch_video
+from voicesieve.pipeline.fetch_stage import PutOffError, fetch_video
 from voicesieve.pipeline.frontier import enrol_all, learn_when_due
 from voicesieve.policy.revision import revision_of
 from voicesieve.sources.protocol import Source
@@ -243,6 +243,8 @@ class Driver:
             await work
         except StaleLeaseError:
             self._context.events.emit("stale_result_dropped", video=claim.video, stage=claim.stage.value)
+        except PutOffError:
+            await self._context.committer.run(leases.release, claim, self._context.clock())
         except asyncio.CancelledError:
             await self._context.committer.run(leases.release, claim, self._context.clock())
             raise

@@ -27,12 +27,19 @@ from voicesieve.pipeline.failing import (
 )
 from voicesieve.pipeline.screening_stage import full_screen, objection, screen_out
 
+LONGEST_TURN_S = 60.0
+"""A host whose next turn is farther away has been left alone meanwhile; a run does not sleep for that."""
+
+
+class PutOffError(Exception):
+    """The video's host is left alone: it goes back as it was and begins again when its host may be asked."""
+
 
 async def fetch_video(context: RunContext, claim: Claim) -> FetchOutcome:
     """Bring one video's audio into the store, or record why not. Leaves no file in scratch, however it ends.
 
-    When it is cancelled, its caller gives the video back. Raises `RunFaultError` when the run cannot go on, and
-    `StaleLeaseError` when somebody else has the video by now.
+    When it is cancelled or raises `PutOffError`, its caller gives the video back. Raises `RunFaultError` when the run
+    cannot go on, and `StaleLeaseError` when somebody else has the video by now.
     """
     reason = objection(context, claim)
     if reason is not None:
@@ -155,11 +162,13 @@ def _commit(
 
 
 async def _wait_for_slot(context: RunContext, claim: Claim) -> None:
-    """A second method is a second request to the host, and takes its own turn."""
+    """A second method is a second request to the host, and takes its own turn. Raises `PutOffError` for a long wait."""
     if not claim.host:
         return
     chance = context.random.random()
     start = await context.committer.run(leases.take_slot, claim.host, context.clock(), context.rules.pace, chance)
+    if start - context.clock() > LONGEST_TURN_S:
+        raise PutOffError(claim.video)
     context.between_methods.add(claim.token)
     context.progressed.set()
     try:
