@@ -7,9 +7,9 @@ from catalog_world import LEASE_S, World, candidate, decision, path_of, recordin
 from sqlalchemy import update
 
 from voicesieve.catalog import schema, views
-from voicesieve.catalog.records import Claim, Pace, StaleLeaseError
+from voicesieve.catalog.records import Claim, Pace, Paces, StaleLeaseError
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import leases, results
+from voicesieve.catalog.transactions import leases, requests, results
 from voicesieve.domain.decisions import Outcome
 from voicesieve.domain.failures import Failure, FailureKind
 from voicesieve.domain.languages import SpokenLanguage
@@ -77,7 +77,9 @@ def test_pace_and_its_wait_are_told_to_the_driver(world: World) -> None:
 
 def test_slots_for_other_requests_count_against_the_same_pace(world: World) -> None:
     pace = Pace(interval_s=10.0, burst=1)
-    assert [world.step(leases.take_slot, "a.example", world.now, pace) - world.now for _ in range(3)] == [0, 10, 20]
+    asked = {"paces": Paces(pace), "limits": {}, "chance": 0.0, "patience_s": 0.0}
+    turns = [world.step(requests.reserve, "a.example", None, world.now, **asked).at for _ in range(3)]
+    assert [at - world.now for at in turns] == [0, 10, 20]
     world.queue(candidate(1))
     assert world.claim(pace=pace) == []
     world.now += 30.0

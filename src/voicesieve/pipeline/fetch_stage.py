@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from voicesieve.catalog.records import Claim, StaleLeaseError
-from voicesieve.catalog.transactions import leases, results, takedown
+from voicesieve.catalog.transactions import leases, requests, results, takedown
 from voicesieve.domain.failures import METHOD_SPECIFIC, Failure, FailureKind
 from voicesieve.domain.fetching import FetchedRecording, FetchOutcome, FetchRequest, MethodAttempt, NotWantedError
 from voicesieve.domain.states import VideoState
@@ -27,8 +27,8 @@ from voicesieve.pipeline.failing import (
 )
 from voicesieve.pipeline.screening_stage import full_screen, objection, screen_out
 
-LONGEST_TURN_S = 60.0
-"""A host whose next turn is farther away has been left alone meanwhile; a run does not sleep for that."""
+LONGEST_PAUSE_S = 10.0
+"""How long a video between two methods waits for a host that is left alone; a run does not sleep for a longer pause."""
 
 
 class PutOffError(Exception):
@@ -162,17 +162,28 @@ def _commit(
 
 
 async def _wait_for_slot(context: RunContext, claim: Claim) -> None:
-    """A second method is a second request to the host, and takes its own turn. Raises `PutOffError` for a long wait."""
+    """A second method is a second request to the host, and takes its own turn.
+
+    Raises `PutOffError` if the host is left alone meanwhile.
+    """
     if not claim.host:
         return
-    chance = context.random.random()
-    start = await context.committer.run(leases.take_slot, claim.host, context.clock(), context.rules.pace, chance)
-    if start - context.clock() > LONGEST_TURN_S:
-        raise PutOffError(claim.video)
+    turn = await context.committer.run(
+        requests.reserve,
+        claim.host,
+        None,
+        context.clock(),
+        paces=context.rules.pace,
+        limits={},
+        chance=context.random.random(),
+        patience_s=LONGEST_PAUSE_S,
+    )
+    if turn.obstacle:
+        raise PutOffError(turn.obstacle)
     context.between_methods.add(claim.token)
     context.progressed.set()
     try:
-        await asyncio.sleep(max(0.0, start - context.clock()))
+        await asyncio.sleep(max(0.0, turn.at - context.clock()))
     finally:
         context.between_methods.discard(claim.token)
 

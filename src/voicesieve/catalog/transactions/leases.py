@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, update
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.changes import add_hosts, change, load
+from voicesieve.catalog.changes import change, load
 from voicesieve.catalog.records import Claim, Pace, Paces, StaleLeaseError
 from voicesieve.catalog.transactions import frontier
 from voicesieve.catalog.transactions.frontier import YieldOrder
@@ -160,16 +160,6 @@ def _lease(
         licence=row.licence,
         metadata=row.metadata,
     )
-
-
-def take_slot(connection: Connection, name: str, now: float, pace: Pace | Paces, chance: float = 0.0) -> float:
-    """Reserve one request to a host. Returns the epoch second from which it may be sent."""
-    add_hosts(connection, [name])
-    row = connection.execute(select(host).where(host.c.name == name).with_for_update()).one()
-    start: float = max(now, row.blocked_until, pace.of(name).earliest(row.slot_at))
-    slot_at = pace.of(name).after_request(row.slot_at, start, chance)
-    connection.execute(update(host).where(host.c.name == name).values(slot_at=slot_at))
-    return start
 
 
 def leased(connection: Connection, claim: Claim) -> Row[Any]:
