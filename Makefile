@@ -11,7 +11,7 @@ demo: $(VENV)/.core
 	$(BIN)/python -m demo.run --output $(DEMO_OUTPUT)
 
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest -n 2
 
 test-extras: $(VENV)/.dev  ## Tests that need optional extras: faster-whisper, lhotse and transformers with torch (TORCH= names a build)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[whisper]'
