@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import random
 import secrets
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from figures import take_down
 
 from voicesieve.catalog.store import Catalog, open_catalog
 
@@ -70,12 +70,6 @@ def chance() -> random.Random:
 @pytest.fixture
 def figure() -> Callable[[str, str], None]:
     """Take down what was measured: ``figure(what, figure)``. `make reliability` makes a table of it."""
-
-    def take_down(what: str, figure: str) -> None:
-        print(f"{what}: {figure}")
-        if file := os.environ.get("RELIABILITY_FIGURES"):
-            with Path(file).open("a", encoding="utf-8") as out:
-                out.write(json.dumps({"what": what, "figure": figure}) + "\n")
 
     return take_down
 

@@ -84,10 +84,10 @@ class Victim:
 @contextmanager
 def victim(folder: Path, settings: Mapping[str, str] | None = None) -> Iterator[Victim]:
     """Start the server; its commands have the settings of the demo site, `CALM`, and ``settings`` on top."""
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "memory").mkdir(parents=True, exist_ok=True)
     with (folder / "server.err").open("wb") as errors:
         process = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("victim.py"))],
+            [sys.executable, str(Path(__file__).with_name("victim.py")), str(folder / "memory")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -154,8 +154,8 @@ def export_names_only_the_accepted(victim: Victim, data: Path, folder: Path) -> 
 
 
 def corpus_of(victim: Victim, data: Path, folder: Path) -> dict[str, bytes]:
-    """Both exports of a data folder, by path."""
-    victim.run("export", "jsonl", folder / "corpus", "--data", data, "--quiet")
+    """Both exports of a data folder, by path. Clips that an earlier one in ``folder`` has cut are not cut again."""
+    victim.run("export", "jsonl", folder / "corpus", "--update", "--data", data, "--quiet")
     victim.run("export", "urls", folder / "urls.txt", "--data", data)
     return files_below(folder / "corpus") | {"urls.txt": (folder / "urls.txt").read_bytes()}
 

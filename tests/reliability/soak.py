@@ -24,6 +24,7 @@ for place in (ROOT, ROOT / "tests" / "integration"):
         sys.path.insert(0, str(place))
 
 from crawling import CLIPS, FEED, nothing_left_over, running, stories_of, voicesieve  # noqa: E402 - needs the paths
+from figures import take_down  # noqa: E402 - needs the paths
 
 from demo import pages  # noqa: E402
 from demo.answers import AtFirst, Content, Refusal, ResetAt, Truncated  # noqa: E402
@@ -143,7 +144,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="voicesieve-soak-") as temporary:
         folder = arguments.data or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        print(soak(folder, arguments.hours * 3_600, random.Random(arguments.seed)))
+        told = soak(folder, arguments.hours * 3_600, random.Random(arguments.seed))
+        take_down(f"`make soak HOURS={arguments.hours:g}`, seed {arguments.seed}", told)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import wave
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from conftest import LONG, often
 from crawling import QUICK, running, status
 
 RATE = 16_000
+LOOK_EVERY_S = 0.2
 WARM_SHARE = 0.4
 """Of the videos, after which caches, pools and buffers have the size that they keep."""
 MAX_MB_PER_1000 = 1.0
@@ -54,6 +56,7 @@ def test_memory_and_descriptors_are_flat(tmp_path: Path, figure: Callable[[str, 
             done = decided(data / "logs" / "voicesieve.jsonl", seen)
             if (not samples or done >= samples[-1][0] + count // 50) and (held := held_by(process)):
                 samples.append((done, *held))
+            time.sleep(LOOK_EVERY_S)
         assert crawl.wait().code == 0
     assert status(data)["videos"]["rejected"] == count
     warm = np.array([sample for sample in samples if sample[0] >= WARM_SHARE * count])

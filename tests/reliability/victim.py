@@ -4,22 +4,28 @@ A server that has loaded everything forks for each command, so that a start cost
 on standard input; the answer is the exit status. The product has no hook for this: Python's own tracing counts the
 lines of the watched modules, and the line that is ordered kills the process, or raises.
 
-Analysis runs on a thread here, because it is the driver that dies; deaths of workers are tested elsewhere.
+Analysis runs on a thread here, because it is the driver that dies; deaths of workers are tested elsewhere. Its results
+are remembered by content from run to run: they depend on nothing else, and a thousand runs need not find them anew.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 import os
+import pickle
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 import voicesieve
+from voicesieve.languages.text import languages_of
 
 HOUSE = Path(voicesieve.__file__).parent
 
@@ -102,7 +108,27 @@ def failure_named(name: str, point: str) -> BaseException:
     return RuntimeError(f"injected at {point}")
 
 
-def load() -> None:
+REMEMBERED = ("examine", "analyse")
+"""Functions of `voicesieve.pipeline.stages` that only read the file ``item.path`` and are asked again and again."""
+
+
+def remembered(folder: Path, function: Callable[[Any], Any], item: Any) -> Any:
+    """What ``function`` makes of ``item``, read from ``folder`` where it was asked of an equal file before."""
+    if function.__name__ not in REMEMBERED:
+        return function(item)
+    content = hashlib.sha256(item.path.read_bytes()).hexdigest()
+    order = f"{function.__name__} {dataclasses.replace(item, path=Path(content))}"
+    known = folder / hashlib.sha256(order.encode()).hexdigest()
+    if known.exists():
+        return pickle.loads(known.read_bytes())
+    result = function(item)
+    fresh = known.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+    fresh.write_bytes(pickle.dumps(result))
+    fresh.replace(known)
+    return result
+
+
+def load(memory: Path) -> None:
     """Import what commands would import, before anything is traced."""
     import importlib
 
@@ -111,11 +137,13 @@ def load() -> None:
         if "migrations" not in name and not name.endswith("__main__"):
             with suppress(ModuleNotFoundError):  # an extra that is not installed
                 importlib.import_module(name)
-    importlib.import_module("alembic.command")
-    _analyse_on_threads()
+    for name in ("alembic.command", "alembic.config", "onnxruntime"):
+        importlib.import_module(name)
+    languages_of(["What tells languages apart is loaded here, once"])
+    _analyse_on_threads(memory)
 
 
-def _analyse_on_threads() -> None:
+def _analyse_on_threads(memory: Path) -> None:
     import asyncio
 
     from voicesieve.pipeline.engines import local
@@ -130,7 +158,7 @@ def _analyse_on_threads() -> None:
         async def run(self, function: Any, item: Any, *, deadline_s: float, alone: bool = False) -> Any:
             def work() -> Any:
                 with self._turn:
-                    return function(item)
+                    return remembered(memory, function, item)
 
             return await asyncio.to_thread(work)
 
@@ -165,9 +193,9 @@ def obey(order: dict[str, Any]) -> None:
             Path(order["points"]).write_text(json.dumps({"count": tracer.count, "points": list(tracer.points)}))
 
 
-def serve() -> None:
+def serve(memory: Path) -> None:
     """Answer each order with an exit status; with ``start`` first with the id of the process."""
-    load()
+    load(memory)
     print("ready", flush=True)
     for line in sys.stdin:
         order = json.loads(line)
@@ -200,4 +228,4 @@ def _be_the_program(order: dict[str, Any]) -> NoReturn:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(Path(sys.argv[1]))

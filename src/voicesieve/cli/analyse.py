@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from voicesieve.cli.detectors import configured_model, detector_choice
+from voicesieve.cli.loop import run_loop
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, print_json
 from voicesieve.cli.wiring import acceptance_of, settings_for, worker_count
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
@@ -27,7 +28,7 @@ def analyse(files: list[str], data: Path, config: Path | None, *, as_json: bool)
     settings = settings_for(data, config)
     choice = detector_choice(settings, data)
     configured_model(choice)
-    return asyncio.run(_analyse(_paths(files), settings, choice, as_json=as_json))
+    return run_loop(_analyse(_paths(files), settings, choice, as_json=as_json))
 
 
 def _paths(arguments: list[str]) -> Iterator[Path]:

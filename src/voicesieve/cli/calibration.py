@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ import numpy as np
 
 from voicesieve.cli.detectors import calibration_file
 from voicesieve.cli.labelled import told, usable_labels, workshop
+from voicesieve.cli.loop import run_loop
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.wiring import settings_for
 from voicesieve.evaluation import scoring, statistics
@@ -40,7 +40,7 @@ def calibrate(
     settings = settings_for(data, config)
     stretches, problems = usable_labels(file)
     spoken = [stretch for stretch in stretches if stretch.heard is Heard.CHILD or stretch.heard in ADULTS]
-    spans, found = asyncio.run(_embed(spoken, settings, quiet=quiet))
+    spans, found = run_loop(_embed(spoken, settings, quiet=quiet))
     problems = sorted([*problems, *found], key=lambda problem: problem.line)
     if problems:
         note(told(problems))

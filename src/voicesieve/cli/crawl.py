@@ -19,6 +19,7 @@ from voicesieve.catalog.records import QueryRow
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.transactions import discovery, leases
 from voicesieve.cli.actor import actor
+from voicesieve.cli.loop import run_loop
 from voicesieve.cli.output import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.progress import Progress
 from voicesieve.cli.report import print_status
@@ -68,7 +69,7 @@ def crawl(options: CrawlOptions) -> int:
     folder = DataFolder(options.data)
     folder.prepare()
     with folder.exclusive(), opened_catalog(options.data, settings, create=True) as catalog:
-        return asyncio.run(_crawl(options, settings, queries, folder, catalog))
+        return run_loop(_crawl(options, settings, queries, folder, catalog))
 
 
 def parsed_source(text: str) -> Query:

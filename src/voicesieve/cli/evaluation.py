@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Any
 from voicesieve.cli.detectors import choice_named, tell_licence
 from voicesieve.cli.evaluation_table import print_table
 from voicesieve.cli.labelled import Workshop, told, usable_labels, workshop
+from voicesieve.cli.loop import run_loop
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.wiring import settings_for
 from voicesieve.domain.failures import FailureError, Remedy
@@ -50,7 +50,7 @@ def run_evaluation(
     if plots is not None:
         _check_plots(plots)
     stretches, problems = usable_labels(file)
-    found = asyncio.run(_score(stretches, choices, settings, quiet=quiet))
+    found = run_loop(_score(stretches, choices, settings, quiet=quiet))
     problems = sorted([*problems, *found.problems], key=lambda problem: problem.line)
     if not found.spans:
         raise OperatorError(f"{safe_text(str(file))}: no row could be used.\n{told(problems)}")

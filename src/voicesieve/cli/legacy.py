@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from voicesieve.cli.loop import run_loop
 from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ def import_legacy(
     DIR is only read. Audio is examined and measured anew; old verdicts are kept as evidence, and `voicesieve crawl
     --analyse-only` judges the audio. Run it again at any time: it goes on where it stopped and takes nothing twice.
     """
-    import asyncio
 
     from voicesieve.legacy.plan import make_plan
     from voicesieve.legacy.tree import survey
@@ -50,7 +50,7 @@ def import_legacy(
             "Name the folder that has final_audio/, final_audio_files/ or crawler_outputs/ below it."
         )
     plan = make_plan(tree)
-    items = asyncio.run(_import(plan, data, config, dry_run=dry_run, quiet=quiet or as_json))
+    items = run_loop(_import(plan, data, config, dry_run=dry_run, quiet=quiet or as_json))
     _report(plan, items, dry_run=dry_run, as_json=as_json)
     raise typer.Exit(1 if plan.unreadable else 0)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import time
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from voicesieve import __version__
 from voicesieve.cli.bars import bar as progress_bar
+from voicesieve.cli.loop import run_loop
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, note, print_json
 from voicesieve.cli.wiring import opened_catalog, paces_of, quotas_of, settings_for, youtube_of
 
@@ -43,7 +43,7 @@ def refresh(data: Path, config: Path | None, within_days: float, *, as_json: boo
             )
 
     with opened_catalog(data, settings) as catalog, progress_bar("refreshing", quiet=as_json) as bar:
-        done = asyncio.run(renew(catalog, bar))
+        done = run_loop(renew(catalog, bar))
     if as_json:
         print_json(dataclasses.asdict(done))
     else:
