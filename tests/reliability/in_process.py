@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from voicesieve.catalog.store import open_catalog
-from voicesieve.catalog.transactions import discovery
+from voicesieve.catalog.transactions import discovery, timekeeping
 from voicesieve.cli.wiring import opened_run
 from voicesieve.domain.candidates import Query
 from voicesieve.observability.events import Events
@@ -45,6 +45,7 @@ async def crawled(
     with closing(catalog), closing(log):
         async with opened_run(RUN, folder, catalog, loaded, Events([log])) as opened:
             context = changed(opened)
+            await context.committer.run(timekeeping.set_right, context.clock())
             rows = [await context.committer.run(discovery.register_query, query, context.clock()) for query, _ in asked]
             sources = {query.source: source for query, source in asked}
             return await Driver(context, Plan(rows, sources, wait_s=wait_s), Ending()).run()

@@ -7,17 +7,19 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
-from crawling import CLIPS, Arrivals, attempts, clip, feed_site, stories_of, voicesieve
-from in_process import crawled
+from crawling import CLIPS, Arrivals, attempts, clip, feed_site, stories_of, url_list, voicesieve
+from in_process import LOOPBACK, crawled
 
-from demo.answers import AtFirst
+from demo.answers import AtFirst, Refusal
 from demo.server import Exchange
 from voicesieve.domain.candidates import Query
 from voicesieve.fetching.statuses import status_failure
 from voicesieve.pipeline.context import RunContext
 from voicesieve.sources.folder import FolderSource
+from voicesieve.sources.urls import UrlListSource
 
 HOUR_S = 3_600.0
 VIDEOS = 8
@@ -50,20 +52,40 @@ def with_clock(clock: Callable[[], float]) -> Callable[[RunContext], RunContext]
 
 @pytest.mark.parametrize("jump_s", [-HOUR_S, HOUR_S, 24 * HOUR_S, -24 * HOUR_S])
 @pytest.mark.parametrize("after", [20, 60])
-def test_a_clock_that_is_set_during_a_run_loses_and_repeats_nothing(
+def test_a_clock_that_is_set_during_a_run_loses_repeats_and_puts_off_nothing(
     tmp_path: Path, audio: Path, jump_s: float, after: int
 ) -> None:
-    """Set back, work may look scheduled for later; it is done by the next run on a right clock."""
     asked = [(Query("folder", str(audio)), FolderSource())]
     result = asyncio.run(crawled(tmp_path / "data", asked, changed=with_clock(JumpingClock(jump_s, after))))
     assert result.fault is None
-    forward = with_clock(lambda: time.time() + max(jump_s, 0.0) + 1.0)
-    assert asyncio.run(crawled(tmp_path / "data", asked, changed=forward)).fault is None
     stories = stories_of(tmp_path / "data")
     assert [story["state"] for story in stories.values()] == ["accepted"] * VIDEOS
     for story in stories.values():
         assert [attempt["outcome"] for attempt in attempts(story, "analyse")].count("ok") == 1
         assert [attempt["outcome"] for attempt in attempts(story, "fetch")].count("ok") == 1
+
+
+PACED: dict[str, dict[str, Any]] = {
+    **LOOPBACK,
+    "pace": {"requests_per_hour": 7_200, "burst": 1},
+    "retry": {"pause_s": 0.5, "max_delay_s": 2.0},
+}
+"""Half a second between requests, and as long for a host that refuses us."""
+
+
+@pytest.mark.parametrize("set_back_s", [HOUR_S, 24 * HOUR_S])
+def test_paced_hosts_do_not_stall_after_the_clock_was_set_back(tmp_path: Path, set_back_s: float) -> None:
+    """The host's next turn and its pause lay a day ahead, and nothing was fetched until then."""
+    data = tmp_path / "data"
+    episodes = {f"/{number}.opus": AtFirst(1, Refusal(429), clip("child-en-zoo")) for number in range(3)}
+    with feed_site(episodes) as site:
+        urls = url_list(tmp_path / "list.txt", [site.url(path) for path in episodes]).removeprefix("urls:")
+        asked = [(Query("urls", urls), UrlListSource())]
+        ahead = with_clock(lambda: time.time() + set_back_s)
+        asyncio.run(crawled(data, asked, settings=PACED, changed=ahead))
+        assert "accepted" not in {story["state"] for story in stories_of(data).values()}
+        asyncio.run(crawled(data, asked, settings=PACED, wait_s=20.0))
+    assert [story["state"] for story in stories_of(data).values()] == ["accepted"] * len(episodes)
 
 
 @pytest.mark.parametrize("moment", ["Wed, 01 Jan 2020 00:00:00 GMT", "-5", "0", "soon", "99999999999999999999"])

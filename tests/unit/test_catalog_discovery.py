@@ -84,7 +84,7 @@ def test_an_unfinished_query_keeps_its_place_and_the_memory_of_its_last_end(worl
 def test_a_failed_query_keeps_its_cursor_and_success_clears_the_failure(world: World) -> None:
     query = world.query()
     world.discover(candidate(1), query=query, cursor={"page": 2})
-    world.step(discovery.query_failed, query.id, Failure(FailureKind.NETWORK, "no route"), world.now + 60)
+    world.step(discovery.query_failed, query.id, Failure(FailureKind.NETWORK, "no route"), world.now + 60, world.now)
     row = world.query()
     assert (row.cursor, row.failures, row.due_at) == ({"page": 2}, 1, world.now + 60)
     assert world.status()["queries"][0]["last_failure"] == {"kind": "network", "message": "no route"}

@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from catalog_world import World
+from catalog_world import REFRESH_S, RETRY, World, candidate
 
 from voicesieve.catalog.records import Pace, Paces
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import requests
+from voicesieve.catalog.transactions import requests, timekeeping
 from voicesieve.catalog.transactions.requests import Turn
+from voicesieve.domain.failures import FailureKind
 from voicesieve.domain.quotas import SEARCH_CALLS, Price, next_reset, quota_day
 
 HOUR_S = 3_600.0
@@ -112,7 +113,7 @@ def test_a_slot_after_midnight_counts_against_tomorrow(catalog: Catalog) -> None
 
 def test_a_host_that_is_left_alone_is_an_obstacle_beyond_ones_patience(catalog: Catalog) -> None:
     world, now = World(catalog), 10_000.0
-    world.step(requests.leave_alone, "a.example", now + 60, "it says so")
+    world.step(requests.leave_alone, "a.example", now + 60, "it says so", now)
     turn = ask(world, now, "a.example", limits={})
     assert (turn.at, "it says so" in turn.obstacle) == (now + 60, True)
     assert ask(world, now, "a.example", limits={}, patience_s=100.0) == Turn(now + 60)
@@ -120,15 +121,15 @@ def test_a_host_that_is_left_alone_is_an_obstacle_beyond_ones_patience(catalog: 
 
 def test_a_longer_pause_in_force_stays(catalog: Catalog) -> None:
     world, now = World(catalog), 10_000.0
-    world.step(requests.leave_alone, "a.example", now + 60, "long")
-    world.step(requests.leave_alone, "a.example", now + 5, "short")
+    world.step(requests.leave_alone, "a.example", now + 60, "long", now)
+    world.step(requests.leave_alone, "a.example", now + 5, "short", now)
     assert ask(world, now, "a.example", limits={}).at == now + 60
 
 
 def test_refusals_while_a_host_is_left_alone_count_as_one(catalog: Catalog) -> None:
     world, now = World(catalog), 10_000.0
     assert world.step(requests.count_refusal, "a.example", now) == 1
-    world.step(requests.leave_alone, "a.example", now + 60, "it says so")
+    world.step(requests.leave_alone, "a.example", now + 60, "it says so", now)
     assert world.step(requests.count_refusal, "a.example", now + 1) == 1
     assert world.step(requests.count_refusal, "a.example", now + 60) == 2
 
@@ -138,3 +139,47 @@ def test_jitter_only_ever_slows_down(catalog: Catalog) -> None:
     pace = Pace(10.0, 1, jitter=0.5)
     times = [ask(world, now, "a.example", pace, limits={}, chance=chance).at - now for chance in (0.0, 0.5, 0.99, 0.0)]
     assert times == pytest.approx([0.0, 10.0, 22.5, 37.45])
+
+
+def test_a_pause_that_began_by_a_later_clock_lasts_as_long_as_was_meant(any_catalog: Catalog) -> None:
+    world, now = World(any_catalog), at("2026-07-01T12:00:00")
+    tomorrow = now + 24 * HOUR_S
+    world.step(requests.leave_alone, "a.example", tomorrow + 60, "it says so", tomorrow)
+    world.step(requests.leave_alone, "b.example", now + 60, "it says so", now)
+    assert world.step(timekeeping.set_right, now) == 1
+    for host in ("a.example", "b.example"):
+        assert ask(world, now, host).at == pytest.approx(now + 60)
+        assert ask(world, now + 60, host).obstacle == ""
+    assert world.step(timekeeping.set_right, now) == 0
+
+
+def test_turns_that_were_taken_by_a_later_clock_keep_their_distance_and_no_more(any_catalog: Catalog) -> None:
+    """Turns in line lie ahead of any clock: they are what is left of the pace, not a clock that was set back."""
+    world, now, pace = World(any_catalog), at("2026-07-01T12:00:00"), Pace(10.0, 1)
+    more = {"pace": pace, "limits": {}}
+    assert [ask(world, now + HOUR_S, "a.example", **more).at for _ in range(3)] == [
+        now + HOUR_S + n for n in (0, 10, 20)
+    ]
+    assert world.step(timekeeping.set_right, now) == 1
+    assert ask(world, now, "a.example", **more).at == pytest.approx(now + 30)
+    assert world.step(timekeeping.set_right, now - 30) == 0, "clocks of several machines are never quite the same"
+
+
+def test_queries_and_videos_put_off_by_a_later_clock_are_due_when_it_was_meant(any_catalog: Catalog) -> None:
+    world = World(any_catalog)
+    right = world.now
+    world.now = right + 24 * HOUR_S
+    query = world.query()
+    world.discover(candidate(1), candidate(2), query=query)
+    world.screen()
+    (failing,) = world.claim()
+    world.fail(failing, FailureKind.NETWORK)
+    world.now = right
+    assert world.claim() == []
+    assert world.step(timekeeping.set_right, world.now) == 4  # the host, its query, both videos
+    assert len(world.claim(2)) == 1
+    world.now += RETRY.first_delay_s + 1
+    assert [claim.video for claim in world.claim(2)] == [failing.video]
+    world.now = right + REFRESH_S + 1
+    assert not world.query().exhausted
+    world.check_counts()

@@ -106,6 +106,7 @@ query = Table(
     Column("child_s", Double, nullable=False, server_default="0"),
     Column("new_channels", Double, nullable=False, server_default="20"),
     Column("expands", Key),
+    Column("set_at", Double, nullable=False, server_default="0"),
     Index("uq_query_source_argument", "source", "argument", unique=True),
 )
 
@@ -125,6 +126,7 @@ host = Table(
     Column("blocked_until", Double, nullable=False),
     Column("refusals", Integer, nullable=False),
     Column("block_reason", Words),
+    Column("set_at", Double, nullable=False, server_default="0"),
     Index("ix_host_slot_at", "slot_at", sqlite_where=HAS_WAITING, postgresql_where=HAS_WAITING),
 )
 

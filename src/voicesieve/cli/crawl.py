@@ -17,7 +17,7 @@ from typing import Any
 from voicesieve.catalog import views
 from voicesieve.catalog.records import QueryRow
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import discovery, leases
+from voicesieve.catalog.transactions import discovery, leases, timekeeping
 from voicesieve.cli.actor import actor
 from voicesieve.cli.loop import run_loop
 from voicesieve.cli.output import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
@@ -143,6 +143,7 @@ def _log_sink(options: CrawlOptions, settings: Settings, folder: DataFolder, run
 def _recover(context: RunContext, *, only_driver: bool) -> None:
     """Make good what a dead run left: leases, half-written scratch, promised deletions."""
     with context.catalog.write() as connection:
+        timekeeping.set_right(connection, context.clock())
         taken_back = leases.recover(connection, context.clock(), only_driver=only_driver)
         leases.start_run(connection, context.run, context.clock())
     swept = [*context.folder.sweep_scratch(), *context.folder.sweep_unfinished()]

@@ -65,7 +65,7 @@ class Progress:
         elif event.name == "source_sleeps":
             until = f"{facts['reason']}; asked again at {facts['until']}, the rest goes on"
             self._line("sleeps", facts["bucket"] or facts["query"], "", until)
-        elif event.name in ("run_stopping", "query_not_due"):
+        elif event.name in ("run_stopping", "query_not_due", "clock_set_back"):
             self._line("note", facts["message"], "", "")
 
     def _line(self, mark: str, subject: str, title: str, reason: str) -> None:

@@ -26,6 +26,9 @@ from voicesieve.sources.protocol import Source
 
 SCREENING_BATCH = 1_000
 
+AT_ONCE = 0.0
+"""An epoch second that has passed by any clock."""
+
 LONGEST_NAP_S = 1.0
 """A monotonic timer stands still while a laptop sleeps; the wall clock, by which days end, does not."""
 
@@ -91,13 +94,17 @@ async def walk_query(
         progressed()
         if page.cursor is None:
             return None
-        cursor, failures, due_at = page.cursor, 0, context.clock()
+        cursor, failures, due_at = page.cursor, 0, AT_ONCE
 
 
 async def sleep_until(context: RunContext, at: float) -> None:
     """Sleep, and look at the clock often enough to notice that it was set or that the machine slept, too."""
-    while (left := at - context.clock()) > 0:  # noqa: ASYNC110 - the wall clock tells nobody that it moved
+    before = context.clock()
+    while (left := at - before) > 0:
         await asyncio.sleep(min(left, LONGEST_NAP_S))
+        now = context.clock()
+        at -= before - now if now < before else 0.0  # set back: what is left to wait stays the same
+        before = now
 
 
 async def _reserve(
@@ -210,7 +217,7 @@ def _fail(
         rules=context.rules.retry,
     )
     if failure.remedy is not Remedy.STOP_RUN:
-        discovery.query_failed(connection, row.id, failure, now if step.at is None else step.at)
+        discovery.query_failed(connection, row.id, failure, now if step.at is None else step.at, now)
     if host is not None and step.pause_host_until is not None and step.pause_host_until > now:
-        requests.leave_alone(connection, host, step.pause_host_until, failure.message)
+        requests.leave_alone(connection, host, step.pause_host_until, failure.message, now)
     return step

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from voicesieve.catalog import views
 from voicesieve.catalog.records import Claim, QueryRow, StaleLeaseError
-from voicesieve.catalog.transactions import discovery, leases
+from voicesieve.catalog.transactions import discovery, leases, timekeeping
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.pipeline.analyse_stage import analyse_video
 from voicesieve.pipeline.context import RunContext
@@ -91,6 +92,7 @@ class Driver:
         self._hungry = False
         self._places = asyncio.Semaphore(CONCURRENT_REQUESTS)
         self._taken = 0
+        self._last_look = math.inf
         self._result = RunResult()
 
     async def run(self) -> RunResult:
@@ -142,6 +144,7 @@ class Driver:
         """Take up work as places become free, until none is left or the run is told to stop."""
         while not self._ending.requested.is_set() and self._result.fault is None:
             self._context.progressed.clear()
+            await self._set_clock_right()
             await self._take_up_analyses()
             await self._take_up_fetches()
             await self._expand_and_learn()
@@ -161,6 +164,15 @@ class Driver:
                 return
             self._hungry = may_fetch and (ready_at is None or ready_at - now > LONGEST_LULL_S)
             await self._wait(ready_at)
+
+    async def _set_clock_right(self) -> None:
+        """At first, and whenever the clock was set back since the last look: nothing may wait for the later clock."""
+        last, self._last_look = self._last_look, self._context.clock()
+        if self._last_look < last - timekeeping.SLACK_S:
+            moved = await self._context.committer.run(timekeeping.set_right, self._last_look)
+            if moved:
+                message = f"the clock was set back: {moved} waits that began by the later clock begin now"
+                self._context.events.emit("clock_set_back", message=message, moved=moved)
 
     async def _expand_and_learn(self) -> None:
         """After decisions: look through channels that proved good, and learn beside the work, a lesson at a time."""

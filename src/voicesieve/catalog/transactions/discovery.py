@@ -36,6 +36,7 @@ def register_query(connection: Connection, wanted: Query, now: float, *, expands
                 argument=wanted.argument,
                 exhausted=False,
                 due_at=now,
+                set_at=now,
                 memory={},
                 created_at=now,
                 expands=expands,
@@ -72,6 +73,7 @@ def commit_page(
             memory=dict(page.memory) if exhausted else query.c.memory,
             exhausted=exhausted,
             due_at=now + refresh_s if exhausted else now,
+            set_at=now,
             pages=query.c.pages + 1,
             requests=query.c.requests + page.requests,
             found=query.c.found + found,
@@ -85,13 +87,14 @@ def commit_page(
     return PageResult(new=new, found=len(candidates))
 
 
-def query_failed(connection: Connection, query_id: int, failure: Failure, due_at: float) -> None:
+def query_failed(connection: Connection, query_id: int, failure: Failure, due_at: float, now: float) -> None:
     """Keep the cursor where it is and say when the same request is due again."""
     connection.execute(
         update(query)
         .where(query.c.id == query_id)
         .values(
             due_at=due_at,
+            set_at=now,
             failures=query.c.failures + 1,
             last_failure={"kind": str(failure.kind), "message": failure.message},
         )

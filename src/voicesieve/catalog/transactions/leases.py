@@ -94,7 +94,7 @@ def claim_fetches(
             row, choice = taken
             claims.append(_lease(connection, row, Stage.FETCH, now, lease_s, new_token(), choice=choice))
             slots[name] = now if local else pace.of(name).after_request(slots[name], now, chance())
-            connection.execute(update(host).where(host.c.name == name).values(slot_at=slots[name]))
+            connection.execute(update(host).where(host.c.name == name).values(slot_at=slots[name], set_at=now))
             if len(claims) == limit:
                 break
     return claims

@@ -61,7 +61,7 @@ def reserve(
         return Turn(next_reset(start), message, price.bucket)
     if name is not None:
         slot_at = paces.of(name).after_request(row.slot_at, start, chance)
-        connection.execute(update(host).where(host.c.name == name).values(slot_at=slot_at))
+        connection.execute(update(host).where(host.c.name == name).values(slot_at=slot_at, set_at=now))
     return Turn(start)
 
 
@@ -89,13 +89,13 @@ def close_bucket(connection: Connection, bucket: str, now: float) -> float:
     return next_reset(now)
 
 
-def leave_alone(connection: Connection, name: str, until: float, reason: str) -> None:
+def leave_alone(connection: Connection, name: str, until: float, reason: str, now: float) -> None:
     """Open a host's circuit: nobody asks it before ``until``. A longer pause in force stays."""
     add_hosts(connection, [name])
     connection.execute(
         update(host)
         .where(host.c.name == name, host.c.blocked_until < until)
-        .values(blocked_until=until, block_reason=reason)
+        .values(blocked_until=until, block_reason=reason, set_at=now)
     )
 
 

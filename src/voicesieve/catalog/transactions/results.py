@@ -248,7 +248,7 @@ def fail(
     refusals = requests.count_refusal(connection, row.host, now) if remedy is Remedy.PAUSE_SOURCE else 0
     step = decide_next(item_failures, machine_failures, refusals)
     if step.pause_host_until is not None:
-        requests.leave_alone(connection, row.host, step.pause_host_until, failure.message)
+        requests.leave_alone(connection, row.host, step.pause_host_until, failure.message, now)
     if row.state in DECIDED:
         # Analysing again has failed: the old verdict and its decision stand, whether it is tried once more or not.
         step = replace(step, state=VideoState(row.state))

@@ -1,0 +1,35 @@
+"""A clock that was set back: what was put off by the later clock is put off from now instead."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, update
+
+from voicesieve.catalog import schema
+from voicesieve.domain.states import Stage
+
+SLACK_S = 60.0
+"""Clocks of machines that share a catalog differ by less; so do the steps of a clock that is kept right."""
+
+
+def set_right(connection: Connection, now: float) -> int:
+    """Move the times of hosts, queries and videos that were set by a clock later than ``now``. Returns of how many.
+
+    Such a time is reckoned from the moment that it was set at, and is from now on reckoned from ``now``: nobody waits
+    longer than was meant, and a host that is left alone stays so for as long as was meant.
+    """
+    host, query, video = schema.host, schema.query, schema.video
+    later = now + SLACK_S
+    ahead = {table: written - now for table, written in ((host, host.c.set_at), (query, query.c.set_at))}
+    moved = connection.execute(
+        update(host)
+        .where(host.c.set_at > later)
+        .values(slot_at=host.c.slot_at - ahead[host], blocked_until=host.c.blocked_until - ahead[host], set_at=now)
+    ).rowcount
+    moved += connection.execute(
+        update(query).where(query.c.set_at > later).values(due_at=query.c.due_at - ahead[query], set_at=now)
+    ).rowcount
+    put_off = (video.c.stage.in_((Stage.FETCH, Stage.ANALYSE)), video.c.due_at > now, video.c.changed_at > later)
+    moved += connection.execute(
+        update(video).where(*put_off).values(due_at=video.c.due_at - (video.c.changed_at - now), changed_at=now)
+    ).rowcount
+    return moved
