@@ -81,8 +81,8 @@ class Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, routes: Mapping[str, Route]) -> None:
-        super().__init__(("127.0.0.1", 0), Visit)
+    def __init__(self, routes: Mapping[str, Route], host: str, port: int) -> None:
+        super().__init__((host, port), Visit)
         self.routes = routes
         self.visits: list[tuple[str, dict[str, str]]] = []
         self.closing = threading.Event()
@@ -97,7 +97,7 @@ class Site:
     base: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.base = f"http://127.0.0.1:{self.server.server_port}"
+        self.base = f"http://{self.server.server_address[0]!s}:{self.server.server_port}"
 
     @property
     def visits(self) -> list[tuple[str, dict[str, str]]]:
@@ -109,8 +109,8 @@ class Site:
 
 
 @contextlib.contextmanager
-def serving(routes: Mapping[str, Route]) -> Iterator[Site]:
-    server = Server(routes)
+def serving(routes: Mapping[str, Route], host: str = "127.0.0.1", port: int = 0) -> Iterator[Site]:
+    server = Server(routes, host, port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:

@@ -6,6 +6,7 @@ size of files, which every user can set.
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -16,7 +17,18 @@ from pathlib import Path
 
 import pytest
 from conftest import often
-from crawling import CLIPS, files_below
+from crawling import (
+    CLIPS,
+    attempts,
+    clip,
+    events_named,
+    feed_site,
+    files_below,
+    nothing_left_over,
+    stories_of,
+    url_list,
+    voicesieve,
+)
 from injection import Victim, corpus_of, holds_its_promises, nothing_is_left, nothing_was_repeated, victim
 
 SIZE = 6 << 20
@@ -31,11 +43,11 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
 
 
 @contextmanager
-def small_disk(where: Path) -> Iterator[Path]:
-    """A file system of `SIZE` bytes; skips where mounting is not allowed."""
-    where.mkdir()
+def small_disk(where: Path, size: int = SIZE) -> Iterator[Path]:
+    """A file system of ``size`` bytes; skips where mounting is not allowed."""
+    where.mkdir(exist_ok=True)
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={SIZE}", "voicesieve-test", str(where)], capture_output=True, text=True
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "voicesieve-test", str(where)], capture_output=True, text=True
     )
     if mounted.returncode:
         pytest.skip(f"no small file system can be mounted here ({mounted.stderr.strip()}); needs root")
@@ -131,6 +143,28 @@ def test_a_crawl_under_a_limit_on_file_size(
         shutil.rmtree(data)
     figure("Crawls under a random limit on file size", f"{stopped} met it, exit 3, all resumed")
     assert stopped > 1
+
+
+@pytest.mark.parametrize("method", ["http", "yt-dlp"])
+@pytest.mark.parametrize("pages", [1, 5])
+def test_a_download_that_fills_the_disk(tmp_path: Path, method: str, pages: int) -> None:
+    """Scratch alone has too little room; yt-dlp meets its end in a process of its own."""
+    data = tmp_path / "data"
+    settings = {"VOICESIEVE_FETCHING__METHODS": json.dumps([method])}
+    with feed_site({"/zoo.opus": clip("child-en-zoo")}) as site:
+        command = ("crawl", "--source", url_list(tmp_path / "list.txt", [site.url("/zoo.opus")]), "--data", data)
+        voicesieve(*command, "--no-fetch", settings=settings)
+        with small_disk(data / "scratch", pages * PAGE) as scratch:
+            ended = voicesieve(*command, "--quiet", settings=settings, code=3)
+            says_what_is_needed(ended.err)
+            (failed,) = events_named(data, "attempt_failed")
+            assert (failed["kind"], failed["method"], failed["state"]) == ("disk_full", method, "queued")
+            assert list(scratch.iterdir()) == []
+        voicesieve(*command, "--wait", "30", "--quiet", settings=settings)
+    (story,) = stories_of(data).values()
+    assert story["state"] == "accepted"
+    assert [attempt["outcome"] for attempt in attempts(story, "fetch")] == ["failed", "ok"]
+    nothing_left_over(data)
 
 
 @pytest.mark.parametrize("command", ["export jsonl", "export urls", "backup", "restore", "withdraw", "redecide"])

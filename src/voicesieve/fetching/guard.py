@@ -34,6 +34,7 @@ _JS_RUNTIMES = frozenset({"deno", "node", "bun", "qjs"})
 _PROGRAM_STARTS = frozenset({"subprocess.Popen", "os.exec", "os.posix_spawn", "os.system"})
 _CONNECTIONS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 
+NOT_PUBLIC = "is not a public address"
 _REMEDY = "set fetching.allow_private_addresses only for servers that you run yourself"
 
 
@@ -84,7 +85,7 @@ def check_address(host: str, ip: IpAddress | str, *, allow_private_addresses: bo
 
 def forbidden(host: str, ip: str) -> Failure:
     place = ip if host.strip("[]") == ip else f"{clean(host, 200)} ({ip})"
-    return Failure(FailureKind.FORBIDDEN_ADDRESS, f"{place} is not a public address; {_REMEDY}")
+    return Failure(FailureKind.FORBIDDEN_ADDRESS, f"{place} {NOT_PUBLIC}; {_REMEDY}")
 
 
 def install_connect_guard(allow_private_addresses: bool) -> None:
@@ -142,4 +143,4 @@ def _check_peer(address: object) -> None:
     # Unix sockets (text or bytes) and names that are still to be resolved cannot be shown to be public.
     host = address[0] if isinstance(address, tuple) and address else None
     if address is not None and not (isinstance(host, str) and is_public(host)):
-        raise ForbiddenAddressError(f"{clean(str(host or address), 200)} is not a public address; {_REMEDY}")
+        raise ForbiddenAddressError(f"{clean(str(host or address), 200)} {NOT_PUBLIC}; {_REMEDY}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import resource
 import select
 import signal
 import sys
@@ -21,6 +22,8 @@ from voicesieve.domain.failures import FailureError
 from voicesieve.fetching.guard import install_connect_guard
 from voicesieve.fetching.text import clean
 
+_MEMORY_BYTES = 1 << 30
+"""yt-dlp reads whole pages, and a packed one of 1.5 MB can hold gigabytes. Measured for an ordinary page: 65 MB."""
 _PARENT_CHECK_S = 1.0
 """How often to look whether the parent lives, for the case that somebody else still holds our stdin open."""
 _MAX_TEXT_CHARS = 500
@@ -67,6 +70,8 @@ Work = Callable[[Mapping[str, Any], Parent, Journal], dict[str, object]]
 
 def serve(work: Work, *, youtube: Callable[[Mapping[str, Any]], bool]) -> None:
     """Answer the one order on stdin. ``youtube``: whether refusals of this order are YouTube's."""
+    # Of data rather than of addresses: JavaScript runtimes reserve far more of those than they use.
+    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, _MEMORY_BYTES))
     order: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
     # Whatever else is printed in this process must not get between parent and answer.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")

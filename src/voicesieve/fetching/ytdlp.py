@@ -7,7 +7,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
@@ -18,6 +18,7 @@ from voicesieve.fetching.scratch import MEDIA_NAME
 from voicesieve.fetching.stall import StallClock
 from voicesieve.fetching.ytdlp_process import Worker
 from voicesieve.fetching.ytdlp_worker import Order
+from voicesieve.files import space_needed
 
 WATCH_S = 0.25
 """How often the scratch folder is measured: fine against any stall limit, and a handful of stat calls."""
@@ -47,7 +48,14 @@ class YtDlpFetcher:
             answer = await _watched(worker, request)
         finally:
             await worker.end()
-        return _fetched(answer, request)
+        try:
+            return _fetched(answer, request)
+        except FailureError as error:
+            if error.failure.kind is not FailureKind.DISK_FULL:
+                raise
+            # yt-dlp does not say where, nor how much it takes.
+            message = f"no space left in the scratch folder ({error.failure.message}); {space_needed(scratch)}"
+            raise FailureError(replace(error.failure, message=message)) from error
 
 
 def _order(request: FetchRequest, scratch: Path) -> dict[str, object]:

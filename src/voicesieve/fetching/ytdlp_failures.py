@@ -20,7 +20,7 @@ from yt_dlp.utils import (
 )
 
 from voicesieve.domain.failures import Failure, FailureKind
-from voicesieve.fetching.guard import ForbiddenAddressError
+from voicesieve.fetching.guard import NOT_PUBLIC, ForbiddenAddressError
 from voicesieve.fetching.statuses import status_failure
 from voicesieve.fetching.text import clean
 from voicesieve.files import OUT_OF_SPACE
@@ -62,6 +62,9 @@ _FOR_DEVELOPERS = re.compile(
     r"\s*(\(caused by |; please report this issue|You might want to use a VPN|Use --cookies|See  https:).*", re.DOTALL
 )
 """The tail of yt-dlp's messages: causes, which the chain holds already, and advice that is not ours."""
+
+_GAVE_UP = "giving up after"
+"""The downloader raises a text alone after its last retry, with that of the last error in it."""
 
 _Judge = Callable[[list[BaseException], str, bool], Failure | FailureKind | None]
 
@@ -107,7 +110,7 @@ def _message(related: list[BaseException], kind: FailureKind) -> str:
 
 
 def _by_our_own_limits(related: list[BaseException], text: str, youtube: bool) -> FailureKind | None:
-    if any(isinstance(one, ForbiddenAddressError) for one in related):
+    if any(isinstance(one, ForbiddenAddressError) for one in related) or NOT_PUBLIC in text:
         return FailureKind.FORBIDDEN_ADDRESS
     if any(isinstance(one, MemoryError) for one in related):
         return FailureKind.OUT_OF_MEMORY
@@ -146,9 +149,9 @@ def _by_status(related: list[BaseException], text: str, youtube: bool) -> Failur
 
 
 def _by_transport(related: list[BaseException], text: str, youtube: bool) -> FailureKind | None:
-    if any(isinstance(one, IncompleteRead | ContentTooShortError) for one in related):
+    if any(isinstance(one, IncompleteRead | ContentTooShortError) for one in related) or "more expected" in text:
         return FailureKind.TRUNCATED
-    if any(isinstance(one, TransportError | ConnectionError | TimeoutError) for one in related):
+    if any(isinstance(one, TransportError | ConnectionError | TimeoutError) for one in related) or _GAVE_UP in text:
         return FailureKind.NETWORK
     return None
 

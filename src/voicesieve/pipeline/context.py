@@ -68,7 +68,8 @@ class RunContext:
     ``in_analysis`` holds a lock for each recording whose analysis is in hand, ``told`` what people were told already.
     ``downloads`` has a place for each download at the same time; ``between_methods`` are the tokens of claims that wait
     for their host's next slot and take no place meanwhile. ``progressed`` is set whenever there may be something new to
-    take up. ``frontier`` says what to take first.
+    take up, ``faulted`` when nothing may be taken up any more because the run cannot go on. ``frontier`` says what to
+    take first.
     """
 
     run: str
@@ -91,3 +92,4 @@ class RunContext:
     in_analysis: MutableMapping[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     between_methods: set[str] = field(default_factory=set)
     progressed: asyncio.Event = field(default_factory=asyncio.Event)
+    faulted: asyncio.Event = field(default_factory=asyncio.Event)

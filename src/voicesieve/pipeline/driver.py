@@ -184,7 +184,7 @@ class Driver:
     async def _take_up_fetches(self) -> None:
         context = self._context
         places = await self._places_to_fetch()
-        if places <= 0:
+        if places <= 0 or context.faulted.is_set():
             return
         claims = await context.committer.run(
             leases.claim_fetches,
@@ -203,7 +203,7 @@ class Driver:
     async def _take_up_analyses(self) -> None:
         context = self._context
         places = self._places_to_analyse()
-        if places <= 0:
+        if places <= 0 or context.faulted.is_set():
             return
         claims = await context.committer.run(
             leases.claim_analyses,

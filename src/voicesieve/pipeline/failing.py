@@ -76,6 +76,8 @@ async def record_failure(
     one. Raises `RunFaultError` when the run cannot go on, `StaleLeaseError` when the lease is no longer ours.
     """
     deciding = deciding or failure
+    if deciding.remedy is Remedy.STOP_RUN:
+        context.faulted.set()  # before the video is due again, or this run would take it up once more
     step = await context.committer.run(_fail, context, claim, attempt, failure, deciding)
     await tell_failure(context, claim, attempt, deciding, step.state, step.sentence)
     if step.pause_host_until is not None:
