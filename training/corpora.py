@@ -2,8 +2,9 @@
 
 Each corpus is a folder below one: ``speechocean762`` and ``common-voice-vi`` hold either a ``metadata.csv`` whose
 ``path`` column is relative to it or the layout that its publisher ships (OpenSLR 101; a language of Common Voice);
-``esc-10`` and ``donate-a-cry`` hold a ``metadata.csv``; ``prompts``, which may be missing, holds Debian's packages of
-telephone prompts, unpacked (`PROMPT_PACKAGES`).
+``esc-10`` and ``donate-a-cry`` hold a ``metadata.csv``, and so does ``kokoro``, which `training.synthetic` makes and
+which may be missing; ``prompts``, which may be missing, holds Debian's packages of telephone prompts, unpacked
+(`PROMPT_PACKAGES`). Nothing learns from those.
 """
 
 from __future__ import annotations
@@ -53,13 +54,7 @@ ATTRIBUTION = [
     "ESC-10, a subset of ESC-50 (Piczak 2015), CC BY 3.0",
     "donate-a-cry corpus, ODbL 1.0 and DbCL 1.0",
 ]
-PROMPT_ATTRIBUTION = [
-    "Asterisk prompts by Allison Smith and by June Wallack, CC BY-SA 3.0",
-    "Asterisk prompts by Carlo Flora (segreterietelefoniche.it), CC BY-SA 3.0",
-    "Asterisk prompts of ivrvoice.ru, CC BY 3.0",
-    "Asterisk prompts by Marco Menardi and Paola Dal Zot (voip.ammdomus.it), CC BY-SA 3.0 IT",
-    "Asterisk prompts by Armelle Desjardins, copyright Michel Gutierrez, BSD",
-]
+SYNTHETIC_ATTRIBUTION = "Voices mixed of those of Kokoro-82M (hexgrad), Apache-2.0, and what they were made to say"
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,14 +80,31 @@ def read_teenagers(corpora: Path) -> list[Clip]:
 
 
 def read_prompts(corpora: Path) -> list[Clip]:
-    """Telephone prompts, none where there are none."""
+    """Telephone prompts, which are only measured on; none where there are none."""
     clips = []
     for name, (speaker, kind) in PROMPT_SPEAKERS.items():
         files = (corpora / "prompts").glob(f"**/asterisk/sounds/{name}/**/*.*")
         spoken = [path for path in files if path.suffix in PROMPT_FORMATS and "silence" not in path.parts]
         for path in sorted(spoken, key=lambda path: (-path.stat().st_size, path))[:PROMPT_CLIPS]:
-            clips.append(Clip(_prompt(path), frozenset({kind}), f"prompts:{speaker}", held_out=False))
+            clips.append(Clip(_prompt(path), frozenset({kind}), f"prompts:{speaker}", held_out=True))
     return clips
+
+
+def read_synthetic(corpora: Path) -> list[Clip]:
+    """Synthetic adults, none where there are none."""
+    folder = corpora / "kokoro"
+    if not folder.exists():
+        return []
+    genders = {"female": WOMAN, "male": MAN}
+    return [
+        Clip(
+            _sound(folder / row["path"]),
+            frozenset({genders[row["gender"]]}),
+            f"kokoro:{row['speaker']}",
+            held_out=False,
+        )
+        for row in _rows(folder)
+    ]
 
 
 # ---------------------------------------------------------------- one corpus each

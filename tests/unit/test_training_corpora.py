@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tests.unit.test_voices_hostile_sound import write
-from training.corpora import Clip, read_clips, read_prompts, read_teenagers
+from training.corpora import Clip, read_clips, read_prompts, read_synthetic, read_teenagers
 from voicesieve.voices.detector import CHILD, MAN, NONSPEECH, WOMAN
 
 SPEAKERS = (
@@ -115,4 +115,11 @@ def test_prompts_are_read_from_unpacked_packages_and_may_be_missing(tmp_path: Pa
     sounds = tmp_path / "prompts/one/usr/share/asterisk/sounds"
     sound_at(sounds / "it_IT_f_Menardi/digits/1.wav")
     sound_at(sounds / "it_IT_f_Menardi/silence/1.wav")
-    assert facts(read_prompts(tmp_path)) == [("prompts:menardi", frozenset({WOMAN}), False, None)]
+    assert facts(read_prompts(tmp_path)) == [("prompts:menardi", frozenset({WOMAN}), True, None)]
+
+
+def test_synthetic_voices_are_read_to_learn_from_and_may_be_missing(tmp_path: Path) -> None:
+    assert read_synthetic(tmp_path) == []
+    sound_at(tmp_path / "kokoro/audio/one.wav")
+    (tmp_path / "kokoro/metadata.csv").write_text("path,speaker,gender\naudio/one.wav,female003,female\n")
+    assert facts(read_synthetic(tmp_path)) == [("kokoro:female003", frozenset({WOMAN}), False, None)]

@@ -19,7 +19,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from training.corpora import ATTRIBUTION, PROMPT_ATTRIBUTION, Clip, read_clips, read_prompts, read_teenagers
+from training.corpora import (
+    ATTRIBUTION,
+    SYNTHETIC_ATTRIBUTION,
+    Clip,
+    read_clips,
+    read_prompts,
+    read_synthetic,
+    read_teenagers,
+)
 from training.floor import pieces_of_music
 from training.network import exporting, material
 from training.network.batches import Batches
@@ -55,7 +63,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print figures as JSON rather than as lines")
     arguments = parser.parse_args()
 
-    clips = [*read_clips(arguments.corpora), *read_prompts(arguments.corpora), *pieces_of_music()]
+    corpora = arguments.corpora
+    clips = [*read_clips(corpora), *read_synthetic(corpora), *read_prompts(corpora), *pieces_of_music()]
     if arguments.most:
         clips = [clip for clip in clips if not _is_measured(clip)] + first(filter(_is_measured, clips), arguments.most)
     if arguments.evaluate:
@@ -63,7 +72,7 @@ def main() -> None:
         figures = measure(detector, [clip for clip in clips if clip.held_out], _music(clips))
         print(json.dumps(figures, indent=1) if arguments.json else _lines(figures))
         return
-    teenagers = read_teenagers(arguments.corpora)
+    teenagers = read_teenagers(corpora)
     if arguments.weights:
         network = VoiceNetwork()
         network.load_state_dict(torch.load(arguments.weights, weights_only=True))
@@ -105,7 +114,7 @@ def finish(network: VoiceNetwork, clips: Sequence[Clip], teenagers: Sequence[Cli
         "parameters": sum(value.numel() for value in network.parameters()),
         "recipe": {"seed": SEED, "cycles": CYCLES, "steps": STEPS, "torch": torch.__version__},
         "calibration": {"scale": round(scale, 4), "shift": round(shift, 4)},
-        "attribution": [*ATTRIBUTION, *(PROMPT_ATTRIBUTION if _has_prompts(clips) else ())],
+        "attribution": [*ATTRIBUTION, *([SYNTHETIC_ATTRIBUTION] if any(map(_is_synthetic, clips)) else ())],
         "reference": exporting.reference(),
     }
     (output / "network.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
@@ -137,7 +146,8 @@ def _is_measured(clip: Clip) -> bool:
 
 
 def is_for_calibration(group: str) -> bool:
-    return speaker_share(group) < CALIBRATION_SHARE
+    """Whether a group is kept from the weights. Synthetic voices never are: nobody calibrates for them."""
+    return not group.startswith("kokoro:") and speaker_share(group) < CALIBRATION_SHARE
 
 
 def calibration(detector: Detector, clips: Sequence[Clip], music: Sequence[np.ndarray]) -> tuple[float, float]:
@@ -163,8 +173,8 @@ def _batches(voices: Sequence[Example], sounds: Sequence[Example], seed: int) ->
     return Batches([*voices, *sounds], Channels(surroundings, crowd, seed), seed)
 
 
-def _has_prompts(clips: Sequence[Clip]) -> bool:
-    return any(clip.group.startswith("prompts:") for clip in clips)
+def _is_synthetic(clip: Clip) -> bool:
+    return clip.group.startswith("kokoro:")
 
 
 def _music(clips: Sequence[Clip]) -> list[np.ndarray]:

@@ -19,8 +19,8 @@ from voicesieve.voices.detector import CHILD, CLASSES, MAN, NONSPEECH, WOMAN
 
 SHARES = {CHILD: 0.34, WOMAN: 0.36, MAN: 0.18, NONSPEECH: 0.12}
 """Of pairs, by the class of the clip. Warped copies make almost half of the speech examples children."""
-OTHER_CORPUS_SHARE = 0.4
-"""Of adults from elsewhere than speechocean762: another language and other microphones are no sign of age."""
+CORPUS_SHARES = {"so": 0.5, "cv": 0.2, "kokoro": 0.3}
+"""Of adults, by corpus, as far as it is there: another language and other microphones are no sign of age."""
 MOVED_SHARE = 0.85
 """Of pairs of speech whose second version is warped into another class; in the others both keep the label."""
 STEADY_TEMPO_SHARE = 0.4
@@ -56,11 +56,12 @@ class Batches:
     def __init__(self, examples: Sequence[Example], channels: Channels, seed: int) -> None:
         self._rng = np.random.default_rng([seed, 2])
         self._channels = channels
-        by_kind: dict[int, dict[bool, dict[str, list[Example]]]] = defaultdict(
+        by_kind: dict[int, dict[str, dict[str, list[Example]]]] = defaultdict(
             lambda: defaultdict(lambda: defaultdict(list))
         )
         for example in examples:
-            by_kind[example.kind][not example.group.startswith("so:")][example.group].append(example)
+            corpus = example.group.partition(":")[0] if example.kind != NONSPEECH else ""
+            by_kind[example.kind][corpus][example.group].append(example)
         self._groups = {
             kind: {corpus: list(groups.items()) for corpus, groups in corpora.items()}
             for kind, corpora in by_kind.items()
@@ -104,8 +105,8 @@ class Batches:
 
     def _example(self, kind: int) -> Example:
         corpora = self._groups[kind]
-        from_other = self._rng.random() < OTHER_CORPUS_SHARE
-        groups = corpora[from_other if len(corpora) > 1 else next(iter(corpora))]
+        shares = np.array([CORPUS_SHARES.get(name, 1.0) for name in corpora])
+        groups = corpora[self._rng.choice(list(corpora), p=shares / shares.sum())]
         weights = np.array([HARD_WEIGHT if name in self._hard else 1.0 for name, _ in groups])
         _, examples = groups[self._rng.choice(len(groups), p=weights / weights.sum())]
         return examples[self._rng.integers(len(examples))]

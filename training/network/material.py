@@ -24,13 +24,14 @@ WORKERS = 2
 ADULT = frozenset({WOMAN, MAN})
 LOW_VOICE_HZ = 165.0
 """Between the median F0 of men (about 120 Hz) and women (about 220 Hz): how far an undeclared adult must be warped."""
-STAYING = {CHILD: (1.0, 1.08), WOMAN: (0.94, 1.0), MAN: (0.95, 1.05)}
-"""Tract ratios that keep the label. 6 % more give a woman a boy's third formant (Hillenbrand 1995, own analysis)."""
-STAYING_PITCH = {CHILD: (0.82, 1.15), WOMAN: (0.85, 1.4), MAN: (0.85, 1.6)}
+STAYING = {CHILD: (1.0, 1.14), WOMAN: (0.94, 1.0), MAN: (0.95, 1.05)}
+"""Tract ratios that keep the label. 6 % more give a woman a boy's third formant (Hillenbrand 1995, own analysis); a
+child of 6 to 12 with a shorter tract is a smaller child, of whom no recording is at hand."""
+STAYING_PITCH = {CHILD: (0.82, 1.3), WOMAN: (0.85, 1.4), MAN: (0.85, 1.6)}
 """A high or excited voice in an unchanged tract is no child's, a low voice of a small child no adult's."""
-MOVING = {CHILD: (0.72, 0.84), WOMAN: (1.17, 1.38), MAN: (1.4, 1.7)}
+MOVING = {CHILD: (0.72, 0.84), WOMAN: (1.17, 1.42), MAN: (1.4, 1.75)}
 """Tract ratios that move a child to the adults and an adult to the children."""
-MOVING_PITCH = {CHILD: (0.6, 0.9), WOMAN: (1.05, 1.5), MAN: (1.5, 2.0)}
+MOVING_PITCH = {CHILD: (0.6, 0.9), WOMAN: (1.05, 1.6), MAN: (1.5, 2.1)}
 LINKED_SHARE = 0.4
 """Of changed versions whose pitch and tract change alike, by resampling alone; in the others both are drawn."""
 STAYING_COPIES, MOVED_COPIES = 3, 3

@@ -123,6 +123,8 @@ def _figures(detector: Detector, scored: Sequence[Scored]) -> dict[str, object]:
         "cv woman": _of(scored, "cv:", {WOMAN}),
         "cv man": _of(scored, "cv:", {MAN}),
         "cv undeclared": _of(scored, "cv:", {WOMAN, MAN}),
+        "prompt woman": _of(scored, "prompts:", {WOMAN}),
+        "prompt man": _of(scored, "prompts:", {MAN}),
         "esc-10": _of(scored, "esc:", {NONSPEECH}),
         "infant cry": _of(scored, "cry", {NONSPEECH}),
         "music": _of(scored, "music", {NONSPEECH}),
