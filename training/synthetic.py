@@ -34,7 +34,7 @@ STYLE = 256
 """Numbers of a voice for each length of text: the first half makes its sound, the second its prosody."""
 CHILDLIKE = frozenset({"zm_yunxia", "zf_xiaoyi"})
 """Voices made after adults who play children: neither one nor the other."""
-MIXED = {"female": 80, "male": 20}
+MIXED = {"female": 60, "male": 12}
 """Voices mixed of two of one gender. Women are what children are mistaken for."""
 SENTENCES = 5
 SYLLABLES = (11, 20)
