@@ -23,7 +23,7 @@ CORPUS_SHARES = {"so": 0.5, "cv": 0.2, "kokoro": 0.3}
 """Of adults, by corpus, as far as it is there: another language and other microphones are no sign of age."""
 MOVED_SHARE = 0.85
 """Of pairs of speech whose second version is warped into another class; in the others both keep the label."""
-STEADY_TEMPO_SHARE = 0.4
+STEADY_TEMPO_SHARE = 0.7
 """Of examples whose tempo is put back to what it was before the warp: speed must not stand for the vocal tract."""
 TEMPO = (0.85, 1.18)
 SHORT_SHARE = 0.3
