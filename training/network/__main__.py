@@ -31,22 +31,27 @@ from training.corpora import (
 from training.floor import pieces_of_music
 from training.network import exporting, material
 from training.network.batches import Batches
+from training.network.calibrating import (
+    calibrates,
+    calibration,
+    calibration_scores,
+    half_of,
+    half_of_group,
+    is_for_calibration,
+)
 from training.network.card import card
-from training.network.changes import equaliser, unchanged
 from training.network.channels import Channels
 from training.network.learning import learn
 from training.network.material import SEED, Example
-from training.network.measures import age_curve, first, measure, score
+from training.network.measures import age_curve, first, measure
 from training.network.model import VoiceNetwork
 from training.network.plots import draw_reliability
-from training.network.shortcuts import find_shortcuts, speaker_share
-from voicesieve.voices.detector import CHILD, CLASSES, NONSPEECH, Detector, load_detector
+from training.network.shortcuts import find_shortcuts
+from voicesieve.voices.detector import CLASSES, NONSPEECH, Detector, load_detector
 from voicesieve.voices.network import NetworkDetector
 
 CYCLES, STEPS = 3, 3_000
 """Cycles of the learning rate (Loshchilov and Hutter 2017) and steps of each: half an hour on two cores in all."""
-CALIBRATION_SHARE = 0.15
-"""Of the training speakers, kept from the weights for the calibration."""
 BANK = 200
 """Sounds, and voices for babble, that are played below others."""
 
@@ -69,7 +74,7 @@ def main() -> None:
         clips = [clip for clip in clips if not _is_measured(clip)] + first(filter(_is_measured, clips), arguments.most)
     if arguments.evaluate:
         detector = _detector(arguments.evaluate)
-        figures = measure(detector, [clip for clip in clips if clip.held_out], _music(clips))
+        figures = measure(lambda group: detector, [clip for clip in clips if clip.held_out], _music(clips))
         print(json.dumps(figures, indent=1) if arguments.json else _lines(figures))
         return
     teenagers = read_teenagers(corpora)
@@ -106,11 +111,20 @@ def train(clips: Sequence[Clip], teenagers: Sequence[Clip], output: Path, prepar
 
 
 def finish(network: VoiceNetwork, clips: Sequence[Clip], teenagers: Sequence[Clip], output: Path) -> None:
-    """Calibrate and measure ``network``; write it, its facts, figures, card and plot."""
-    spoken = [clip for clip in clips if not clip.held_out and NONSPEECH not in clip.classes]
+    """Calibrate and measure ``network``; write it, its facts, figures, card and plot.
+
+    What ships is calibrated on every speaker whom the weights never saw. What is measured judges each held-out speaker
+    by a calibration on the others' half of them."""
     raw = NetworkDetector(exporting.to_onnx(network, 1.0, 0.0))
-    scale, shift = calibration(raw, [clip for clip in spoken if is_for_calibration(clip.group)], _music(clips))
+    calibrating = calibration_scores(raw, [clip for clip in clips if calibrates(clip)], _music(clips))
+    scale, shift = calibration(calibrating)
     data = exporting.to_onnx(network, scale, shift)
+    halves = [
+        NetworkDetector(
+            exporting.to_onnx(network, *calibration([one for one in calibrating if half_of(one.clip) != half]))
+        )
+        for half in (0, 1)
+    ]
     detector = NetworkDetector(data)
     (output / "network.onnx").write_bytes(data)
     about = {
@@ -124,12 +138,13 @@ def finish(network: VoiceNetwork, clips: Sequence[Clip], teenagers: Sequence[Cli
     }
     (output / "network.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     held_out = [clip for clip in clips if clip.held_out]
+    floor = load_detector("floor")
     metrics = {
         "shortcuts": json.loads((output / "shortcuts.json").read_text("utf-8")),
         "most_clips_of_a_speaker": max(Counter(clip.group for clip in held_out if clip.age).values()),
-        "network": measure(detector, held_out, _music(clips)),
-        "floor": measure(load_detector("floor"), held_out, _music(clips), brief=True),
-        "age_curve": age_curve(detector, [*held_out, *teenagers]),
+        "network": measure(lambda group: halves[half_of_group(group)], held_out, _music(clips)),
+        "floor": measure(lambda group: floor, held_out, _music(clips), brief=True),
+        "age_curve": age_curve(lambda group: halves[half_of_group(group)], [*held_out, *teenagers]),
     }
     (output / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     (output / "card.md").write_text(card(about, metrics), encoding="utf-8")
@@ -154,27 +169,6 @@ def _voices(clips: Sequence[Clip], prepared: Path | None) -> list[Example]:
 
 def _is_measured(clip: Clip) -> bool:
     return NONSPEECH not in clip.classes and (clip.held_out or is_for_calibration(clip.group))
-
-
-def is_for_calibration(group: str) -> bool:
-    """Whether a group is kept from the weights. Synthetic voices never are: nobody calibrates for them."""
-    return not group.startswith("kokoro:") and speaker_share(group) < CALIBRATION_SHARE
-
-
-def calibration(detector: Detector, clips: Sequence[Clip], music: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Platt's scale and shift on windows of speakers whose weights never saw them, every speaker weighing the same
-    and children as much as adults. Half of the windows are as recorded, half through another channel."""
-    scored = [*score(detector, clips, unchanged), *score(detector, clips, equaliser(music))]
-    odds = [one.log_odds for one in scored]
-    groups = np.repeat([one.clip.group for one in scored], [len(part) for part in odds])
-    is_child = np.repeat([one.clip.classes == {CHILD} for one in scored], [len(part) for part in odds])
-    weights = np.zeros(len(groups))
-    for label in (True, False):
-        speakers = set(groups[is_child == label])
-        for speaker in speakers:
-            own = (groups == speaker) & (is_child == label)
-            weights[own] = 0.5 * len(groups) / len(speakers) / own.sum()
-    return exporting.platt(np.concatenate(odds), is_child, weights)
 
 
 def _batches(voices: Sequence[Example], sounds: Sequence[Example], seed: int) -> Batches:

@@ -18,14 +18,15 @@ Limits
 - No Vietnamese child was heard in training or in the test: the children are Mandarin speakers of 6 to 12 years who
   read English. Small children, singing, whisper and overlapping speakers were not measured.
 - Part of the training examples are adults whose vocal tract was made a child's, by resampling or by moving their
-  formants, and children whose tract was made an adult's. Adults whose voice is sped up therefore score as children by
+  formants, and children whose tract was made an adult's; part of those adults are synthetic voices. Adults whose voice is sped up therefore score as children by
   construction, and so may people who imitate children or dub cartoons.
 - Women with high voices are called children too often: see the figures against women.
 - Figures are of 25 children and 15 women whom the weights never saw: one speaker is 4 to 7 points.
 
 ![Reliability of the window's probability](images/reliability.svg)
 
-Calibration: the logits were scaled by {scale} and the child's shifted by {shift} on {calibrators}, not on the test.
+Calibration: the logits were scaled by {scale} and the child's shifted by {shift} on all speakers whom the weights never
+saw. The figures below judge each speaker of the test by a calibration that did not hear that half of them.
 
 Figures on held-out recordings:
 
@@ -40,7 +41,6 @@ def card(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         revision=about["revision"],
         parameters=about["parameters"],
         attribution="; ".join(about["attribution"]),
-        calibrators="speakers kept from the training of the weights",
         figures=json.dumps(metrics, indent=1),
         **about["calibration"],
     )

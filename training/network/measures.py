@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from training.floor import auc, resampled
 from training.network.changes import CELLS, Change, equaliser, unchanged
 from training.network.material import SEED
 from voicesieve.audio.decode import SAMPLE_RATE
-from voicesieve.domain.verdicts import VerdictLabel
+from voicesieve.domain.verdicts import Model, VerdictLabel
 from voicesieve.voices.activity import CHUNK, VoiceActivity
 from voicesieve.voices.detector import CHILD, CLASSES, MAN, NONSPEECH, WOMAN, Detector, WindowScores
 from voicesieve.voices.floor import speech_chunks
@@ -42,8 +42,12 @@ class Scored:
         return np.asarray(odds[logs[:, NONSPEECH] < np.log(0.5)])
 
 
+DetectorOf = Callable[[str], Detector]
+"""Which detector judges a group: one whose calibration never heard it."""
+
+
 def measure(
-    detector: Detector, held_out: Sequence[Clip], music: Sequence[np.ndarray], *, brief: bool = False
+    detector: DetectorOf, held_out: Sequence[Clip], music: Sequence[np.ndarray], *, brief: bool = False
 ) -> dict[str, object]:
     """All figures of one detector, or the main ones. ``music`` plays below some clips of the equalised test."""
     started, seconds = time.process_time(), sum(len(clip.sound) for clip in held_out) / SAMPLE_RATE
@@ -51,10 +55,9 @@ def measure(
     cost = (time.process_time() - started) / seconds * 3_600
     equalised = score(detector, held_out, equaliser(music))
     main = {
-        "model": f"{detector.model.name} {detector.model.revision}",
         "core_seconds_per_hour_without_decoding": round(cost, 1),
-        "as_recorded": _figures(detector, plain),
-        "equalised": _figures(detector, equalised),
+        "as_recorded": _figures(plain),
+        "equalised": _figures(equalised),
     }
     if brief:
         return main
@@ -73,7 +76,7 @@ def measure(
     }
 
 
-def age_curve(detector: Detector, clips: Sequence[Clip]) -> dict[str, object]:
+def age_curve(detector: DetectorOf, clips: Sequence[Clip]) -> dict[str, object]:
     """By age: speakers, and the mean child probability of their windows through an equalised channel."""
     found: dict[int, list[Scored]] = defaultdict(list)
     aged = first((clip for clip in clips if clip.age is not None), AGE_CLIPS)
@@ -110,12 +113,16 @@ def reliability(scored: Sequence[Scored]) -> list[dict[str, float]]:
     ]
 
 
-def score(detector: Detector, clips: Sequence[Clip], change: Change) -> list[Scored]:
+def score(detector: DetectorOf, clips: Sequence[Clip], change: Change) -> list[Scored]:
     rng = np.random.default_rng([SEED, 3])
-    return [Scored(clip, detector.windows([change(clip.sound, rng).astype(np.float32)])) for clip in clips]
+    return [_scored(detector, clip, change(clip.sound, rng)) for clip in clips]
 
 
-def _figures(detector: Detector, scored: Sequence[Scored]) -> dict[str, object]:
+def _scored(detector: DetectorOf, clip: Clip, sound: np.ndarray) -> Scored:
+    return Scored(clip, detector(clip.group).windows([sound.astype(np.float32)]))
+
+
+def _figures(scored: Sequence[Scored]) -> dict[str, object]:
     groups = {
         "so child": _of(scored, "so:", {CHILD}),
         "so woman": _of(scored, "so:", {WOMAN}),
@@ -140,7 +147,7 @@ def _figures(detector: Detector, scored: Sequence[Scored]) -> dict[str, object]:
         "auc_child_woman_clip": _clip_auc(groups["so child"], groups["so woman"]),
         "speakers": {name: len({one.clip.group for one in found}) for name, found in groups.items()},
         "windows_called_child_at_discover": {name: _windows_called(found) for name, found in groups.items()},
-        "clips_called_child_at_discover": {name: _clips_called(detector, found) for name, found in groups.items()},
+        "clips_called_child_at_discover": {name: _clips_called(found) for name, found in groups.items()},
         "clips_without_a_window": {
             name: f"{sum(len(one.scores) == 0 for one in found)} of {len(found)}" for name, found in groups.items()
         },
@@ -192,8 +199,9 @@ def _windows_called(scored: Sequence[Scored]) -> str:
     return f"{called} of {windows} ({called / max(1, windows):.3f})"
 
 
-def _clips_called(detector: Detector, scored: Sequence[Scored]) -> str:
-    verdicts = [pool(one.scores, len(one.clip.sound) / SAMPLE_RATE, DISCOVER, detector.model) for one in scored]
+def _clips_called(scored: Sequence[Scored]) -> str:
+    model = Model("measured", "")
+    verdicts = [pool(one.scores, len(one.clip.sound) / SAMPLE_RATE, DISCOVER, model) for one in scored]
     called = sum(verdict.label is VerdictLabel.CHILD for verdict in verdicts)
     return f"{called} of {len(scored)} ({called / max(1, len(scored)):.3f})"
 
@@ -208,13 +216,12 @@ def _calibration_error(children: Sequence[Scored], adults: Sequence[Scored]) -> 
     return round(float(np.abs(np.bincount(bins, weights * (chances - truth), 15)).sum()), 3)
 
 
-def _warp_test(detector: Detector, held_out: Sequence[Clip]) -> dict[str, float]:
+def _warp_test(detector: DetectorOf, held_out: Sequence[Clip]) -> dict[str, float]:
     """Rank correlation of a speaker's mean score with the warp: its quartiles over speakers."""
     by_speaker: dict[str, list[list[float]]] = defaultdict(list)
     for clip in first([clip for clip in held_out if clip.group[:3] in ("so:", "cv:")], WARP_CLIPS):
         row = [
-            Scored(clip, detector.windows([resampled(clip.sound, warp) if warp != 1 else clip.sound])).log_odds
-            for warp in WARPS
+            _scored(detector, clip, resampled(clip.sound, warp) if warp != 1 else clip.sound).log_odds for warp in WARPS
         ]
         if all(len(odds) for odds in row):
             by_speaker[clip.group].append([float(odds.mean()) for odds in row])
@@ -228,12 +235,12 @@ def _warp_test(detector: Detector, held_out: Sequence[Clip]) -> dict[str, float]
     }
 
 
-def _sped_up(detector: Detector, held_out: Sequence[Clip]) -> dict[str, str]:
+def _sped_up(detector: DetectorOf, held_out: Sequence[Clip]) -> dict[str, str]:
     """Adults played faster, which no training example was beyond the documented warps: their own row."""
     chosen = first([clip for clip in held_out if clip.group.startswith("so:") and CHILD not in clip.classes], 3)
     found = {}
     for factor in SPED_UP:
-        faster = [Scored(clip, detector.windows([resampled(clip.sound, factor)])) for clip in chosen]
+        faster = [_scored(detector, clip, resampled(clip.sound, factor)) for clip in chosen]
         for kind in (WOMAN, MAN):
             found[f"{CLASSES[kind]} x{factor}"] = _windows_called(_of(faster, "so:", {kind}))
     return found
