@@ -18,8 +18,8 @@ Limits
 - No Vietnamese child was heard in training or in the test: the children are Mandarin speakers of 6 to 12 years who
   read English. Small children, singing, whisper and overlapping speakers were not measured.
 - Part of the training examples are adults whose vocal tract was made a child's, by resampling or by moving their
-  formants, and children whose tract was made an adult's; part of those adults are synthetic voices. Adults whose voice is sped up therefore score as children by
-  construction, and so may people who imitate children or dub cartoons.
+  formants, and children whose tract was made an adult's; some of these adults are synthetic voices. Adults whose voice
+  is sped up therefore score as children by construction, and so may people who imitate children or dub cartoons.
 - Women with high voices are called children too often: see the figures against women.
 - Figures are of 25 children and 15 women whom the weights never saw: one speaker is 4 to 7 points.
 
