@@ -32,7 +32,7 @@ reliability: $(VENV)/.dev  ## The long versions of the reliability tests (hours;
 	$(BIN)/python -m benchmarks.catalog_contention --json > build/reliability/contention.json
 	RELIABILITY=long RELIABILITY_SHARE=$(or $(SHARE),1) RELIABILITY_FIGURES=$(abspath build/reliability/figures.jsonl) \
 		$(BIN)/python -m pytest -s --timeout 86400 tests/reliability
-	RELIABILITY_SHARE=$(or $(SHARE),1) $(BIN)/python tests/reliability/report.py build/reliability/figures.jsonl build/reliability/contention.json
+	$(BIN)/python tests/reliability/report.py build/reliability/figures.jsonl --contention build/reliability/contention.json
 
 HOURS ?= 24
 .PHONY: soak

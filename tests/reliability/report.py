@@ -1,16 +1,18 @@
 """Writes the table of `docs/reliability.md` from what the long tests took down and what the benchmark measured.
 
-python tests/reliability/report.py FIGURES.jsonl [CONTENTION.json]
+python tests/reliability/report.py FIGURES.jsonl... [--contention CONTENTION.json]
+
+A long run may be done in parts, file by file, each with its own share: name all that they took down.
 """
 
 from __future__ import annotations
 
-import datetime
+import argparse
 import json
 import os
 import platform
 import sqlite3
-import sys
+from collections import Counter
 from pathlib import Path
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
@@ -18,22 +20,43 @@ BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 
 def main() -> None:
-    figures = [json.loads(line) for line in Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()]
-    lines = [
-        f"Taken down on {datetime.datetime.now(datetime.UTC):%Y-%m-%d}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}; "
-        f"load {os.getloadavg()[1]:.1f}, SHARE={os.environ.get('RELIABILITY_SHARE') or 1}.",
-        "",
-        "| what was done | what came of it |",
-        "|---|---|",
-        *(f"| {figure['what']} | {figure['figure']} |" for figure in figures),
-    ]
-    if len(sys.argv) > 2:
-        lines += contention(json.loads(Path(sys.argv[2]).read_text(encoding="utf-8")))
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
+    parser.add_argument(
+        "figures", nargs="+", type=Path, help="JSON lines; of a figure taken twice the later one counts"
+    )
+    parser.add_argument("--contention", type=Path, help="what `benchmarks.catalog_contention --json` printed")
+    arguments = parser.parse_args()
+    rows: dict[str, dict] = {}
+    for file in arguments.figures:
+        for line in file.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            rows[row["what"]] = row
+    lines = table(list(rows.values()))
+    if arguments.contention:
+        lines += contention(json.loads(arguments.contention.read_text(encoding="utf-8")))
     text = DOCUMENT.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
     DOCUMENT.write_text("\n".join([before + BEGIN, *lines, END]) + after, encoding="utf-8")
+
+
+def table(rows: list[dict]) -> list[str]:
+    """The days and the cores above, where all rows have them in common; in the row what differs."""
+    days = sorted({row["on"] for row in rows})
+    cores = Counter(row["cores"] for row in rows).most_common(1)[0][0]
+    return [
+        f"Taken down on {' to '.join(dict.fromkeys((days[0], days[-1])))}, with {cores} of {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}. Share is the part of the full length "
+        "that was run (`make reliability SHARE=...`), load the machine's five-minute average just then.",
+        "",
+        "| what was done | what came of it | share | load |",
+        "|---|---|---|---|",
+        *(
+            f"| {row['what']} | {row['figure']} | {row['share']:g} "
+            f"| {row['load']}{'' if row['cores'] == cores else ' on {} cores'.format(row['cores'])} |"
+            for row in rows
+        ),
+    ]
 
 
 def contention(measured: dict) -> list[str]:

@@ -161,9 +161,15 @@ def test_a_crawl_killed_again_and_again_still_gets_there(
 
 
 def killed_at_each_line(
-    program: Victim, arguments: tuple[str, ...], start: Path, work: Path, chance: random.Random, figure: Figure
+    what: str,
+    program: Victim,
+    arguments: tuple[str, ...],
+    start: Path,
+    work: Path,
+    chance: random.Random,
+    figure: Figure,
 ) -> Iterator[Path]:
-    """Fresh copies of the data folder ``start`` in which ``arguments`` were killed at one line each."""
+    """Fresh copies of the data folder ``start`` in which ``arguments``, told as ``what``, were killed at a line each."""
     shutil.copytree(start, work / "recorded")
     recorded = program.record(*arguments, "--data", work / "recorded")
     assert len(recorded.points) > 5
@@ -178,7 +184,8 @@ def killed_at_each_line(
         holds_its_promises(data)
         yield data
         shutil.rmtree(data)
-    figure(f"SIGKILL during `{arguments[0]}`", f"{kills} kills at {len(recorded.points)} lines, none left a trace")
+    told = f"{kills:,} kills at {len(chosen):,} of {len(recorded.points):,} lines, none left a trace"
+    figure(f"SIGKILL during {what}", told)
     assert kills > 0.7 * len(chosen)
 
 
@@ -198,7 +205,7 @@ def test_an_export_killed_at_any_line(
     arguments = ("export", kind, str(target), "--quiet")
     program.run(*arguments, "--data", data)
     whole = files_below(target.parent)
-    for _ in killed_at_each_line(program, arguments, data, tmp_path, chance, figure):
+    for _ in killed_at_each_line(f"`export {kind}`", program, arguments, data, tmp_path, chance, figure):
         shown = files_below(target.parent).items()
         now = {path: content for path, content in shown if path.split("/")[0] == target.name}
         assert now in (whole, {})
@@ -214,7 +221,7 @@ def test_a_backup_killed_at_any_line(
     figure: Figure,
 ) -> None:
     data, _, _ = undisturbed
-    for killed in killed_at_each_line(program, ("backup",), data, tmp_path, chance, figure):
+    for killed in killed_at_each_line("`backup`", program, ("backup",), data, tmp_path, chance, figure):
         made = program.run("restore", "--json", "--data", killed).json
         assert [row["error"] for row in made] in ([], [None]), "a copy is whole or not there"
         program.run("backup", "--data", killed)
@@ -235,7 +242,7 @@ def test_a_restore_killed_at_any_line(
     program.run("export", "urls", tmp_path / "urls.txt", "--data", start)
     gone, *kept = (tmp_path / "urls.txt").read_text().splitlines()
     program.run("withdraw", gone, "--yes", "--data", start)
-    for killed in killed_at_each_line(program, ("restore", str(copy)), start, tmp_path, chance, figure):
+    for killed in killed_at_each_line("`restore`", program, ("restore", str(copy)), start, tmp_path, chance, figure):
         program.run("export", "urls", tmp_path / "urls.txt", "--data", killed)
         assert (tmp_path / "urls.txt").read_text().splitlines() == kept, "no moment brings back what was withdrawn"
         program.run("restore", copy, "--data", killed)
@@ -254,7 +261,9 @@ def test_a_takedown_killed_at_any_line(
     data, _, _ = undisturbed
     program.run("export", "urls", tmp_path / "urls.txt", "--data", data)
     gone, *kept = (tmp_path / "urls.txt").read_text().splitlines()
-    for killed in killed_at_each_line(program, ("withdraw", gone, "--yes"), data, tmp_path, chance, figure):
+    for killed in killed_at_each_line(
+        "`withdraw`", program, ("withdraw", gone, "--yes"), data, tmp_path, chance, figure
+    ):
         withdrawn = program.run("status", "--json", "--data", killed).json["videos"]["withdrawn"]
         if not withdrawn:
             program.run("withdraw", gone, "--yes", "--data", killed)
@@ -272,7 +281,7 @@ def test_a_redecision_killed_at_any_line(
     figure: Figure,
 ) -> None:
     data, corpus, _ = undisturbed
-    for killed in killed_at_each_line(program, ("redecide",), data, tmp_path, chance, figure):
+    for killed in killed_at_each_line("`redecide`", program, ("redecide",), data, tmp_path, chance, figure):
         program.run("redecide", "--data", killed)
         assert corpus_of(program, killed, tmp_path) == corpus
         nothing_is_left(program, killed)
@@ -289,7 +298,7 @@ def test_an_update_of_the_tables_killed_at_any_line(
         earlier.setattr(versions, "HEAD", "0001")
         start.mkdir()
         open_catalog(start, create=True).close()
-    for killed in killed_at_each_line(program, ("status",), start, tmp_path, chance, figure):
+    for killed in killed_at_each_line("an update of the tables", program, ("status",), start, tmp_path, chance, figure):
         assert program.run("status", "--json", "--data", killed).json["backups"]["made"] <= 1
         program.run("crawl", "--data", killed, "--quiet")
         nothing_is_left(program, killed)
