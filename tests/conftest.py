@@ -13,11 +13,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from figures import take_down
 
 from voicesieve.catalog.store import Catalog, open_catalog
+
+if TYPE_CHECKING:
+    from injection import Victim
 
 ROOT = Path(__file__).parent.parent
 GUARD = Path(__file__).parent / "guard"
@@ -72,6 +76,15 @@ def figure() -> Callable[[str, str], None]:
     """Take down what was measured: ``figure(what, figure)``. `make reliability` makes a table of it."""
 
     return take_down
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
+    """The program, ready to be killed or to fail at any of its lines."""
+    from injection import victim
+
+    with victim(tmp_path_factory.mktemp("victim")) as started:
+        yield started
 
 
 @pytest.fixture(scope="session")

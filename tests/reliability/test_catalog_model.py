@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from catalog_world import LEASE_S, RETRY, World, candidate, sha_of
-from conftest import MEMORY, often
-from hypothesis import HealthCheck, settings
+from conftest import LONG, MEMORY, often
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
@@ -273,6 +273,8 @@ TestCatalogAndModel = CatalogAndModel.TestCase
 TestCatalogAndModel.settings = settings(
     max_examples=often(20, 1_000),
     stateful_step_count=often(25, 60),
+    # Looking for a shorter example of a failure takes minutes; the long version does it.
+    phases=[phase for phase in Phase if LONG or phase is not Phase.shrink],
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     print_blob=True,

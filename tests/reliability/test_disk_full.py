@@ -29,17 +29,11 @@ from crawling import (
     url_list,
     voicesieve,
 )
-from injection import Victim, corpus_of, holds_its_promises, nothing_is_left, nothing_was_repeated, victim
+from injection import Victim, corpus_of, holds_its_promises, nothing_is_left, nothing_was_repeated
 
 SIZE = 6 << 20
 PAGE = 4096
 Figure = Callable[[str, str], None]
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
-    with victim(tmp_path_factory.mktemp("victim")) as started:
-        yield started
 
 
 @contextmanager

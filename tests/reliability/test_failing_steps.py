@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,7 +23,6 @@ from injection import (
     holds_its_promises,
     nothing_is_left,
     nothing_was_repeated,
-    victim,
 )
 
 PUBLISHING = (
@@ -45,12 +44,6 @@ DISCOVERING = ("catalog/transactions/discovery.py", "pipeline/discover_stage.py"
 FAILURES = ("internal_error", "disk_full", "catalog_unavailable", "out_of_memory", "network", "defect")
 DOCUMENTED = (0, 1, 3)
 """Exit codes of a crawl that nobody interrupted; 1 is also how Python ends with a defect while a run is planned."""
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
-    with victim(tmp_path_factory.mktemp("victim")) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

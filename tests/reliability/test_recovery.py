@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from crawling import CLIPS
-from injection import Victim, catalog_of, corpus_of, holds_its_promises, nothing_is_left, victim
+from injection import Victim, catalog_of, corpus_of, holds_its_promises, nothing_is_left
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Victim]:
-    with victim(tmp_path_factory.mktemp("victim")) as started:
-        yield started
 
 
 @pytest.fixture
