@@ -12,6 +12,7 @@ LEVELS = {
     "source_problem": "warning",
     "host_paused": "warning",
     "backup_failed": "warning",
+    "clock_set_back": "warning",
     "run_fault": "error",
 }
 """Levels of the events that are not plain information."""
