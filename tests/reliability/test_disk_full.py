@@ -117,6 +117,16 @@ def test_a_crawl_on_a_full_disk(
     assert stopped > 2
 
 
+def test_a_disk_without_room_for_the_name_of_who_works_there(program: Victim, audio: Path, tmp_path: Path) -> None:
+    """Found by the above: what is written into the lock was the first thing to fail, as a traceback."""
+    with small_disk(tmp_path / "disk") as disk:
+        program.run("crawl", "--no-fetch", "--source", f"folder:{audio}", "--quiet", "--data", disk / "data")
+        (disk / "data" / "run.lock").unlink()
+        fill(disk, 0)
+        ended = program.run(*crawl(audio), disk / "data", code=3)
+        says_what_is_needed(ended.err)
+
+
 def test_a_crawl_under_a_limit_on_file_size(
     program: Victim, audio: Path, corpus: dict[str, bytes], tmp_path: Path, chance: random.Random, figure: Figure
 ) -> None:

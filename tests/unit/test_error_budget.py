@@ -45,6 +45,7 @@ LEDGER = {
     "fetching/ytdlp_process.py:end": "the process that is to be ended has ended",
     "files.py:_removed_if_abandoned": "finished a moment ago, or somebody else's",
     "observability/logs.py:close": "a full disk has taken the last lines; each line was counted when it was lost",
+    "pipeline/folder.py:exclusive": "the lock holds without a name in it; a full disk is met again at once, and told",
     "pipeline/backing_up.py:_keep_backing_up": "the time-out is the pause that was asked for",
     "pipeline/doctor.py:_digest": "a file that is gone is the finding itself",
     "pipeline/doctor.py:damaged": "the copy that cannot be put back is the finding itself",
