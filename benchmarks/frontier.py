@@ -24,7 +24,7 @@ import numpy as np
 
 from voicesieve.domain.candidates import Candidate
 from voicesieve.frontier import costs
-from voicesieve.frontier.facts import ArmFacts, Lesson
+from voicesieve.frontier.facts import ArmFacts, Lesson, Lessons
 from voicesieve.frontier.learning import Knowledge, due
 from voicesieve.frontier.rates import NOTHING, evidence
 from voicesieve.frontier.scoring import LISTED_AGAINST, page_gain
@@ -339,10 +339,10 @@ class YieldRun:
     def _learn(self) -> None:
         seen = [channel for channel, count in enumerate(self.judged) if count]
         place = {channel: number for number, channel in enumerate(seen)}
-        lessons = [
+        lessons = Lessons(
             Lesson(place[int(self.world.channel[v])], self.words[v], self.merit[v], bool(self.world.accepted[v]))
             for v in self.decided
-        ]
+        )
         self.known = learn([self._facts(channel) for channel in seen], lessons, self.known, len(self.decided))
         for channel, queue in enumerate(self.waiting):
             for _, video in queue:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from benchmarks.frontier import DEFAULT, World, YieldRun, run_fifo, run_oracle
 from voicesieve.domain.candidates import Candidate
 from voicesieve.frontier import costs
-from voicesieve.frontier.facts import ArmFacts, Lesson
+from voicesieve.frontier.facts import ArmFacts, Lesson, Lessons
 from voicesieve.frontier.learning import FIRST_PRIOR, Knowledge, due, fit_priors
 from voicesieve.frontier.phrases import Suggestion, Titled, suggest
 from voicesieve.frontier.rates import NOTHING, RATES, evidence
@@ -122,18 +122,18 @@ def test_words_are_credited_for_what_the_channel_does_not_explain() -> None:
     lessons = [Lesson(0, (name, song) if n % 2 else (name,), 0.0, bool(n % 2)) for n in range(100)]
     lessons += [Lesson(1, (), 0.0, accepted=False) for _ in range(100)]
     arms = [arm(50, 50), arm(0, 100)]
-    words = learn(arms, lessons, Knowledge(), 200).words
+    words = learn(arms, Lessons(lessons), Knowledge(), 200).words
     assert words[song] > 1.0
     assert words[song] > 2 * abs(words.get(name, 0.0))
 
 
 def test_learning_without_a_decision_or_a_word_is_no_error() -> None:
-    assert learn([], [], Knowledge(), 0).words == {}
-    assert learn([arm(1, 0)], [Lesson(0, (), 0.0, accepted=True)], Knowledge(), 1).words == {}
+    assert learn([], Lessons([]), Knowledge(), 0).words == {}
+    assert learn([arm(1, 0)], Lessons([Lesson(0, (), 0.0, accepted=True)]), Knowledge(), 1).words == {}
 
 
 def test_knowledge_reads_back_as_it_was_kept() -> None:
-    learnt = learn([arm(3, 5, query=7)], [Lesson(0, (5,), 0.0, accepted=True)] * 5, Knowledge(), 8)
+    learnt = learn([arm(3, 5, query=7)], Lessons([Lesson(0, (5,), 0.0, accepted=True)] * 5), Knowledge(), 8)
     kept = Knowledge.from_json(json.loads(json.dumps(learnt.to_json())))
     assert (kept.child_s, kept.decisions) == (learnt.child_s, 8)
     assert kept.merit((5,)) == pytest.approx(learnt.merit((5,)), abs=1e-3)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, Select, func, select
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.records import QueryRow
+from voicesieve.catalog.rows import DESCRIBED
 from voicesieve.domain.states import DECIDED, Stage, VideoState
 from voicesieve.frontier.facts import ArmFacts
 from voicesieve.frontier.phrases import Titled
@@ -85,9 +86,10 @@ def arm_of_query(connection: Connection, row: QueryRow) -> ArmFacts | None:
 
 
 def decided_with_arm(connection: Connection, limit: int) -> Iterator[Row[Any]]:
-    """The newest ``limit`` decided videos, newest first."""
-    rows = select(video).where(video.c.state.in_(DECIDED), video.c.arm.is_not(None)).order_by(video.c.key.desc())
-    yield from connection.execute(rows.limit(limit).execution_options(yield_per=1_000))
+    """What the newest ``limit`` decided videos said of themselves, and what came of them, newest first."""
+    rows: Select[Any] = select(*DESCRIBED, video.c.arm, video.c.merit, video.c.state)
+    rows = rows.where(video.c.state.in_(DECIDED), video.c.arm.is_not(None)).order_by(video.c.key.desc())
+    yield from connection.execute(rows.limit(limit).execution_options(yield_per=100))
 
 
 def waiting_after(connection: Connection, key: int, limit: int) -> Sequence[Row[Any]]:

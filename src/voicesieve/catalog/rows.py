@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
+from voicesieve.catalog.schema import video
 from voicesieve.domain.candidates import Candidate
 
 
@@ -17,6 +18,16 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
         return
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     connection.execute(insert(table).on_conflict_do_nothing(), list(rows))
+
+
+DESCRIBED = tuple(
+    video.c[name]
+    for name in (
+        *("source", "id", "url", "title", "channel", "duration_s", "published_at", "declared_language", "licence"),
+        "metadata",
+    )
+)
+"""Columns that `candidate_of` needs."""
 
 
 def candidate_of(row: Row[Any]) -> Candidate:

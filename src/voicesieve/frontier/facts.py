@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -34,7 +35,7 @@ class Worth:
     score: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Lesson:
     """A decided video to learn from: its place in the list of channels, hashed words, merit when taken, outcome."""
 
@@ -42,3 +43,23 @@ class Lesson:
     words: tuple[int, ...]
     merit: float
     accepted: bool
+
+
+class Lessons:
+    """Many lessons, packed: what a long crawl learns from is most of its memory, and must not be felt.
+
+    Column by column; ``words`` are those of all lessons in a row, ``lengths`` how many each has.
+    """
+
+    def __init__(self, lessons: Iterable[Lesson]) -> None:
+        self.arms, self.lengths, self.words = array("I"), array("I"), array("I")
+        self.merits, self.accepted = array("d"), array("B")
+        for lesson in lessons:
+            self.arms.append(lesson.arm)
+            self.lengths.append(len(lesson.words))
+            self.words.extend(lesson.words)
+            self.merits.append(lesson.merit)
+            self.accepted.append(lesson.accepted)
+
+    def __len__(self) -> int:
+        return len(self.arms)

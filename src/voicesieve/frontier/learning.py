@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from voicesieve.frontier.facts import Lessons
 from voicesieve.frontier.rates import MAX_MERIT, RATES
 from voicesieve.frontier.scoring import Array, belief
 
@@ -124,19 +125,17 @@ def _pooled(weights: Array, prior: Array) -> Array:
     return pooled
 
 
-def fit_words(
-    words: Sequence[Sequence[int]], accepted: Sequence[bool], offsets: Array, start: Mapping[int, float]
-) -> dict[int, float]:
+def fit_words(lessons: Lessons, offsets: Array, start: Mapping[int, float]) -> dict[int, float]:
     """Weights of words by ridge logistic regression beside each video's channel.
 
     ``offsets``: log-odds of each video's channel as its *other* videos show it, so that words are credited only for
     what the channel does not explain. Accelerated gradient with a diagonal scale; a step of one over the words of a
     video is safe, since the Hessian lies below that many times its diagonal (Cauchy-Schwarz).
     """
-    names, ids, rows, most = _index(words)
+    names, ids, rows, most = _index(lessons)
     if len(names) == 0:
         return {}
-    truth = np.array(accepted, dtype=np.float64)
+    truth = np.array(lessons.accepted, dtype=np.float64)
     ridge = 1.0 / WORD_VARIANCE
     weights = np.array([start.get(int(name), 0.0) for name in names])
     seen = np.bincount(ids, minlength=len(names)).astype(np.float64)
@@ -159,13 +158,12 @@ def fit_words(
 
 
 def _index(
-    words: Sequence[Sequence[int]],
+    lessons: Lessons,
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64], int]:
     """Distinct words, and for each occurrence the place of its word and its video; and the most words of a video."""
-    lengths = np.array([len(found) for found in words], dtype=np.int64)
-    flat = np.fromiter((word for found in words for word in found), dtype=np.int64, count=int(lengths.sum()))
-    names, ids = np.unique(flat, return_inverse=True)
-    return names, ids, np.repeat(np.arange(len(words)), lengths), int(lengths.max(initial=0))
+    lengths = np.array(lessons.lengths, dtype=np.int64)
+    names, ids = np.unique(np.array(lessons.words, dtype=np.int64), return_inverse=True)
+    return names, ids, np.repeat(np.arange(len(lessons)), lengths), int(lengths.max(initial=0))
 
 
 def offsets(priors: Array, evidence_of_others: Array) -> Array:

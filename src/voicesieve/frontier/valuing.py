@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from voicesieve.frontier.costs import FETCH
-from voicesieve.frontier.facts import ArmFacts, Lesson, Worth
+from voicesieve.frontier.facts import ArmFacts, Lessons, Worth
 from voicesieve.frontier.learning import Knowledge, fit_priors, fit_words, offsets
 from voicesieve.frontier.rates import evidence
 from voicesieve.frontier.scoring import Array, belief, index, with_merit
@@ -51,7 +51,19 @@ def _reached(arm: ArmFacts) -> float:
     return (arm.judged + LOSS_STRENGTH) / (arm.judged + arm.lost + LOSS_STRENGTH)
 
 
-def learn(arms: Sequence[ArmFacts], lessons: Sequence[Lesson], before: Knowledge, decisions: int) -> Knowledge:
+BLOCK = 500
+"""Lessons whose channels are looked at together: not a row of rates for each of them all at once."""
+
+
+def _beside(lessons: Lessons, block: slice, said: Array, priors: Array) -> Array:
+    """Log-odds of each lesson's channel as its other videos show it; ``said`` and ``priors`` are (channels, rates)."""
+    outcomes = zip(lessons.accepted[block], lessons.merits[block], strict=True)
+    own = np.array([evidence(accepted=bool(accepted), merit=merit) for accepted, merit in outcomes])
+    places = np.array(lessons.arms[block])
+    return offsets(priors[places], said[places] - own)
+
+
+def learn(arms: Sequence[ArmFacts], lessons: Lessons, before: Knowledge, decisions: int) -> Knowledge:
     """Knowledge from all arms with decided videos and from single decisions (`Lesson.arm` counts in ``arms``)."""
     said = np.array([arm.evidence for arm in arms])
     knowledge = fit_priors(said, [arm.query for arm in arms])
@@ -59,13 +71,7 @@ def learn(arms: Sequence[ArmFacts], lessons: Sequence[Lesson], before: Knowledge
     child_s = (sum(arm.child_s for arm in arms) + Knowledge().child_s) / (accepted + 1)
     words = before.words
     if lessons:
-        own = np.array([evidence(accepted=lesson.accepted, merit=lesson.merit) for lesson in lessons])
-        places = np.array([lesson.arm for lesson in lessons])
         priors = np.stack([knowledge.prior_of(arm.query) for arm in arms])
-        words = fit_words(
-            [lesson.words for lesson in lessons],
-            [lesson.accepted for lesson in lessons],
-            offsets(priors[places], said[places] - own),
-            before.words,
-        )
+        beside = [_beside(lessons, slice(at, at + BLOCK), said, priors) for at in range(0, len(lessons), BLOCK)]
+        words = fit_words(lessons, np.concatenate(beside), before.words)
     return replace(knowledge, words=words, child_s=child_s, decisions=decisions)

@@ -15,7 +15,7 @@ from voicesieve.catalog.transactions import frontier as transactions
 from voicesieve.catalog.transactions.frontier import YieldOrder
 from voicesieve.domain.candidates import Candidate
 from voicesieve.frontier import costs
-from voicesieve.frontier.facts import ArmFacts, Lesson, Worth
+from voicesieve.frontier.facts import ArmFacts, Lesson, Lessons, Worth
 from voicesieve.frontier.learning import Knowledge, due
 from voicesieve.frontier.valuing import learn, value
 from voicesieve.frontier.words import words_of
@@ -92,11 +92,11 @@ def _learn(context: RunContext, known: Knowledge, decisions: int) -> Knowledge:
     with context.catalog.read() as connection:
         judged = frontier_views.judged_arms(connection)
         places = {key: place for place, (key, _) in enumerate(judged)}
-        lessons = [
+        lessons = Lessons(
             Lesson(places[row.arm], words_of(candidate_of(row)), row.merit, row.state == "accepted")
             for row in frontier_views.decided_with_arm(connection, LESSONS)
             if row.arm in places
-        ]
+        )
     if not judged:
         return known
     return learn([facts for _, facts in judged], lessons, known, decisions)
