@@ -79,6 +79,25 @@ def test_damaged_files_end_in_a_result_or_are_typed_in_bounded_time_and_memory(
     assert sum(outcomes.values()) == FILES
 
 
+def test_a_damaged_frame_that_claims_forty_two_channels_kills_no_worker(tmp_path: Path, sound: np.ndarray) -> None:
+    """Found by the long version: of planes that were not there, memory behind the frame was read."""
+    *_, (name, body) = hostile_files(sound, 2_072, SEED)
+    assert name == "02071 flipped bits.m4a"
+    (tmp_path / name).write_bytes(body)
+
+    async def analysed() -> None:
+        engine = LocalEngine(1, memory_mb=MEMORY_MB, preload=("voicesieve.pipeline.stages",))
+        try:
+            order = stages.Analysis(tmp_path / name, "network", LONGEST_S)
+            await engine.run(stages.analyse, order, deadline_s=DEADLINE_S)
+        finally:
+            await engine.close()
+
+    with pytest.raises(FailureError) as caught:
+        asyncio.run(analysed())
+    assert caught.value.failure.kind in THE_FILES_FAULT
+
+
 def test_a_list_under_the_name_of_a_recording_opens_no_file_and_asks_no_host(tmp_path: Path) -> None:
     """With strace, also what FFmpeg itself opens is seen."""
     media = tmp_path / "media"

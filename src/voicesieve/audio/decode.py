@@ -129,10 +129,24 @@ class _Resampler:
             yield out.to_ndarray()[0]
 
 
-def _mean_of_channels(frame: av.AudioFrame) -> np.ndarray:
-    samples = frame.to_ndarray()
+_PLANAR = {"u8p": "u1", "s16p": "i2", "s32p": "i4", "s64p": "i8", "fltp": "f4", "dblp": "f8"}
+
+
+def _samples(frame: av.AudioFrame) -> np.ndarray:
+    """Samples as (channels, samples).
+
+    Planar ones are read by the channels that the frame has: PyAV counts planes until it meets a null pointer, which
+    stands nowhere behind the eighth, and would read whatever memory comes after the last.
+    """
+    channels = frame.layout.nb_channels
     if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
+        return frame.to_ndarray().reshape(-1, channels).T
+    kind = _PLANAR[frame.format.name]
+    return np.stack([np.frombuffer(memoryview(plane), kind, frame.samples) for plane in frame.planes[:channels]])
+
+
+def _mean_of_channels(frame: av.AudioFrame) -> np.ndarray:
+    samples = _samples(frame)
     if samples.dtype == np.uint8:
         samples = samples.astype(np.float32) - 128.0
         scale = 1.0 / 128.0
