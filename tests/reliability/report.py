@@ -16,14 +16,11 @@ from collections import Counter
 from pathlib import Path
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
-BEGIN, END = "<!-- figures -->", "<!-- end of figures -->"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
-    parser.add_argument(
-        "figures", nargs="+", type=Path, help="JSON lines; of a figure taken twice the later one counts"
-    )
+    parser.add_argument("figures", nargs="*", type=Path, help="JSON lines; of two of one thing the later counts")
     parser.add_argument("--contention", type=Path, help="what `benchmarks.catalog_contention --json` printed")
     arguments = parser.parse_args()
     rows: dict[str, dict] = {}
@@ -31,13 +28,18 @@ def main() -> None:
         for line in file.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             rows[row["what"]] = row
-    lines = table(list(rows.values()))
+    if rows:
+        put("figures", table(list(rows.values())))
     if arguments.contention:
-        lines += contention(json.loads(arguments.contention.read_text(encoding="utf-8")))
-    text = DOCUMENT.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    DOCUMENT.write_text("\n".join([before + BEGIN, *lines, END]) + after, encoding="utf-8")
+        put("contention", contention(json.loads(arguments.contention.read_text(encoding="utf-8"))))
+
+
+def put(part: str, lines: list[str]) -> None:
+    """Replace what stands in the document between the two comments of that name; the rest stays."""
+    begin, end = f"<!-- {part} -->", f"<!-- end of {part} -->"
+    before, _, rest = DOCUMENT.read_text(encoding="utf-8").partition(begin)
+    after = rest.partition(end)[2]
+    DOCUMENT.write_text("\n".join([before + begin, *lines, end]) + after, encoding="utf-8")
 
 
 def table(rows: list[dict]) -> list[str]:
@@ -67,7 +69,6 @@ def contention(measured: dict) -> list[str]:
         for row in measured["stores"]
     ]
     return [
-        "",
         f"{measured['writers']} writers on {measured['videos']:,} videos (`python -m benchmarks.catalog_contention`), "
         "each store in the same run; the manifests are the earlier crawler's, re-implemented:",
         "",
