@@ -61,7 +61,10 @@ def test_memory_and_descriptors_are_flat(tmp_path: Path, figure: Callable[[str, 
     assert status(data)["videos"]["rejected"] == count
     warm = np.array([sample for sample in samples if sample[0] >= WARM_SHARE * count])
     slope = float(np.polyfit(warm[:, 0], warm[:, 1], 1)[0] * 1_000)
-    figure(f"{count:,} videos through one process", f"{slope:+.2f} MB and {warm[-1, 2] - warm[0, 2]:+.0f} descriptors")
+    figure(
+        f"{count:,} videos through one process",
+        f"{slope:+.2f} MB per 1,000 videos and {warm[-1, 2] - warm[0, 2]:+.0f} descriptors",
+    )
     assert warm[-1, 2] <= warm[:, 2].max() <= warm[0, 2] + 8
     if LONG:
         assert slope < MAX_MB_PER_1000
