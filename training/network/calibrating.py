@@ -12,7 +12,9 @@ import numpy as np
 
 from training.corpora import Clip, share
 from training.network.changes import equaliser, unchanged
-from training.network.measures import Scored, score
+from training.network.measures import score
+from training.network.platt import platt
+from training.network.scores import Scored
 from training.network.shortcuts import speaker_share
 from voicesieve.voices.detector import CHILD, Detector
 
@@ -55,16 +57,4 @@ def calibration(scored: Sequence[Scored]) -> tuple[float, float]:
         for speaker in speakers:
             own = (groups == speaker) & (is_child == label)
             weights[own] = 0.5 * len(groups) / len(speakers) / own.sum()
-    return _platt(np.concatenate(odds), is_child, weights)
-
-
-def _platt(log_odds: np.ndarray, is_child: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
-    """Scale and shift that make ``log_odds`` (n,) calibrated (Platt 1999), by Newton's method on weighted examples."""
-    inputs = np.stack([log_odds, np.ones_like(log_odds)], axis=1)
-    solution = np.array([1.0, 0.0])
-    for _ in range(50):
-        chance = 1 / (1 + np.exp(-inputs @ solution))
-        slope = inputs.T @ (weights * (is_child - chance)) - 1e-3 * (solution - [1.0, 0.0])
-        curve = (inputs * (weights * chance * (1 - chance))[:, None]).T @ inputs + 1e-3 * np.eye(2)
-        solution = solution + np.linalg.solve(curve, slope)
-    return float(solution[0]), float(solution[1])
+    return platt(np.concatenate(odds), is_child, weights)

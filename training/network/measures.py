@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,10 +12,11 @@ from training.corpora import Clip
 from training.floor import auc, resampled
 from training.network.changes import CELLS, Change, equaliser, unchanged
 from training.network.material import SEED
+from training.network.scores import Scored, score_of_a_recording
 from voicesieve.audio.decode import SAMPLE_RATE
 from voicesieve.domain.verdicts import Model, VerdictLabel
 from voicesieve.voices.activity import CHUNK, VoiceActivity
-from voicesieve.voices.detector import CHILD, CLASSES, MAN, NONSPEECH, WOMAN, Detector, WindowScores
+from voicesieve.voices.detector import CHILD, CLASSES, MAN, NONSPEECH, WOMAN, Detector
 from voicesieve.voices.floor import speech_chunks
 from voicesieve.voices.pooling import DISCOVER, pool
 
@@ -26,20 +26,8 @@ AGE_CLIPS = 4
 CELL_CLIPS = 8
 """Clips of each speaker in the table of robustness and at most in the warp test; all are used elsewhere."""
 BOOTSTRAPS = 2_000
+PROBABILITIES = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.95)
 SPED_UP = (1.25, 1.5)
-
-
-@dataclass(frozen=True, eq=False)
-class Scored:
-    clip: Clip
-    scores: WindowScores
-
-    @property
-    def log_odds(self) -> np.ndarray:
-        """Child against adult in each window of speech, (n,)."""
-        logs = self.scores.log_probabilities
-        odds = logs[:, CHILD] - np.logaddexp(logs[:, WOMAN], logs[:, MAN])
-        return np.asarray(odds[logs[:, NONSPEECH] < np.log(0.5)])
 
 
 DetectorOf = Callable[[str], Detector]
@@ -152,6 +140,8 @@ def _figures(scored: Sequence[Scored]) -> dict[str, object]:
             name: f"{sum(len(one.scores) == 0 for one in found)} of {len(found)}" for name, found in groups.items()
         },
         "calibration_error_by_window": _calibration_error(groups["so child"], [*groups["so woman"], *groups["so man"]]),
+        "windows_by_least_probability": {name: _windows_by_probability(found) for name, found in groups.items()},
+        "score_of_a_recording": score_of_a_recording(scored),
         "log_odds_quartiles": {
             name: np.round(np.percentile(odds, (5, 25, 50, 75, 95)), 2).tolist()
             for name, found in groups.items()
@@ -197,6 +187,12 @@ def _windows_called(scored: Sequence[Scored]) -> str:
     windows = sum(len(one.scores) for one in scored)
     called = int((_all_odds(scored) >= needed).sum())
     return f"{called} of {windows} ({called / max(1, windows):.3f})"
+
+
+def _windows_by_probability(scored: Sequence[Scored]) -> dict[str, float]:
+    """Share of windows whose child probability reaches each of `PROBABILITIES`: to choose operating points by."""
+    windows, odds = max(1, sum(len(one.scores) for one in scored)), _all_odds(scored)
+    return {str(p): round(float((odds >= np.log(p / (1 - p))).sum()) / windows, 3) for p in PROBABILITIES}
 
 
 def _clips_called(scored: Sequence[Scored]) -> str:

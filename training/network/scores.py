@@ -1,0 +1,58 @@
+"""Window scores of labelled clips, and what the score of a whole recording should be of them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.corpora import Clip
+from training.network.platt import platt
+from voicesieve.audio.decode import SAMPLE_RATE
+from voicesieve.domain.verdicts import Model
+from voicesieve.voices.detector import CHILD, MAN, NONSPEECH, WOMAN, WindowScores
+from voicesieve.voices.pooling import DISCOVER, SCORE_OFFSET, SCORE_SLOPE, pool
+
+PAUSE_S = 1.0
+"""Between the clips of a speaker that are joined into a recording."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scored:
+    clip: Clip
+    scores: WindowScores
+
+    @property
+    def log_odds(self) -> np.ndarray:
+        """Child against adult in each window of speech, (n,)."""
+        logs = self.scores.log_probabilities
+        odds = logs[:, CHILD] - np.logaddexp(logs[:, WOMAN], logs[:, MAN])
+        return np.asarray(odds[logs[:, NONSPEECH] < np.log(0.5)])
+
+
+def score_of_a_recording(scored: Sequence[Scored]) -> dict[str, float]:
+    """What `voicesieve.voices.pooling.SCORE_SLOPE` and ``SCORE_OFFSET`` should be: Platt's fit on one recording of each
+    speaker, of all of their clips with a pause between, where as many hold children as not."""
+    by_speaker: dict[str, list[Scored]] = defaultdict(list)
+    for one in scored:
+        if one.clip.group.startswith(("so:", "cv:")):
+            by_speaker[one.clip.group].append(one)
+    evidence, is_child = [], []
+    for clips in by_speaker.values():
+        ends = np.cumsum([len(one.clip.sound) / SAMPLE_RATE + PAUSE_S for one in clips])
+        begins = np.repeat(np.concatenate([[0.0], ends[:-1]]), [len(one.scores) for one in clips])
+        joined = WindowScores(
+            np.concatenate([one.scores.starts for one in clips]) + begins,
+            np.concatenate([one.scores.ends for one in clips]) + begins,
+            np.concatenate([one.scores.log_probabilities for one in clips]),
+        )
+        score = pool(joined, float(ends[-1]), DISCOVER, Model("measured", "")).score
+        if 0 < score < 1:
+            evidence.append((np.log(score / (1 - score)) - SCORE_OFFSET) / SCORE_SLOPE)
+            is_child.append(clips[0].clip.classes == {CHILD})
+    children = np.array(is_child)
+    weights = np.where(children, 0.5 / max(1, children.sum()), 0.5 / max(1, (~children).sum())) * len(children)
+    slope, offset = platt(np.array(evidence), children, weights)
+    return {"slope": round(slope, 2), "offset": round(offset, 2), "recordings": len(children)}
