@@ -55,10 +55,10 @@ def write(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_only_what_stands_between_the_marks_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     training(tmp_path, 0.8, "6 of 88 (0.068)")
-    found = write(tmp_path, f"above\n{page.BEGIN}\nold\n{page.END}\nbelow\n", monkeypatch)
+    found = write(tmp_path, f"above\n{page.BEGIN}\nearlier figures\n{page.END}\nbelow\n", monkeypatch)
     assert found.startswith(f"above\n{page.BEGIN}\nRevision `abc`, 238,960 parameters")
     assert found.endswith(f"{page.END}\nbelow\n")
-    assert "old" not in found
+    assert "earlier figures" not in found
     assert write(tmp_path, found, monkeypatch) == found
 
 
