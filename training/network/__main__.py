@@ -50,8 +50,8 @@ from training.network.shortcuts import find_shortcuts
 from voicesieve.voices.detector import CLASSES, NONSPEECH, Detector, load_detector
 from voicesieve.voices.network import NetworkDetector
 
-CYCLES, STEPS = 3, 3_000
-"""Cycles of the learning rate (Loshchilov and Hutter 2017) and steps of each: half an hour on two cores in all."""
+CYCLES, STEPS = 2, 3_000
+"""Cycles of the learning rate (Loshchilov and Hutter 2017) and steps of each: twenty minutes on two cores in all."""
 BANK = 200
 """Sounds, and voices for babble, that are played below others."""
 
