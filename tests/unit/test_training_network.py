@@ -86,3 +86,30 @@ def test_a_training_set_that_gives_children_away_by_their_length_is_refused() ->
         return find_shortcuts(Batches([*voices, example(NONSPEECH, "music", 400)], channels, seed=1))
 
     assert not found(child_frames=60).are_closed
+
+
+def test_a_calibration_of_stored_scores_is_that_of_the_exported_network() -> None:
+    torch = pytest.importorskip("torch", reason="training needs torch")
+    import onnxruntime
+
+    from training.corpora import Clip
+    from training.network.exporting import to_onnx
+    from training.network.model import VoiceNetwork
+    from training.network.scores import Scored, calibrated
+    from voicesieve.voices.detector import WindowScores
+
+    torch.manual_seed(3)
+    network = VoiceNetwork().eval()
+    rng = np.random.default_rng(4)
+    spectra = rng.normal(0, 1, (5, 64, 256)).astype(np.float32)
+    speech = np.ones((5, 256), np.float32)
+    plain, written = (
+        onnxruntime.InferenceSession(to_onnx(network, scale, shift)).run(None, {"spectra": spectra, "speech": speech})[
+            0
+        ]
+        for scale, shift in ((1.0, 0.0), (0.4, 0.7))
+    )
+    times = np.arange(5, dtype=np.float32)
+    clip = Clip(np.zeros(16_000, np.float32), frozenset({0}), "so:1", held_out=True)
+    (found,) = calibrated([Scored(clip, WindowScores(times, times + 1, plain))], lambda group: (0.4, 0.7))
+    assert found.scores.log_probabilities == pytest.approx(written, abs=1e-4)

@@ -18,6 +18,7 @@ def figures(auc: float, women: str) -> dict[str, object]:
         "auc_child_woman_interval": [0.6, 0.9],
         "auc_child_man": 0.95,
         "auc_child_vietnamese_adult": 0.93,
+        "auc_child_prompt_woman": 0.94,
         "auc_child_woman_clip": 0.7,
         "speakers": dict.fromkeys(page.GROUPS, 5),
         "windows_called_child_at_discover": called,

@@ -62,7 +62,9 @@ def main() -> None:
     task = parser.add_mutually_exclusive_group(required=True)
     task.add_argument("--output", type=Path, help="folder for network.onnx, network.json, metrics.json and card.md")
     task.add_argument("--evaluate", metavar="MODEL", help="an ONNX file of this recipe, or floor")
-    parser.add_argument("--most", type=int, help="clips of each held-out or calibrating speaker [all]")
+    parser.add_argument(
+        "--most", type=int, help="clips of each held-out or calibrating speaker of speechocean762 and the prompts [all]"
+    )
     parser.add_argument("--weights", type=Path, help="calibrate and measure these, which an earlier run left")
     parser.add_argument("--prepared", type=Path, help="file that keeps the changed voices between trainings")
     parser.add_argument("--json", action="store_true", help="print figures as JSON rather than as lines")
@@ -74,7 +76,7 @@ def main() -> None:
         clips = [clip for clip in clips if not _is_measured(clip)] + first(filter(_is_measured, clips), arguments.most)
     if arguments.evaluate:
         detector = _detector(arguments.evaluate)
-        figures = measure(lambda group: detector, [clip for clip in clips if clip.held_out], _music(clips))
+        figures = measure(detector, uncalibrated, [clip for clip in clips if clip.held_out], _music(clips))
         print(json.dumps(figures, indent=1) if arguments.json else _lines(figures))
         return
     teenagers = read_teenagers(corpora)
@@ -119,12 +121,7 @@ def finish(network: VoiceNetwork, clips: Sequence[Clip], teenagers: Sequence[Cli
     calibrating = calibration_scores(raw, [clip for clip in clips if calibrates(clip)], _music(clips))
     scale, shift = calibration(calibrating)
     data = exporting.to_onnx(network, scale, shift)
-    halves = [
-        NetworkDetector(
-            exporting.to_onnx(network, *calibration([one for one in calibrating if half_of(one.clip) != half]))
-        )
-        for half in (0, 1)
-    ]
+    halves = [calibration([one for one in calibrating if half_of(one.clip) != half]) for half in (0, 1)]
     detector = NetworkDetector(data)
     (output / "network.onnx").write_bytes(data)
     about = {
@@ -138,17 +135,20 @@ def finish(network: VoiceNetwork, clips: Sequence[Clip], teenagers: Sequence[Cli
     }
     (output / "network.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
     held_out = [clip for clip in clips if clip.held_out]
-    floor = load_detector("floor")
     metrics = {
         "shortcuts": json.loads((output / "shortcuts.json").read_text("utf-8")),
         "most_clips_of_a_speaker": max(Counter(clip.group for clip in held_out if clip.age).values()),
-        "network": measure(lambda group: halves[half_of_group(group)], held_out, _music(clips)),
-        "floor": measure(lambda group: floor, held_out, _music(clips), brief=True),
-        "age_curve": age_curve(lambda group: halves[half_of_group(group)], [*held_out, *teenagers]),
+        "network": measure(raw, lambda group: halves[half_of_group(group)], held_out, _music(clips)),
+        "floor": measure(load_detector("floor"), uncalibrated, held_out, _music(clips), brief=True),
+        "age_curve": age_curve(raw, lambda group: halves[half_of_group(group)], [*held_out, *teenagers]),
     }
     (output / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
     (output / "card.md").write_text(card(about, metrics), encoding="utf-8")
     draw_reliability(metrics["network"]["reliability_equalised"], output / "reliability.svg")
+
+
+def uncalibrated(group: str) -> tuple[float, float]:
+    return 1.0, 0.0
 
 
 def _network(weights: Path) -> VoiceNetwork:
@@ -168,7 +168,8 @@ def _voices(clips: Sequence[Clip], prepared: Path | None) -> list[Example]:
 
 
 def _is_measured(clip: Clip) -> bool:
-    return NONSPEECH not in clip.classes and (clip.held_out or is_for_calibration(clip.group))
+    """Common Voice has few clips of a speaker, all of which are needed."""
+    return clip.group.startswith(("so:", "prompts:")) and (clip.held_out or is_for_calibration(clip.group))
 
 
 def _batches(voices: Sequence[Example], sounds: Sequence[Example], seed: int) -> Batches:

@@ -44,7 +44,7 @@ def half_of(clip: Clip) -> int | None:
 
 def calibration_scores(raw: Detector, clips: Sequence[Clip], music: Sequence[np.ndarray]) -> list[Scored]:
     """Half of them as recorded, half through another channel."""
-    return [*score(lambda group: raw, clips, unchanged), *score(lambda group: raw, clips, equaliser(music))]
+    return [*score(raw, clips, unchanged), *score(raw, clips, equaliser(music))]
 
 
 def calibration(scored: Sequence[Scored]) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from training.corpora import Clip
 from training.floor import auc, resampled
 from training.network.changes import CELLS, Change, equaliser, unchanged
 from training.network.material import SEED
-from training.network.scores import Scored, score_of_a_recording
+from training.network.scores import CalibrationOf, Scored, calibrated, score_of_a_recording
 from voicesieve.audio.decode import SAMPLE_RATE
 from voicesieve.domain.verdicts import Model, VerdictLabel
 from voicesieve.voices.activity import CHUNK, VoiceActivity
@@ -30,22 +30,25 @@ PROBABILITIES = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.95)
 SPED_UP = (1.25, 1.5)
 
 
-DetectorOf = Callable[[str], Detector]
-"""Which detector judges a group: one whose calibration never heard it."""
-
-
 def measure(
-    detector: DetectorOf, held_out: Sequence[Clip], music: Sequence[np.ndarray], *, brief: bool = False
+    detector: Detector,
+    calibration_of: CalibrationOf,
+    held_out: Sequence[Clip],
+    music: Sequence[np.ndarray],
+    *,
+    brief: bool = False,
 ) -> dict[str, object]:
-    """All figures of one detector, or the main ones. ``music`` plays below some clips of the equalised test."""
+    """All figures of one detector, or the main ones. ``music`` plays below some clips of the equalised test.
+
+    ``calibration_of`` is applied to what ``detector`` says of a group, except where only the order of scores counts."""
     started, seconds = time.process_time(), sum(len(clip.sound) for clip in held_out) / SAMPLE_RATE
     plain = score(detector, held_out, unchanged)
     cost = (time.process_time() - started) / seconds * 3_600
     equalised = score(detector, held_out, equaliser(music))
     main = {
         "core_seconds_per_hour_without_decoding": round(cost, 1),
-        "as_recorded": _figures(plain),
-        "equalised": _figures(equalised),
+        "as_recorded": _figures(plain, calibration_of),
+        "equalised": _figures(equalised, calibration_of),
     }
     if brief:
         return main
@@ -53,8 +56,8 @@ def measure(
     clean = _woman_auc(score(detector, few, unchanged))
     return {
         **main,
-        "reliability_equalised": reliability(equalised),
-        "windows_called_child_when_sped_up": _sped_up(detector, held_out),
+        "reliability_equalised": reliability(calibrated(equalised, calibration_of)),
+        "windows_called_child_when_sped_up": _sped_up(detector, calibration_of, held_out),
         "loud_sound_outside_speech": _missed_speech(held_out),
         "warp_rank_correlation": _warp_test(detector, held_out),
         "child_woman_auc_clean_and_drop": {
@@ -64,11 +67,11 @@ def measure(
     }
 
 
-def age_curve(detector: DetectorOf, clips: Sequence[Clip]) -> dict[str, object]:
+def age_curve(detector: Detector, calibration_of: CalibrationOf, clips: Sequence[Clip]) -> dict[str, object]:
     """By age: speakers, and the mean child probability of their windows through an equalised channel."""
     found: dict[int, list[Scored]] = defaultdict(list)
     aged = first((clip for clip in clips if clip.age is not None), AGE_CLIPS)
-    for one in score(detector, aged, equaliser([np.ones(1, np.float32)])):
+    for one in calibrated(score(detector, aged, equaliser([np.ones(1, np.float32)])), calibration_of):
         found[int(one.clip.age or 0)].append(one)
     return {
         str(age): {
@@ -101,16 +104,32 @@ def reliability(scored: Sequence[Scored]) -> list[dict[str, float]]:
     ]
 
 
-def score(detector: DetectorOf, clips: Sequence[Clip], change: Change) -> list[Scored]:
+def score(detector: Detector, clips: Sequence[Clip], change: Change) -> list[Scored]:
     rng = np.random.default_rng([SEED, 3])
     return [_scored(detector, clip, change(clip.sound, rng)) for clip in clips]
 
 
-def _scored(detector: DetectorOf, clip: Clip, sound: np.ndarray) -> Scored:
-    return Scored(clip, detector(clip.group).windows([sound.astype(np.float32)]))
+def _scored(detector: Detector, clip: Clip, sound: np.ndarray) -> Scored:
+    return Scored(clip, detector.windows([sound.astype(np.float32)]))
 
 
-def _figures(scored: Sequence[Scored]) -> dict[str, object]:
+def _figures(ranked: Sequence[Scored], calibration_of: CalibrationOf) -> dict[str, object]:
+    child, women = (_speaker_means(_of(ranked, "so:", {kind})) for kind in (CHILD, WOMAN))
+    vietnamese = _speaker_means([one for one in ranked if one.clip.group.startswith("cv:")])
+    prompts = _speaker_means(_of(ranked, "prompts:", {WOMAN}))
+    clips = (_of(ranked, "so:", {kind}) for kind in (CHILD, WOMAN))
+    return {
+        "auc_child_woman": round(auc(child, women), 3),
+        "auc_child_woman_interval": _interval(child, women),
+        "auc_child_man": round(auc(child, _speaker_means(_of(ranked, "so:", {MAN}))), 3),
+        "auc_child_vietnamese_adult": round(auc(child, vietnamese), 3),
+        "auc_child_prompt_woman": round(auc(child, prompts), 3) if len(prompts) else None,
+        "auc_child_woman_clip": _clip_auc(*clips),
+        **_judged(calibrated(ranked, calibration_of)),
+    }
+
+
+def _judged(scored: Sequence[Scored]) -> dict[str, object]:
     groups = {
         "so child": _of(scored, "so:", {CHILD}),
         "so woman": _of(scored, "so:", {WOMAN}),
@@ -124,15 +143,7 @@ def _figures(scored: Sequence[Scored]) -> dict[str, object]:
         "infant cry": _of(scored, "cry", {NONSPEECH}),
         "music": _of(scored, "music", {NONSPEECH}),
     }
-    child = _speaker_means(groups["so child"])
-    women = _speaker_means(groups["so woman"])
-    vietnamese = np.concatenate([_speaker_means(groups[name]) for name in ("cv woman", "cv man", "cv undeclared")])
     return {
-        "auc_child_woman": round(auc(child, women), 3),
-        "auc_child_woman_interval": _interval(child, women),
-        "auc_child_man": round(auc(child, _speaker_means(groups["so man"])), 3),
-        "auc_child_vietnamese_adult": round(auc(child, vietnamese), 3),
-        "auc_child_woman_clip": _clip_auc(groups["so child"], groups["so woman"]),
         "speakers": {name: len({one.clip.group for one in found}) for name, found in groups.items()},
         "windows_called_child_at_discover": {name: _windows_called(found) for name, found in groups.items()},
         "clips_called_child_at_discover": {name: _clips_called(found) for name, found in groups.items()},
@@ -212,7 +223,7 @@ def _calibration_error(children: Sequence[Scored], adults: Sequence[Scored]) -> 
     return round(float(np.abs(np.bincount(bins, weights * (chances - truth), 15)).sum()), 3)
 
 
-def _warp_test(detector: DetectorOf, held_out: Sequence[Clip]) -> dict[str, float]:
+def _warp_test(detector: Detector, held_out: Sequence[Clip]) -> dict[str, float]:
     """Rank correlation of a speaker's mean score with the warp: its quartiles over speakers."""
     by_speaker: dict[str, list[list[float]]] = defaultdict(list)
     for clip in first([clip for clip in held_out if clip.group[:3] in ("so:", "cv:")], WARP_CLIPS):
@@ -231,12 +242,13 @@ def _warp_test(detector: DetectorOf, held_out: Sequence[Clip]) -> dict[str, floa
     }
 
 
-def _sped_up(detector: DetectorOf, held_out: Sequence[Clip]) -> dict[str, str]:
+def _sped_up(detector: Detector, calibration_of: CalibrationOf, held_out: Sequence[Clip]) -> dict[str, str]:
     """Adults played faster, which no training example was beyond the documented warps: their own row."""
     chosen = first([clip for clip in held_out if clip.group.startswith("so:") and CHILD not in clip.classes], 3)
     found = {}
     for factor in SPED_UP:
-        faster = [_scored(detector, clip, resampled(clip.sound, factor)) for clip in chosen]
+        played = [_scored(detector, clip, resampled(clip.sound, factor)) for clip in chosen]
+        faster = calibrated(played, calibration_of)
         for kind in (WOMAN, MAN):
             found[f"{CLASSES[kind]} x{factor}"] = _windows_called(_of(faster, "so:", {kind}))
     return found

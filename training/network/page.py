@@ -66,7 +66,10 @@ def _areas(plain: Mapping[str, Any], equal: Mapping[str, Any], floors: Mapping[s
     vietnamese = sum(speakers[name] for name in ("cv woman", "cv man", "cv undeclared"))
     rows = {
         f"children ({speakers['so child']}) against women ({speakers['so woman']}) of speechocean762": _interval,
-        "the same by clip": lambda figures: figures["auc_child_woman_clip"],
+        f"against women who read telephone prompts ({speakers['prompt woman']})": lambda figures: figures[
+            "auc_child_prompt_woman"
+        ],
+        "the first by clip": lambda figures: figures["auc_child_woman_clip"],
         f"against men ({speakers['so man']})": lambda figures: figures["auc_child_man"],
         f"against adults of Common Voice Vietnamese ({vietnamese})": lambda figures: figures[
             "auc_child_vietnamese_adult"

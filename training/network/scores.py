@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,6 +30,22 @@ class Scored:
         logs = self.scores.log_probabilities
         odds = logs[:, CHILD] - np.logaddexp(logs[:, WOMAN], logs[:, MAN])
         return np.asarray(odds[logs[:, NONSPEECH] < np.log(0.5)])
+
+
+CalibrationOf = Callable[[str], tuple[float, float]]
+"""Scale and shift for a group: of a calibration that never heard it."""
+
+
+def calibrated(scored: Sequence[Scored], calibration_of: CalibrationOf) -> list[Scored]:
+    """The same windows as if the network had been written with each group's calibration (`exporting.to_onnx`)."""
+    found = []
+    for one in scored:
+        scale, shift = calibration_of(one.clip.group)
+        logits = one.scores.log_probabilities * scale
+        logits[:, CHILD] += shift
+        logs = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+        found.append(replace(one, scores=WindowScores(one.scores.starts, one.scores.ends, logs)))
+    return found
 
 
 def score_of_a_recording(scored: Sequence[Scored]) -> dict[str, float]:
