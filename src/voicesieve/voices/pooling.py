@@ -46,8 +46,8 @@ CORPUS = OperatingPoint(
     min_child_runs=2,
     doubt_child_s=3.0,
 )
-"""Precision first: for filling a corpus. The lowest threshold, in steps of 0.05, that called fewer than 5 of 100 simulated
-videos of adults ``child`` (docs/accuracy.md)."""
+"""Precision first: for filling a corpus. The lowest threshold, in steps of 0.05, that calls fewer than 5 of 100
+simulated videos of adults ``child`` (docs/accuracy.md)."""
 
 DISCOVER = OperatingPoint(
     name="discover",
@@ -58,8 +58,8 @@ DISCOVER = OperatingPoint(
     min_child_runs=1,
     doubt_child_s=1.5,
 )
-"""Recall first: for finding channels that may be worth a closer look. The lowest threshold, in steps of 0.05, that calls
-fewer than 8 % of windows of Vietnamese women ``child`` (docs/accuracy.md)."""
+"""Recall first: for finding channels that may be worth a closer look. The lowest threshold, in steps of 0.05, that
+calls fewer than 8 % of windows of Vietnamese women ``child`` (docs/accuracy.md)."""
 
 OPERATING_POINTS = {point.name: point for point in (CORPUS, DISCOVER)}
 
