@@ -41,6 +41,13 @@ def card(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         revision=about["revision"],
         parameters=about["parameters"],
         attribution="; ".join(about["attribution"]),
-        figures=json.dumps(metrics, indent=1),
+        figures=json.dumps(_without_tables(metrics), indent=1),
         **about["calibration"],
     )
+
+
+def _without_tables(figures: Any) -> Any:
+    """All but the tables that operating points are chosen by: they are in ``metrics.json``."""
+    if not isinstance(figures, Mapping):
+        return figures
+    return {key: _without_tables(value) for key, value in figures.items() if key != "windows_by_least_probability"}
