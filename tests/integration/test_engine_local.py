@@ -363,13 +363,8 @@ def test_closing_ends_work_in_hand_at_once(new_engine: Callable[[int], Engine], 
         await engine.close()
         assert time.monotonic() - started < PATIENCE_S / 2
         await until(lambda: not alive(int(marker.read_text())))
-        # The pool of a worker that was ended may leave its work without an answer; the driver cancels what it awaits.
-        await asyncio.wait(tasks, timeout=1.0)
-        for task in tasks:
-            task.cancel()
         ended = await asyncio.wait_for(asyncio.gather(*tasks, return_exceptions=True), PATIENCE_S)
-        expected = FailureError | RuntimeError | asyncio.CancelledError
-        assert all(isinstance(end, expected) for end in ended), ended
+        assert all(isinstance(end, FailureError | RuntimeError) for end in ended), ended
         assert not (tmp_path / "never").exists()
         with pytest.raises(RuntimeError, match="closed"):
             await engine.run(double, 1, deadline_s=PATIENCE_S)

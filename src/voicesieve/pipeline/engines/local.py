@@ -53,7 +53,7 @@ class LocalEngine:
         self._turns = Turns()
         self._places = asyncio.Semaphore(workers)
         self._idle: list[ProcessPool] = []
-        self._busy: set[ProcessPool] = set()
+        self._busy: dict[ProcessPool, asyncio.Future[None]] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -71,7 +71,10 @@ class LocalEngine:
                 raise _failure(FailureKind.OUT_OF_MEMORY, error, message) from error
 
     async def close(self) -> None:
+        """End all work in hand. It is told so here: a pool that is stopped may leave its work without an answer."""
         self._closed = True
+        for told in self._busy.values():
+            told.set_result(None)
         for worker in (*self._idle, *self._busy):
             self._end(worker)
         self._idle.clear()
@@ -92,10 +95,19 @@ class LocalEngine:
         except RuntimeError as error:
             self._end(worker)
             raise BrokenProcessPool("the worker is gone") from error
-        self._busy.add(worker)
+        answer: asyncio.Future[R] = asyncio.wrap_future(working)
+        closed = self._busy[worker] = asyncio.get_running_loop().create_future()
         try:
-            return await asyncio.wait_for(asyncio.wrap_future(working), deadline_s + START_S)
+            await asyncio.wait((answer, closed), timeout=deadline_s + START_S, return_when=asyncio.FIRST_COMPLETED)
+            if self._closed:
+                raise RuntimeError("the engine was closed")
+            if answer.cancelled():
+                raise BrokenProcessPool("the worker was ended")
+            if not answer.done():
+                raise TimeoutError
+            return answer.result()
         finally:
+            answer.cancel()
             self._put_back(worker, working)
 
     def _new_worker(self) -> ProcessPool:
@@ -111,14 +123,14 @@ class LocalEngine:
         """Keep a worker that has answered; end one that was cancelled, gave no sign or is broken."""
         if worker not in self._busy:
             return  # the engine was closed meanwhile
-        self._busy.remove(worker)
+        del self._busy[worker]
         if working.cancelled() or not working.done() or isinstance(working.exception(), BrokenProcessPool):
             self._end(worker)
         else:
             self._idle.append(worker)
 
     def _end(self, worker: ProcessPool) -> None:
-        self._busy.discard(worker)
+        self._busy.pop(worker, None)
         worker.stop()  # type: ignore[no-untyped-call]
         ending = asyncio.create_task(asyncio.to_thread(worker.join))
         self._ending.add(ending)
