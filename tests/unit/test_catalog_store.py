@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -237,17 +238,21 @@ def test_a_full_disk_stops_writing_loses_nothing_and_is_overcome(folder: Path) -
 def test_waits_for_the_catalog_are_part_of_the_status(folder: Path) -> None:
     """One opens the catalog's lock while another holds it; the wait is written down with its next commit."""
     with opened(folder) as holder, opened(folder) as waiter:
-        inside, done = threading.Event(), threading.Event()
+        inside = threading.Event()
+
+        def is_waited_for() -> bool:
+            return any(thread.name == "catalog-turnstile" for thread in threading.enumerate())
 
         def hold() -> None:
             with holder.catalog.write():
                 inside.set()
-                done.wait(30)
+                given_up = time.monotonic() + 30
+                while not is_waited_for() and time.monotonic() < given_up:
+                    time.sleep(0.01)
 
         thread = threading.Thread(target=hold)
         thread.start()
         inside.wait(30)
-        threading.Timer(0.1, done.set).start()
         waiter.discover(candidate(2))
         thread.join()
         waits = waiter.status()["catalog"]

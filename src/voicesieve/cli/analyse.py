@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from voicesieve.cli.detectors import configured_model, detector_choice
-from voicesieve.cli.loop import run_loop
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, print_json
 from voicesieve.cli.wiring import acceptance_of, settings_for, worker_count
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
@@ -18,6 +17,7 @@ from voicesieve.domain.verdicts import OperatingPoint, Verdict
 from voicesieve.observability.terminal import safe_text
 from voicesieve.pipeline import stages
 from voicesieve.pipeline.engines.local import LocalEngine
+from voicesieve.pipeline.loop import run_loop
 from voicesieve.settings import Settings
 from voicesieve.voices.detector import DetectorChoice, WindowScores
 from voicesieve.voices.pooling import pool

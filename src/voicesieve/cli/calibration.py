@@ -13,7 +13,6 @@ import numpy as np
 
 from voicesieve.cli.detectors import calibration_file
 from voicesieve.cli.labelled import told, usable_labels, workshop
-from voicesieve.cli.loop import run_loop
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.wiring import settings_for
 from voicesieve.evaluation import scoring, statistics
@@ -24,6 +23,7 @@ from voicesieve.evaluation.scoring import EmbeddedSpan
 from voicesieve.files import make_folder, write_text
 from voicesieve.observability.terminal import safe_text
 from voicesieve.pipeline.folder import DataFolder
+from voicesieve.pipeline.loop import run_loop
 from voicesieve.settings import Settings
 from voicesieve.voices.calibration import Calibration, read_calibration
 from voicesieve.voices.detector import DetectorChoice

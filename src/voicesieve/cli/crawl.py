@@ -19,7 +19,6 @@ from voicesieve.catalog.records import QueryRow
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.transactions import discovery, leases, timekeeping
 from voicesieve.cli.actor import actor
-from voicesieve.cli.loop import run_loop
 from voicesieve.cli.output import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.progress import Progress
 from voicesieve.cli.report import print_status
@@ -34,6 +33,7 @@ from voicesieve.pipeline.backing_up import BackupRules, backed_up
 from voicesieve.pipeline.context import RunContext
 from voicesieve.pipeline.driver import Driver, Ending, Plan, RunResult
 from voicesieve.pipeline.folder import DataFolder
+from voicesieve.pipeline.loop import run_loop
 from voicesieve.pipeline.refreshing import forget_expired
 from voicesieve.pipeline.retention import Retained, retain
 from voicesieve.pipeline.takedown import finish_deletions

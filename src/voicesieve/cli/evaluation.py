@@ -11,7 +11,6 @@ from typing import Any
 from voicesieve.cli.detectors import choice_named, tell_licence
 from voicesieve.cli.evaluation_table import print_table
 from voicesieve.cli.labelled import Workshop, told, usable_labels, workshop
-from voicesieve.cli.loop import run_loop
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.wiring import settings_for
 from voicesieve.domain.failures import FailureError, Remedy
@@ -22,6 +21,7 @@ from voicesieve.evaluation.labels import Problem, Stretch
 from voicesieve.evaluation.scoring import CutsOrder, ScoredCuts, ScoredSpan, Span
 from voicesieve.files import atomic_file, make_folder
 from voicesieve.observability.terminal import safe_text
+from voicesieve.pipeline.loop import run_loop
 from voicesieve.settings import Settings
 from voicesieve.voices.detector import DetectorChoice, WindowScores, load_detector
 

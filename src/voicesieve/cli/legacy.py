@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voicesieve.cli.loop import run_loop
 from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
+from voicesieve.pipeline.loop import run_loop
 
 if TYPE_CHECKING:
     from voicesieve.legacy.plan import Item, Plan

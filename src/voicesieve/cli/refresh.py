@@ -9,9 +9,9 @@ from typing import Any
 
 from voicesieve import __version__
 from voicesieve.cli.bars import bar as progress_bar
-from voicesieve.cli.loop import run_loop
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, note, print_json
 from voicesieve.cli.wiring import opened_catalog, paces_of, quotas_of, settings_for, youtube_of
+from voicesieve.pipeline.loop import run_loop
 
 DAY_S = 86_400.0
 

@@ -39,6 +39,7 @@ from voicesieve.domain.audits import AuditEntry, Deed
 from voicesieve.domain.failures import FailureError, Remedy
 from voicesieve.files import new_file, write_text
 from voicesieve.pipeline.engines.protocol import Engine
+from voicesieve.pipeline.loop import run_loop
 from voicesieve.voices.detector import WindowScores
 from voicesieve.voices.shares import shares
 
@@ -95,7 +96,7 @@ def export(job: ExportJob) -> Exported:
         done = Exported(CorpusFacts())
         if is_cut(job.options):
             earlier = Earlier(target) if job.update and target.is_dir() else None
-            asyncio.run(_cut_all(job, earlier, staging, total, done))
+            run_loop(_cut_all(job, earlier, staging, total, done))
         merged = merge_duplicates(staging, job.options)
         staging.tree.mkdir()
         order = Order(staging.tree, target, job.options, job.card.name)

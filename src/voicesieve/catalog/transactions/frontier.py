@@ -163,9 +163,3 @@ def keep_knowledge(connection: Connection, value: Mapping[str, Any], now: float)
 
 def mark_expanded(connection: Connection, arm_id: int) -> None:
     connection.execute(update(arm).where(arm.c.id == arm_id).values(expanded=True, stale=True))
-
-
-def end_query(connection: Connection, query_id: int, due_at: float) -> None:
-    """End the walk of a query before its last page, as if that had been read."""
-    table = schema.query
-    connection.execute(update(table).where(table.c.id == query_id).values(exhausted=True, due_at=due_at, cursor=None))
