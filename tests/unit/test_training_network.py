@@ -66,7 +66,7 @@ def test_a_training_set_that_gives_children_away_by_their_length_is_refused() ->
     pytest.importorskip("torch", reason="the recipe needs torch")
     from training.network.batches import Batches
     from training.network.material import ADULT, Example, Version
-    from training.network.shortcuts import find_shortcuts
+    from training.network.shortcuts import Shortcuts, find_shortcuts, refuse
     from voicesieve.voices.detector import CHILD, NONSPEECH, WOMAN
 
     rng = np.random.default_rng(1)
@@ -78,14 +78,16 @@ def test_a_training_set_that_gives_children_away_by_their_length_is_refused() ->
         other = Version(frames, speech, 1.25, 1.25, ADULT if kind == CHILD else frozenset({CHILD}))
         return Example((own, other) if kind != NONSPEECH else (own,), kind, name)
 
-    def found(child_frames: int) -> object:
+    def found(child_frames: int) -> Shortcuts:
         names = [f"so:{index}" for index in range(40)]
         voices = [example(CHILD, name, child_frames) for name in names[:20]]
         voices += [example(kind, name, 380) for name in names[20:] for kind in (WOMAN, 2)]
         channels = Channels([log_mel(2, 100)], [log_mel(2, 150)], seed=1)
         return find_shortcuts(Batches([*voices, example(NONSPEECH, "music", 400)], channels, seed=1))
 
-    assert not found(child_frames=60).are_closed
+    with pytest.raises(SystemExit, match="nothing was trained"):
+        refuse(found(child_frames=60))
+    refuse(Shortcuts(silence=0.6, duration=0.55, silence_unmoved=0.5, duration_unmoved=0.5, examples=100))
 
 
 def test_a_calibration_of_stored_scores_is_that_of_the_exported_network() -> None:
@@ -103,12 +105,12 @@ def test_a_calibration_of_stored_scores_is_that_of_the_exported_network() -> Non
     rng = np.random.default_rng(4)
     spectra = rng.normal(0, 1, (5, 64, 256)).astype(np.float32)
     speech = np.ones((5, 256), np.float32)
-    plain, written = (
-        onnxruntime.InferenceSession(to_onnx(network, scale, shift)).run(None, {"spectra": spectra, "speech": speech})[
-            0
-        ]
-        for scale, shift in ((1.0, 0.0), (0.4, 0.7))
-    )
+
+    def scores(scale: float, shift: float) -> np.ndarray:
+        session = onnxruntime.InferenceSession(to_onnx(network, scale, shift))
+        return session.run(None, {"spectra": spectra, "speech": speech})[0]
+
+    plain, written = scores(1.0, 0.0), scores(0.4, 0.7)
     times = np.arange(5, dtype=np.float32)
     clip = Clip(np.zeros(16_000, np.float32), frozenset({0}), "so:1", held_out=True)
     (found,) = calibrated([Scored(clip, WindowScores(times, times + 1, plain))], lambda group: (0.4, 0.7))

@@ -57,6 +57,16 @@ def find_shortcuts(batches: Batches) -> Shortcuts:
     )
 
 
+def refuse(shortcuts: Shortcuts) -> None:
+    """SystemExit where a network would learn rooms or lengths rather than voices."""
+    if not shortcuts.are_closed:
+        raise SystemExit(
+            f"The training set tells children from adults by silence (AUC {shortcuts.silence}, at most {MAX_SILENCE_AUC} "
+            f"is allowed) or duration ({shortcuts.duration}, at most {MAX_DURATION_AUC}): nothing was trained. Look at "
+            "what makes them differ in training/network/channels.py and batches.py."
+        )
+
+
 def speaker_share(name: str) -> float:
     """A number 0..1 that a name always gets."""
     return share(f"calibrate {name}")
