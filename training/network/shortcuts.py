@@ -61,9 +61,9 @@ def refuse(shortcuts: Shortcuts) -> None:
     """SystemExit where a network would learn rooms or lengths rather than voices."""
     if not shortcuts.are_closed:
         raise SystemExit(
-            f"The training set tells children from adults by silence (AUC {shortcuts.silence}, at most {MAX_SILENCE_AUC} "
-            f"is allowed) or duration ({shortcuts.duration}, at most {MAX_DURATION_AUC}): nothing was trained. Look at "
-            "what makes them differ in training/network/channels.py and batches.py."
+            "The training set tells children from adults by silence or duration, so nothing was trained. Silence: AUC "
+            f"{shortcuts.silence}, at most {MAX_SILENCE_AUC} is allowed; duration: {shortcuts.duration}, at most "
+            f"{MAX_DURATION_AUC}. Look at what makes them differ in training/network/channels.py and batches.py."
         )
 
 
