@@ -7,6 +7,7 @@ import os
 import random
 import secrets
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -61,6 +62,10 @@ def _guard_this_process_and_its_children() -> None:
 
 
 _guard_this_process_and_its_children()
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in the background deaf to Ctrl-C, and so would be the commands that are interrupted here.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
