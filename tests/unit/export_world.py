@@ -89,6 +89,7 @@ class ExportWorld:
         self.store = RecordingStore(folder / "recordings")
         self.world = World(catalog)
         self.engine = InlineEngine()
+        self.model = MODEL
         self._number = 0
 
     def accept(self, spoken: Spoken, file: Path | None = None, outcome: Outcome = Outcome.ACCEPTED) -> str:
@@ -118,12 +119,20 @@ class ExportWorld:
         )
         return sha256
 
-    @staticmethod
-    def verdict(spoken: Spoken) -> Verdict:
+    def verdict(self, spoken: Spoken) -> Verdict:
         segments = tuple(Segment(start, end, Label(label), 0.95) for start, end, label in spoken.segments)
         child_s = sum(end - start for start, end, label in spoken.segments if label == "child")
         return Verdict(
-            MODEL, "corpus", VerdictLabel.CHILD, spoken.seconds, child_s, child_s, 1.0, len(segments), 0.97, segments
+            self.model,
+            "corpus",
+            VerdictLabel.CHILD,
+            spoken.seconds,
+            child_s,
+            child_s,
+            1.0,
+            len(segments),
+            0.97,
+            segments,
         )
 
     @staticmethod
@@ -138,14 +147,14 @@ class ExportWorld:
         scores[np.arange(len(starts)), column] = np.log(0.97)
         return WindowScores(starts, starts + 0.5, scores).to_bytes()
 
-    def export(self, target: Path, options: ExportOptions, **job: Any) -> Exported:
+    def export(self, target: Path, options: ExportOptions, card: CardSettings | None = None, **job: Any) -> Exported:
         return export(
             ExportJob(
                 catalog=self.catalog,
                 store=self.store,
                 target=target,
                 options=options,
-                card=CardSettings(),
+                card=card or CardSettings(),
                 engine=lambda: self.engine,
                 actor="tester",
                 **job,

@@ -47,6 +47,7 @@ from training.network.measures import age_curve, first, measure
 from training.network.model import VoiceNetwork
 from training.network.plots import draw_reliability
 from training.network.shortcuts import find_shortcuts, refuse
+from training.network.summary import with_summary
 from voicesieve.voices.detector import CLASSES, NONSPEECH, Detector, load_detector
 from voicesieve.voices.network import NetworkDetector
 
@@ -142,6 +143,8 @@ def finish(network: VoiceNetwork, clips: Sequence[Clip], teenagers: Sequence[Cli
         "age_curve": age_curve(raw, lambda group: halves[half_of_group(group)], [*held_out, *teenagers]),
     }
     (output / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
+    told = json.dumps(with_summary(about, metrics), indent=1)
+    (output / "network.json").write_text(told + "\n", encoding="utf-8")
     (output / "card.md").write_text(card(about, metrics), encoding="utf-8")
     draw_reliability(metrics["network"]["reliability_equalised"], output / "reliability.svg")
 

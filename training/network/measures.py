@@ -26,7 +26,7 @@ AGE_CLIPS = 4
 CELL_CLIPS = 8
 """Clips of each speaker in the table of robustness and at most in the warp test; all are used elsewhere."""
 BOOTSTRAPS = 2_000
-PROBABILITIES = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.95)
+PROBABILITIES = (0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92, 0.95)
 SPED_UP = (1.25, 1.5)
 
 

@@ -29,6 +29,7 @@ from voicesieve.pipeline.exporting import Exported, ExportJob
 from voicesieve.pipeline.exporting import export as run_export
 from voicesieve.pipeline.folder import DataFolder
 from voicesieve.settings import Settings
+from voicesieve.voices.measured import measured_accuracy
 
 NAMES = ", ".join([*FORMATS, "urls"])
 
@@ -71,7 +72,7 @@ def export(kind: str, where: Where, wanted: Mapping[str, Any], *, update: bool, 
 
 
 def card_settings(settings: Settings) -> CardSettings:
-    return CardSettings(**settings.corpus.model_dump())
+    return CardSettings(**settings.corpus.model_dump(), accuracy=measured_accuracy())
 
 
 def options_of(kind: str, wanted: Mapping[str, Any]) -> ExportOptions:

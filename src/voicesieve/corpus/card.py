@@ -20,7 +20,7 @@ from voicesieve.corpus.formats.items import Order
 from voicesieve.corpus.loading import loading_line
 from voicesieve.corpus.options import Audio, Unit
 from voicesieve.corpus.plots import bars
-from voicesieve.corpus.provenance import LIMITS, how, plain, split_warnings
+from voicesieve.corpus.provenance import LIMITS, accuracy, how, plain, split_warnings
 from voicesieve.files import write_text
 
 ON_THE_HUB = frozenset({"huggingface", "audiofolder", "webdataset"})
@@ -31,7 +31,10 @@ SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_
 
 @dataclass(frozen=True)
 class CardSettings:
-    """What the operator says of the corpus. ``accuracy`` are measured figures of the detectors, by detector."""
+    """What the operator says of the corpus.
+
+    ``accuracy``: what is measured of detectors, by name, revision and operating point as in `CorpusFacts.detectors`.
+    """
 
     name: str = "children-speech"
     description: str = ""
@@ -78,7 +81,9 @@ def readme(order: Order, facts: CorpusFacts, settings: CardSettings) -> str:
         _left_out(facts),
         "## How it was made\n\n" + "\n".join(f"- {sentence}" for sentence in how(order, facts)) + "\n",
         "## Columns\n\n" + COLUMNS,
-        "## Accuracy and limits\n\n" + _accuracy(settings) + "".join(f"- {limit}\n" for limit in LIMITS),
+        "## Accuracy and limits\n\n"
+        + "".join(f"- {plain(line, limit=1000)}\n" for line in accuracy(facts, settings.accuracy))
+        + "".join(f"- {limit}\n" for limit in LIMITS),
         "## Rights and takedown\n\n" + _rights(settings),
     ]
     return "\n".join(part for part in parts if part)
@@ -149,12 +154,6 @@ def _left_out(facts: CorpusFacts) -> str:
         return ""
     reasons = ", ".join(f"{count:,} {name}" for name, count in sorted(facts.left_out.items()))
     return f"Left out: {reasons}.\n"
-
-
-def _accuracy(settings: CardSettings) -> str:
-    known = [f"{name}: {settings.accuracy[name]}" for name in sorted(settings.accuracy)]
-    told = "".join(f"- {line}\n" for line in known)
-    return told or "Measured figures, by detector and revision: docs/accuracy.md of voicesieve.\n\n"
 
 
 def _rights(settings: CardSettings) -> str:

@@ -13,7 +13,7 @@ from voicesieve.corpus.formats.huggingface import COLUMNS
 from voicesieve.corpus.formats.items import Order
 from voicesieve.corpus.options import Audio
 from voicesieve.corpus.planning import day
-from voicesieve.corpus.provenance import LIMITS, how
+from voicesieve.corpus.provenance import LIMITS, accuracy, how
 
 if TYPE_CHECKING:
     from voicesieve.corpus.card import CardSettings
@@ -109,7 +109,7 @@ def _rai(order: Order, facts: CorpusFacts, settings: CardSettings) -> dict[str, 
         "rai:machineAnnotationTools": sorted(facts.detectors),
         "rai:annotationsPerItem": "one label and score for each segment, by a model; none by people",
         "rai:dataBiases": list(LIMITS[:2]),
-        "rai:dataLimitations": list(LIMITS[2:]),
+        "rai:dataLimitations": [*accuracy(facts, settings.accuracy), *LIMITS[2:]],
         "rai:personalSensitiveInformation": [
             "Speech of minors. Speakers are pseudonyms; faces and comments are not kept."
         ],

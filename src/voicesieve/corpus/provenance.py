@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from voicesieve.corpus.facts import CorpusFacts
 from voicesieve.corpus.formats.items import Order
@@ -18,6 +19,11 @@ LIMITS = (
     "together, not people who appear on several channels.",
     "Languages come from captions, declarations and text, not from listening. `und` means that nothing was known.",
     "There are no transcripts.",
+)
+
+NOT_MEASURED = (
+    "nothing is measured of this revision at this operating point. voicesieve eval LABELS.csv measures a detector on "
+    "voices that are labelled; docs/accuracy.md of voicesieve has figures of others."
 )
 
 
@@ -55,6 +61,11 @@ def how(order: Order, facts: CorpusFacts) -> list[str]:
     if filters:
         sentences.append("Filters: " + ", ".join(f"{name} {value}" for name, value in sorted(filters.items())) + ".")
     return sentences
+
+
+def accuracy(facts: CorpusFacts, measured: Mapping[str, str]) -> list[str]:
+    """A sentence for each detector that decided: what is measured of just this revision, or that nothing is."""
+    return [f"{name}: {measured.get(name, NOT_MEASURED)}" for name in sorted(facts.detectors)]
 
 
 _MARKUP = re.compile(r"([\\`*_\[\]<>|~$])")

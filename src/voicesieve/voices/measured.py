@@ -1,0 +1,39 @@
+"""What was measured about the embedded network, in sentences: read from the facts beside it, without loading it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+OTHERS = (("cv woman", "Vietnamese women (Common Voice)"), ("prompt woman", "women of telephone prompts"))
+
+
+def measured_accuracy() -> dict[str, str]:
+    """By detector, revision and operating point, as ``network 0123456789ab (corpus)``; others have no entry."""
+    about = json.loads(files("voicesieve.voices").joinpath("network.json").read_text("utf-8"))
+    measured = about.get("measured", {})
+    points = measured.get("windows_called_child", {})
+    return {f"network {about['revision']} ({point})": _told(measured, point) for point in points}
+
+
+def _told(measured: Mapping[str, Any], point: str) -> str:
+    speakers, called = measured["speakers"], measured["windows_called_child"][point]
+    low, high = measured["auc_child_woman_interval"]
+    others = " and ".join(
+        f"{_percent(called[group])} of those of {speakers[group]} {who}" for group, who in OTHERS if speakers[group]
+    )
+    return (
+        f"area under the curve, child against woman, {measured['auc_child_woman']:.2f} (95 % interval {low:.2f} to "
+        f"{high:.2f}) through an equalised channel, on {speakers['so child']} children and {speakers['so woman']} "
+        "women of speechocean762 who were not trained on. At the probability of "
+        f"{called['child_probability']:g} that {point} asks for, {_percent(called['so child'])} of the windows of "
+        f"these children and {_percent(called['so woman'])} of those of these women are called child"
+        f"{f'; so are {others}' if others else ''}. No Vietnamese child was measured, the speakers are few, and the "
+        "operating points were chosen with these figures in sight: docs/accuracy.md of voicesieve."
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share < 0.1 else f"{100 * share:.0f} %"
