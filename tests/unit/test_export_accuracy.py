@@ -45,10 +45,10 @@ def test_the_shipped_network_is_told_with_its_figures(world: ExportWorld, tmp_pa
     called = measured["windows_called_child"]["corpus"]
     for figure in (
         f"network {model.revision} (corpus): ",
-        f"child against woman, {measured['auc_child_woman']:.2f} ",
-        " to ".join(f"{bound:.2f}" for bound in measured["auc_child_woman_interval"]),
-        f"{called['so child'] * 100:.0f} % of the windows of these children",
-        f"{called['so woman'] * 100:.0f} % of those of these women",
+        f"child against woman, {measured['auc_child_woman']:.3f} ",
+        " to ".join(f"{bound:.3f}" for bound in measured["auc_child_woman_interval"]),
+        f"{called['so child'] * 100:.0f} % of the children's windows",
+        f"{called['so woman'] * 100:.0f} % of the women's",
         f"{measured['speakers']['so child']} children and {measured['speakers']['so woman']} women",
         "No Vietnamese child was measured",
         "docs/accuracy.md",
@@ -66,7 +66,7 @@ def test_no_figures_are_told_of_what_was_not_measured(world: ExportWorld, tmp_pa
     assert f"{model.name} {model.revision} (corpus): {UNKNOWN}" in card
     assert "voicesieve eval" in card
     assert UNKNOWN in limits[0]
-    assert f"{FACTS['measured']['auc_child_woman']:.2f}" not in card
+    assert f"{FACTS['measured']['auc_child_woman']:.3f}" not in card
 
 
 def test_each_detector_that_decided_has_its_own_line(world: ExportWorld, tmp_path: Path) -> None:

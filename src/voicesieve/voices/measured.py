@@ -22,14 +22,16 @@ def _told(measured: Mapping[str, Any], point: str) -> str:
     speakers, called = measured["speakers"], measured["windows_called_child"][point]
     low, high = measured["auc_child_woman_interval"]
     others = " and ".join(
-        f"{_percent(called[group])} of those of {speakers[group]} {who}" for group, who in OTHERS if speakers[group]
+        f"{_percent(called[group])} of the windows of {speakers[group]} {who}"
+        for group, who in OTHERS
+        if speakers[group]
     )
     return (
-        f"area under the curve, child against woman, {measured['auc_child_woman']:.2f} (95 % interval {low:.2f} to "
-        f"{high:.2f}) through an equalised channel, on {speakers['so child']} children and {speakers['so woman']} "
+        f"area under the curve, child against woman, {measured['auc_child_woman']:.3f} (95 % interval {low:.3f} to "
+        f"{high:.3f}) through an equalised channel, on {speakers['so child']} children and {speakers['so woman']} "
         "women of speechocean762 who were not trained on. At the probability of "
-        f"{called['child_probability']:g} that {point} asks for, {_percent(called['so child'])} of the windows of "
-        f"these children and {_percent(called['so woman'])} of those of these women are called child"
+        f"{called['child_probability']:g} that {point} asks for, {_percent(called['so child'])} of the "
+        f"children's windows and {_percent(called['so woman'])} of the women's are called child"
         f"{f'; so are {others}' if others else ''}. No Vietnamese child was measured, the speakers are few, and the "
         "operating points were chosen with these figures in sight: docs/accuracy.md of voicesieve."
     )
