@@ -20,6 +20,7 @@ from voicesieve.voices.network import NetworkDetector
 FACTS = json.loads(files("voicesieve.voices").joinpath("network.json").read_text("utf-8"))
 OPTIONS = ExportOptions(format="manifest", unit=Unit.CLIPS, audio=Audio.NONE, measured=False)
 UNKNOWN = "nothing is measured of this revision"
+from voicesieve.voices.pooling import OPERATING_POINTS
 
 
 @pytest.fixture
@@ -72,3 +73,11 @@ def test_no_figures_are_told_of_what_was_not_measured(world: ExportWorld, tmp_pa
 def test_each_detector_that_decided_has_its_own_line(world: ExportWorld, tmp_path: Path) -> None:
     card, _ = exported(world, tmp_path / "corpus", Model("network", FACTS["revision"]), Model("floor", "r1"))
     assert (card.count("area under the curve"), card.count(UNKNOWN)) == (1, 1)
+
+
+def test_what_was_measured_is_at_the_probabilities_that_the_operating_points_ask_for() -> None:
+    about = json.loads(files("voicesieve.voices").joinpath("network.json").read_text("utf-8"))
+    measured = about["measured"]["windows_called_child"]
+    assert {name: figures["child_probability"] for name, figures in measured.items()} == {
+        name: point.child_probability for name, point in OPERATING_POINTS.items()
+    }
