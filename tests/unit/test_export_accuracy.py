@@ -16,11 +16,11 @@ from voicesieve.corpus.options import Audio, ExportOptions, Unit
 from voicesieve.domain.verdicts import Model
 from voicesieve.settings import Settings
 from voicesieve.voices.network import NetworkDetector
+from voicesieve.voices.pooling import OPERATING_POINTS
 
 FACTS = json.loads(files("voicesieve.voices").joinpath("network.json").read_text("utf-8"))
 OPTIONS = ExportOptions(format="manifest", unit=Unit.CLIPS, audio=Audio.NONE, measured=False)
 UNKNOWN = "nothing is measured of this revision"
-from voicesieve.voices.pooling import OPERATING_POINTS
 
 
 @pytest.fixture
