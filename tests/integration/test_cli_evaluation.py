@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import struct
 import wave
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from crawling import CLIPS, clip, feed_site, one_paragraph, voicesieve
@@ -85,6 +87,44 @@ def test_silence_hum_and_noise_are_never_called_child(evaluated: dict[str, Any])
     for one in evaluated["detectors"]:
         for called in one["called_child"].values():
             assert called["nonspeech"]["value"] == 0
+
+
+def test_samples_that_are_no_numbers_cost_no_other_clip(folder: Path) -> None:
+    noise = np.random.default_rng(2).normal(0, 0.1, 32_000).astype("<f4")
+    for name, value in (("nan", np.nan), ("inf", np.inf)):
+        broken = noise.copy()
+        broken[8_000:16_000] = value
+        data = broken.tobytes()
+        chunks = b"WAVE" + struct.pack("<4sIHHIIHH", b"fmt ", 16, 3, 1, 16_000, 64_000, 4, 32)
+        chunks += struct.pack("<4sI", b"data", len(data)) + data
+        (folder / f"{name}.wav").write_bytes(b"RIFF" + struct.pack("<I", len(chunks)) + chunks)
+    rows = ["nan.wav,,,nonspeech", "inf.wav,,,nonspeech", "silence.opus,,,nonspeech", "adult-man-news.opus,,,man"]
+    told = voicesieve("eval", labels_file(folder, rows, "broken.csv"), "--json", "--quiet", code=None)
+    assert "Traceback" not in told.err
+    facts = told.json
+    used, problems = facts["rows_used"], facts["problems"]
+    assert used["man"] == 1
+    assert used["nonspeech"] + len(problems) == 3
+    assert {problem["line"] for problem in problems} <= {2, 3}
+    assert told.code == (1 if problems else 0)
+    for called in facts["detectors"][0]["called_child"].values():
+        assert called["nonspeech"]["value"] == 0
+
+
+def test_a_sped_up_adult_is_a_row_of_its_own(folder: Path) -> None:
+    with av.open(str(folder / "adult-woman-recipe.opus")) as opened:
+        sound = np.concatenate([frame.to_ndarray().mean(0) for frame in opened.decode(audio=0)])
+    with wave.open(str(folder / "spedup.wav"), "wb") as file:
+        file.setparams((1, 2, 72_000, 0, "NONE", ""))
+        file.writeframes((np.clip(sound, -1, 1) * 32_767).astype("<i2").tobytes())
+    rows = ["spedup.wav,sped-up,30", "spedup.wav,altered,", "child-en-zoo.opus,child,7", "adult-man-news.opus,man,40"]
+    facts = voicesieve("eval", labels_file(folder, rows, "spedup.csv", "path,label,age"), "--json", "--quiet").json
+    assert facts["rows_used"] == {"altered": 2, "child": 1, "man": 1}
+    (one,) = facts["detectors"]
+    assert {row: n["examples"] for row, n in one["clips"]["counts"].items()} == {"child": 1, "man": 1, "altered": 2}
+    assert one["clips"]["auc_child_adult"]["value"] in (0.0, 1.0)  # of one pair: the altered voice takes no part
+    assert [row["age"] for row in one["by_age"]] == ["7", "40-49"]
+    assert all(sum(v["clips"]["altered"].values()) == 2 for v in one["verdicts"].values())
 
 
 def test_verdicts_count_every_clip_once(evaluated: dict[str, Any]) -> None:

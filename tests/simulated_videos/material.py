@@ -66,7 +66,7 @@ def from_corpora(folder: Path) -> Material:
                 continue
             if row.stretch.heard is Heard.NONSPEECH:
                 sounds.append((row.fields.get("sound", "sound"), row.path))
-            elif row.stretch.heard is not Heard.TEEN:
+            elif row.stretch.heard not in (Heard.TEEN, Heard.ALTERED):
                 clips[row.stretch.speaker, row.stretch.heard].append(row.path)
     speakers = tuple(Speaker(name, heard, tuple(paths)) for (name, heard), paths in clips.items())
     if len({speaker.heard is Heard.CHILD for speaker in speakers}) < 2:

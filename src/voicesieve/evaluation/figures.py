@@ -12,7 +12,7 @@ import numpy as np
 
 from voicesieve.domain.verdicts import Model, OperatingPoint, VerdictLabel
 from voicesieve.evaluation import statistics
-from voicesieve.evaluation.labels import ADULTS, YOUNGEST_ADULT, Heard, Stretch
+from voicesieve.evaluation.labels import ADULTS, AGELESS, YOUNGEST_ADULT, Heard, Stretch
 from voicesieve.evaluation.scoring import ScoredCuts, mean_log_odds
 from voicesieve.evaluation.statistics import Figure, Sample, wilson
 from voicesieve.voices.detector import WindowScores
@@ -138,7 +138,7 @@ def ages_and_scores(scored: Sequence[Scored]) -> list[tuple[float, float, Heard]
     return [
         (one.stretch.age, float(statistics.probability(np.array(one.log_odds))), one.stretch.heard)
         for one in scored
-        if one.stretch.age is not None and one.stretch.heard is not Heard.NONSPEECH and len(one.windows)
+        if one.stretch.age is not None and one.stretch.heard not in AGELESS and len(one.windows)
     ]
 
 
@@ -213,7 +213,7 @@ def _by_age(scored: Sequence[Scored]) -> list[dict[str, Any]]:
     bands: dict[str, list[Scored]] = defaultdict(list)
     for one in sorted(scored, key=lambda one: one.stretch.age or 0):
         age = one.stretch.age
-        if age is not None and one.stretch.heard is not Heard.NONSPEECH and len(one.windows):
+        if age is not None and one.stretch.heard not in AGELESS and len(one.windows):
             decade = int(age // 10 * 10)
             bands[f"{age:.0f}" if age < YOUNGEST_ADULT else f"{max(decade, YOUNGEST_ADULT)}-{decade + 9}"].append(one)
     return [

@@ -24,17 +24,23 @@ MAX_BYTES = 64 << 20
 
 
 class Heard(StrEnum):
-    """What is heard in a labelled stretch. ``ADULT``: of undeclared gender. ``TEEN``: 13 to 17 years."""
+    """What is heard in a labelled stretch. ``ADULT``: of undeclared gender. ``TEEN``: 13 to 17 years.
+
+    ``ALTERED``: a voice sped up, slowed down or shifted in pitch, which is neither a child's nor an adult's.
+    """
 
     CHILD = "child"
     TEEN = "teen"
     WOMAN = "woman"
     MAN = "man"
     ADULT = "adult"
+    ALTERED = "altered"
     NONSPEECH = "nonspeech"
 
 
 ADULTS = frozenset({Heard.WOMAN, Heard.MAN, Heard.ADULT})
+AGELESS = frozenset({Heard.NONSPEECH, Heard.ALTERED})
+"""Sounds of which an age says nothing."""
 
 ALIASES: dict[str, Heard] = {
     **dict.fromkeys(("child", "children", "kid", "boy", "girl", "chi", "kchi", "och"), Heard.CHILD),
@@ -42,6 +48,7 @@ ALIASES: dict[str, Heard] = {
     **dict.fromkeys(("woman", "women", "female", "adult_f", "adult_female", "fem", "mother"), Heard.WOMAN),
     **dict.fromkeys(("man", "men", "male", "adult_m", "adult_male", "mal", "father"), Heard.MAN),
     **dict.fromkeys(("adult", "adults", "adu"), Heard.ADULT),
+    **dict.fromkeys(("altered", "sped-up", "sped_up", "pitch-shifted"), Heard.ALTERED),
     **dict.fromkeys(("nonspeech", "non-speech", "noise", "music", "silence", "cry", "none"), Heard.NONSPEECH),
 }
 """Other words for the labels, in lower case; those of three and four letters are the tiers of day-long recordings."""
@@ -127,7 +134,7 @@ def labelled(words: Mapping[str, str]) -> Heard:
         raise ValueError("there is no label, and no age to tell it from")
     else:
         heard = Heard.CHILD if age <= OLDEST_CHILD else Heard.ADULT
-    if age is not None and heard is not Heard.NONSPEECH:
+    if age is not None and heard not in AGELESS:
         if OLDEST_CHILD < age < YOUNGEST_ADULT:
             return Heard.TEEN
         if (heard is Heard.CHILD) != (age <= OLDEST_CHILD):
