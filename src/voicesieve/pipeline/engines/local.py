@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
@@ -34,6 +35,10 @@ TASKS_PER_WORKER = 500
 START_S = 60.0
 """A worker's deadline counts from its first message. One that sends none for this much longer, the time in which it
 has to start on a busy machine, is given up too."""
+
+LOOK_S = 1.0
+"""How often to look whether a worker still is one: a pool that breaks while it is given an item may never answer it
+(seen once in 125 tries in which idle workers were killed and given work at once)."""
 
 
 class LocalEngine:
@@ -98,13 +103,17 @@ class LocalEngine:
         answer: asyncio.Future[R] = asyncio.wrap_future(working)
         closed = self._busy[worker] = asyncio.get_running_loop().create_future()
         try:
-            await asyncio.wait((answer, closed), timeout=deadline_s + START_S, return_when=asyncio.FIRST_COMPLETED)
-            if self._closed:
-                raise RuntimeError("the engine was closed")
-            if answer.cancelled():
-                raise BrokenProcessPool("the worker was ended")
+            give_up = time.monotonic() + deadline_s + START_S
+            while not answer.done() and (left := give_up - time.monotonic()) > 0:
+                if not (worker.active or working.done()):
+                    raise BrokenProcessPool("the worker died and its pool lost the item")
+                await asyncio.wait((answer, closed), timeout=min(left, LOOK_S), return_when=asyncio.FIRST_COMPLETED)
+                if self._closed:
+                    raise RuntimeError("the engine was closed")
             if not answer.done():
                 raise TimeoutError
+            if answer.cancelled():
+                raise BrokenProcessPool("the worker was ended")
             return answer.result()
         finally:
             answer.cancel()
