@@ -157,3 +157,10 @@ def test_memory_does_not_grow_with_length() -> None:
         return found
 
     assert peak(6) < 1.3 * peak(2)
+
+
+def test_the_shipped_network_tells_nothing_of_the_machine_that_made_it() -> None:
+    data = files("voicesieve.voices").joinpath("network.onnx").read_bytes()
+    assert b".py" not in data
+    assert b"/home/" not in data
+    assert b"/tmp/" not in data

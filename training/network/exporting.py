@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,10 +32,9 @@ class _Calibrated(nn.Module):
 
 def to_onnx(network: VoiceNetwork, scale: float, shift: float) -> bytes:
     """ValueError if the file is larger than the wheel should carry."""
-    file = io.BytesIO()
     example = (torch.zeros(2, logmel.BANDS, logmel.WINDOW_FRAMES), torch.ones(2, logmel.WINDOW_FRAMES))
     batch = torch.export.Dim("batch")
-    torch.onnx.export(
+    program = torch.onnx.export(
         _Calibrated(network, scale, shift).eval(),
         example,
         input_names=["spectra", "speech"],
@@ -44,11 +43,21 @@ def to_onnx(network: VoiceNetwork, scale: float, shift: float) -> bytes:
         opset_version=OPSET,
         dynamo=True,
         verbose=False,
-    ).save(file)
-    data = file.getvalue()
+    )
+    assert program is not None
+    data = _without_traces(program.model_proto).SerializeToString()
     if len(data) > MAX_BYTES:
         raise ValueError(f"the network takes {len(data)} bytes; {MAX_BYTES} are allowed")
     return data
+
+
+def _without_traces(model: Any) -> Any:
+    """The exporter writes beside each node which file of this machine it came from."""
+    graph = model.graph
+    for part in (model, graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        part.ClearField("doc_string")
+        part.ClearField("metadata_props")
+    return model
 
 
 def reference() -> dict[str, list]:
