@@ -2,9 +2,9 @@
 
 Each corpus is a folder below one: ``speechocean762`` and ``common-voice-vi`` hold either a ``metadata.csv`` whose
 ``path`` column is relative to it or the layout that its publisher ships (OpenSLR 101; a language of Common Voice);
-``esc-10`` and ``donate-a-cry`` hold a ``metadata.csv``, and so does ``kokoro``, which `training.synthetic` makes and
-which may be missing; ``prompts``, which may be missing, holds Debian's packages of telephone prompts, unpacked
-(`PROMPT_PACKAGES`). Nothing learns from those.
+``esc-10`` and ``donate-a-cry`` hold a ``metadata.csv``, and so does ``kokoro``, which `training.synthetic` makes.
+``prompts`` holds Debian's packages of telephone prompts, unpacked (`PROMPT_PACKAGES`): the network is measured on them
+and does not learn from them. ``kokoro`` and ``prompts`` may be missing.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ ATTRIBUTION = [
     "ESC-10, a subset of ESC-50 (Piczak 2015), CC BY 3.0",
     "donate-a-cry corpus, ODbL 1.0 and DbCL 1.0",
 ]
-SYNTHETIC_ATTRIBUTION = "Voices mixed of those of Kokoro-82M (hexgrad), Apache-2.0, and what they were made to say"
+SYNTHETIC_ATTRIBUTION = "Voices of Kokoro-82M (hexgrad) and mixtures of them, Apache-2.0"
 
 
 @dataclass(frozen=True, eq=False)

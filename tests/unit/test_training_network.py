@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -88,6 +92,18 @@ def test_a_training_set_that_gives_children_away_by_their_length_is_refused() ->
     with pytest.raises(SystemExit, match="nothing was trained"):
         refuse(found(child_frames=60))
     refuse(Shortcuts(silence=0.6, duration=0.55, silence_unmoved=0.5, duration_unmoved=0.5, examples=100))
+
+
+def test_weights_of_another_training_set_are_not_gone_on_with(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="the recipe needs torch")
+    from training.network.shortcuts import Shortcuts, refuse_mixture
+
+    kept, own = tmp_path / "shortcuts.json", Shortcuts(0.52, 0.53, 0.51, 0.52, 3_368)
+    refuse_mixture(kept, own)
+    kept.write_text(json.dumps(asdict(own)))
+    refuse_mixture(kept, own)
+    with pytest.raises(SystemExit, match="another training set"):
+        refuse_mixture(kept, replace(own, silence=0.53))
 
 
 def test_a_calibration_of_stored_scores_is_that_of_the_exported_network() -> None:

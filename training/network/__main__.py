@@ -46,7 +46,7 @@ from training.network.material import SEED, Example
 from training.network.measures import age_curve, first, measure
 from training.network.model import VoiceNetwork
 from training.network.plots import draw_reliability
-from training.network.shortcuts import find_shortcuts, refuse
+from training.network.shortcuts import find_shortcuts, refuse, refuse_mixture
 from training.network.summary import with_summary
 from voicesieve.voices.detector import CLASSES, NONSPEECH, Detector, load_detector
 from voicesieve.voices.network import NetworkDetector
@@ -99,6 +99,7 @@ def train(clips: Sequence[Clip], teenagers: Sequence[Clip], output: Path, prepar
     shortcuts = find_shortcuts(_batches(voices, sounds, SEED + 1))
     print(shortcuts, flush=True)
     refuse(shortcuts)
+    refuse_mixture(output / "shortcuts.json", shortcuts)
     (output / "shortcuts.json").write_text(json.dumps(asdict(shortcuts)) + "\n", encoding="utf-8")
     network = None
     for cycle in range(CYCLES):

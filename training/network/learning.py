@@ -28,7 +28,7 @@ ORDER_SLOPE = 8.0
 PITCH_PART = 0.2
 """Of the warp that counts for the order is pitch, the rest is the tract: children differ from women in both, but in
 pitch little (Hillenbrand 1995, own analysis: AUC 0.69 against 0.88)."""
-BFLOAT16 = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+BFLOAT16 = torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 """Where the processor multiplies in bfloat16, a step takes two thirds of its time; elsewhere it would take longer."""
 MINING_FROM, MINING_STEPS = 0.35, 100
 """From this share of the steps on, the hardest adults are chosen anew every so many steps."""

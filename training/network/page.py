@@ -21,7 +21,7 @@ GROUPS = {
     "cv woman": "women, Common Voice vi",
     "cv man": "men, Common Voice vi",
     "cv undeclared": "undeclared adults, Common Voice vi",
-    "prompt woman": "women, telephone prompts in four languages",
+    "prompt woman": "women, telephone prompts in five languages",
     "prompt man": "a man, telephone prompts",
     "esc-10": "ESC-10, fold 4",
     "infant cry": "crying infants",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -64,6 +66,17 @@ def refuse(shortcuts: Shortcuts) -> None:
             "The training set tells children from adults by silence or duration, so nothing was trained. Silence: AUC "
             f"{shortcuts.silence}, at most {MAX_SILENCE_AUC} is allowed; duration: {shortcuts.duration}, at most "
             f"{MAX_DURATION_AUC}. Look at what makes them differ in training/network/channels.py and batches.py."
+        )
+
+
+def refuse_mixture(kept: Path, shortcuts: Shortcuts) -> None:
+    """SystemExit if the run whose figures are in ``kept``, if any, learned from another training set.
+
+    The figures are of seeded draws: they change with the clips, the warps and the channels."""
+    if kept.exists() and json.loads(kept.read_text("utf-8")) != asdict(shortcuts):
+        raise SystemExit(
+            f"{kept.parent} holds weights that were learned from another training set, so nothing was trained. "
+            "Choose an empty folder, or empty this one to begin anew."
         )
 
 
