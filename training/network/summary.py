@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from voicesieve.domain.verdicts import OperatingPoint
-from voicesieve.voices.pooling import DISCOVER, OPERATING_POINTS
+from voicesieve.voices.pooling import OPERATING_POINTS
 
 GROUPS = ("so child", "so woman", "cv woman", "prompt woman")
 
@@ -38,37 +37,20 @@ def with_summary(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> dict[s
 
 
 def summary(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """Through an equalised channel. Operating points whose probability was not measured are left out."""
+    """Through an equalised channel. Operating points whose probability the recipe's table lacks are left out."""
     figures = metrics["network"]["equalised"]
-    called = {name: _called(figures, point) for name, point in OPERATING_POINTS.items()}
+    tables = {group: figures["windows_by_least_probability"][group] for group in GROUPS}
+    points = {name: point.child_probability for name, point in OPERATING_POINTS.items()}
     return {
         "speakers": {group: figures["speakers"][group] for group in GROUPS},
         "auc_child_woman": figures["auc_child_woman"],
         "auc_child_woman_interval": figures["auc_child_woman_interval"],
-        "windows_called_child": {name: found for name, found in called.items() if found},
+        "windows_called_child": {
+            name: {"child_probability": least, **{group: table[str(least)] for group, table in tables.items()}}
+            for name, least in points.items()
+            if all(str(least) in table for table in tables.values())
+        },
     }
-
-
-def _called(figures: Mapping[str, Any], point: OperatingPoint) -> dict[str, float]:
-    """The probability that ``point`` asks for, and the share of windows of each group that reach it."""
-    shares = {group: _share(figures, group, point) for group in GROUPS}
-    known = {group: share for group, share in shares.items() if share is not None}
-    return {"child_probability": point.child_probability, **known} if len(known) == len(GROUPS) else {}
-
-
-def _share(figures: Mapping[str, Any], group: str, point: OperatingPoint) -> float | None:
-    """From the table of probabilities; a run before `DISCOVER`'s was in it has that as a text, ``1 of 4 (0.250)``.
-
-    That text is not believed where the table's neighbours say that it was counted at another probability."""
-    table = {float(least): share for least, share in figures["windows_by_least_probability"][group].items()}
-    if point.child_probability in table:
-        return float(table[point.child_probability])
-    if point != DISCOVER:
-        return None
-    share = float(figures["windows_called_child_at_discover"][group].rpartition("(")[2].rstrip(")"))
-    above = max((found for least, found in table.items() if least > point.child_probability), default=0.0)
-    below = min((found for least, found in table.items() if least < point.child_probability), default=1.0)
-    return share if above <= share <= below else None
 
 
 if __name__ == "__main__":
