@@ -298,7 +298,7 @@ def test_an_unchanged_feed_is_answered_with_304_and_an_empty_page(site: Site, he
 
     second = one(site.base + "/feed", memory=first.memory)
 
-    assert second == Page(memory=first.memory, requests=1)
+    assert second == Page(memory=first.memory, requests=1, unchanged=True)
 
     site.answers["/feed"] = (rss(audio(1), audio(2)).encode(), {header: stamp.replace("a", "b")})
     third = one(site.base + "/feed", memory=second.memory)

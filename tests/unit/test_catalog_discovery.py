@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from voicesieve.catalog import schema, views
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.transactions import discovery
-from voicesieve.domain.candidates import Candidate, SourceProblem
+from voicesieve.domain.candidates import MAX_SORTS, Candidate, PassedOver, SourceProblem
 from voicesieve.domain.decisions import Reason
 from voicesieve.domain.failures import Failure, FailureKind
 
@@ -125,3 +125,40 @@ def test_text_that_no_database_takes_costs_only_itself(world: World) -> None:
     assert row.title == "half \ufffd pair, \ufffd byte"
     assert row.metadata == {"k": "\ufffd\0"}
     assert world.ask(views.find_video, candidate(2).id).state == "discovered"
+
+
+def passed_over(world: World) -> list[tuple[str, int, str]]:
+    (facts,) = world.status()["queries"]
+    return [(thing["what"], thing["count"], thing["example"]) for thing in facts["passed_over"]]
+
+
+def test_what_the_pages_of_a_walk_passed_over_is_added_up_by_sort(world: World) -> None:
+    query = world.query()
+    texts, link = PassedOver("files with suffix .txt", 2, "a.txt"), PassedOver("linked folders", 1, "d1")
+    world.discover(query=query, cursor={"line": 1}, passed_over=(texts,))
+    world.discover(query=query, passed_over=(link, PassedOver("files with suffix .txt", 3, "z.txt")))
+    assert passed_over(world) == [("files with suffix .txt", 5, "a.txt"), ("linked folders", 1, "d1")]
+
+
+def test_a_query_that_is_walked_again_replaces_what_it_passed_over(world: World) -> None:
+    for _ in range(3):
+        world.discover(query=world.query(), cursor={"line": 1}, passed_over=(PassedOver("files with suffix .txt", 2),))
+        world.discover(query=world.query(), passed_over=(PassedOver("files with suffix .txt", 1),))
+        world.now += REFRESH_S
+    assert passed_over(world) == [("files with suffix .txt", 3, "")]
+    world.discover(query=world.query())
+    assert passed_over(world) == []
+
+
+def test_a_document_that_has_not_changed_still_passes_over_what_it_did(world: World) -> None:
+    world.discover(query=world.query(), passed_over=(PassedOver("further enclosures", 2, "entry 3"),))
+    world.now += REFRESH_S
+    world.discover(query=world.query(), unchanged=True)
+    assert passed_over(world) == [("further enclosures", 2, "entry 3")]
+
+
+def test_the_sorts_of_passed_over_things_are_bounded(world: World) -> None:
+    world.discover(query=world.query(), passed_over=tuple(PassedOver(f"files with suffix .{n}") for n in range(500)))
+    told = passed_over(world)
+    assert len(told) == MAX_SORTS + 1
+    assert told[-1] == ("other things", 500 - MAX_SORTS, "")

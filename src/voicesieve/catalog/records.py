@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,8 @@ from voicesieve.domain.states import Stage, VideoState
 class QueryRow:
     """A query with its progress. ``cursor`` is ``None`` at its start; ``due_at`` is an epoch second.
 
-    ``expands`` is the arm whose channel it lists, ``None`` for what a person asked for.
+    ``expands`` is the arm whose channel it lists, ``None`` for what a person asked for. ``passed_over`` is what its
+    last walk left out on purpose, each with ``what``, ``count`` and ``example``.
     """
 
     id: int
@@ -27,11 +28,22 @@ class QueryRow:
     due_at: float
     failures: int
     expands: int | None = None
+    passed_over: Sequence[Mapping[str, Any]] = ()
 
     @classmethod
     def of(cls, row: Row[Any]) -> QueryRow:
         query = Query(row.source, row.argument)
-        return cls(row.id, query, row.cursor, row.memory, row.exhausted, row.due_at, row.failures, row.expands)
+        return cls(
+            row.id,
+            query,
+            row.cursor,
+            row.memory,
+            row.exhausted,
+            row.due_at,
+            row.failures,
+            row.expands,
+            row.passed_over or (),
+        )
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,7 @@ query = Table(
     Column("new_channels", Double, nullable=False, server_default="20"),
     Column("expands", Key),
     Column("set_at", Double, nullable=False, server_default="0"),
+    Column("passed_over", JsonText),
     Index("uq_query_source_argument", "source", "argument", unique=True),
 )
 

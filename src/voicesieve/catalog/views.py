@@ -14,6 +14,7 @@ from voicesieve.catalog import schema
 from voicesieve.catalog.changes import NEWEST_FIRST
 from voicesieve.catalog.evidence import stored_language
 from voicesieve.catalog.records import Pace, Paces, QueryRow, UnknownVideoError
+from voicesieve.domain.candidates import Query
 from voicesieve.domain.languages import LanguageEvidence
 from voicesieve.domain.quotas import next_reset, quota_day
 from voicesieve.domain.states import Stage, VideoState
@@ -87,6 +88,7 @@ def _query_facts(row: Row[Any]) -> dict[str, Any]:
         "cost": round(row.fetched + row.requests * page_cost(row.source, row.argument), 2),
         "expands": row.expands is not None,
         "last_failure": row.last_failure,
+        "passed_over": row.passed_over or [],
     }
 
 
@@ -97,6 +99,14 @@ def find_video(connection: Connection, wanted: str) -> Row[Any]:
         if row is not None:
             return row
     raise UnknownVideoError(wanted)
+
+
+def find_query(connection: Connection, wanted: Query) -> dict[str, Any] | None:
+    """What the catalog says of a query, with ``passed_over``; ``None`` for one that was never asked."""
+    table = schema.query
+    this = (table.c.source == wanted.source) & (table.c.argument == wanted.argument)
+    row = connection.execute(select(table).where(this)).one_or_none()
+    return None if row is None else _query_facts(row)
 
 
 def why(connection: Connection, wanted: str) -> dict[str, Any]:
@@ -115,6 +125,7 @@ def why(connection: Connection, wanted: str) -> dict[str, Any]:
         "due": iso(row.due_at),
         "choice": row.choice,
         "found_by": _finders(connection, row.key),
+        "passed_over": [*row.metadata.get("passed_over", ()), *row.facts.get("passed_over", ())],
         "attempts": attempts_of(connection, row.key),
         "recording": _recording_facts(connection, row),
         "verdict": _verdict_facts(connection, row.recording),

@@ -12,14 +12,16 @@ from voicesieve.catalog import views
 from voicesieve.catalog.transactions import languages, results
 from voicesieve.cli.bars import bar as _bar
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
-from voicesieve.cli.report import print_status, print_why
+from voicesieve.cli.report import print_queries, print_status, print_why
 from voicesieve.cli.rights import ask_for_ground, with_ground
 from voicesieve.cli.wiring import backup_rules_of, opened_catalog, settings_for, status_facts
+from voicesieve.domain.candidates import Query
 from voicesieve.domain.failures import FailureKind
 from voicesieve.files import make_folder, write_text
 from voicesieve.observability.terminal import safe_text
 from voicesieve.pipeline.folder import DataFolder
 from voicesieve.settings import Settings, commented_template
+from voicesieve.sources.registry import parse_query
 
 
 def init(data: Path, *, force: bool) -> None:
@@ -68,12 +70,24 @@ def status(data: Path, config: Path | None, *, as_json: bool) -> None:
 
 
 def why(video: str, data: Path, config: Path | None, *, as_json: bool) -> None:
+    """The story of a video; or, for ``KIND:ARGUMENT``, that of a query."""
     with opened_catalog(data, settings_for(data, config)) as catalog, catalog.read() as connection:
-        story = views.why(connection, video)
+        wanted = _query_named(video)
+        query = None if wanted is None else views.find_query(connection, wanted)
+        story = views.why(connection, video) if query is None else query
     if as_json:
         print_json(story)
-    else:
+    elif query is None:
         print_why(story)
+    else:
+        print_queries([query])
+
+
+def _query_named(text: str) -> Query | None:
+    try:
+        return parse_query(text)
+    except ValueError:  # an id or an address of a video
+        return None
 
 
 def retry(

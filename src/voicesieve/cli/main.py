@@ -104,12 +104,12 @@ def status(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJson = F
 
 @app.command()
 def why(
-    video: Annotated[str, typer.Argument(help="Id or URL of a video.")],
+    video: Annotated[str, typer.Argument(help="Id or URL of a video, or a query such as folder:./recordings.")],
     data: Data = DEFAULT_DATA,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Explain a video's state: each attempt, score, rule and revision that led there."""
+    """Explain a video's state: each attempt, score, rule and revision that led there; or what a query passed over."""
     from voicesieve.cli import commands
 
     commands.why(video, data, config, as_json=as_json)

@@ -16,7 +16,7 @@ from voicesieve.catalog import views
 from voicesieve.catalog.records import Paces, QueryRow
 from voicesieve.cli.crawl import parsed_source
 from voicesieve.cli.output import print_json
-from voicesieve.cli.report import quota_lines
+from voicesieve.cli.report import passed_over_lines, quota_lines
 from voicesieve.cli.rights import ground_is_stated
 from voicesieve.cli.wiring import opened_catalog, paces_of, quota_facts, quotas_of, settings_for, youtube_of
 from voicesieve.domain.candidates import Query
@@ -84,7 +84,8 @@ def _query_facts(settings: Settings, query: Query, row: QueryRow | None, now: fl
         cursor = None if row is None or row.exhausted else row.cursor
         state = "new" if row is None else "read again" if row.exhausted else "goes on" if cursor else "begins"
         most = most_it_costs(query, cursor, youtube_of(settings))
-    return {"query": str(query), "state": state, "most": most}
+    passed_over = [] if row is None else list(row.passed_over)
+    return {"query": str(query), "state": state, "most": most, "passed_over": passed_over}
 
 
 def _downloads(waiting: dict[str, int], paces: Paces) -> list[dict[str, Any]]:
@@ -106,6 +107,8 @@ def _print(facts: dict[str, Any]) -> None:
     for query in facts["queries"]:
         most = ", ".join(f"{count:,} {_unit(name)}" for name, count in query["most"].items())
         line(f"{query['query']}: {query['state']}" + (f", at most {most}" if most else ""))
+        for text in passed_over_lines(query["passed_over"]):
+            console.print(Text(text), soft_wrap=True)
     if not facts["queries"]:
         line("No query is open. Name one with --source.")
     for text in quota_lines(facts["quotas"]):

@@ -37,17 +37,7 @@ def print_status(status: dict[str, Any]) -> None:
         console.print("failures: " + ", ".join(f"{kind} {count}" for kind, count in status["failures"].items()))
     _print_languages(console, status["languages"])
     own = [query for query in status["queries"] if not query["expands"]]
-    for query in own:
-        line = f"{safe_text(query['query'], limit=120)}: {query['found']:,} found, {query['new']:,} new"
-        line += f", {query['problems']} skipped" if query["problems"] else ""
-        if query["fetched"]:
-            line += (
-                f"; {query['accepted']:,} accepted of {query['fetched']:,} fetched, {_hours(query['child_s'])} of child"
-            )
-            line += f" speech for {query['cost']:,.1f} of cost"
-        line += "" if query["exhausted"] else ", not read to its end"
-        line += f", last failure {query['last_failure']['kind']}" if query["last_failure"] else ""
-        console.print(Text(line), soft_wrap=True)
+    print_queries(own)
     if len(own) < len(status["queries"]):
         console.print(Text(_expansions([query for query in status["queries"] if query["expands"]])), soft_wrap=True)
     for host in status["paused_hosts"]:
@@ -63,6 +53,31 @@ def print_status(status: dict[str, Any]) -> None:
     if waits["busy_waits"]:
         waited = f"{waits['busy_waits']} writes waited {waits['wait_s']:.1f} s in all, {waits['timeouts']} gave up"
         console.print(f"catalog: {waited}")
+
+
+def print_queries(queries: list[dict[str, Any]]) -> None:
+    """What each query has brought, and what it passed over."""
+    console = Console(highlight=False)
+    for query in queries:
+        line = f"{safe_text(query['query'], limit=120)}: {query['found']:,} found, {query['new']:,} new"
+        line += f", {query['problems']} skipped" if query["problems"] else ""
+        if query["fetched"]:
+            line += (
+                f"; {query['accepted']:,} accepted of {query['fetched']:,} fetched, {_hours(query['child_s'])} of child"
+            )
+            line += f" speech for {query['cost']:,.1f} of cost"
+        line += "" if query["exhausted"] else ", not read to its end"
+        line += f", last failure {query['last_failure']['kind']}" if query["last_failure"] else ""
+        console.print(Text(line), soft_wrap=True)
+        for text in passed_over_lines(query["passed_over"]):
+            console.print(Text(text), soft_wrap=True)
+
+
+def passed_over_lines(passed_over: list[dict[str, Any]]) -> Iterator[str]:
+    """A line for each sort of things that a query left out on purpose."""
+    for thing in passed_over:
+        example = f", for example {safe_text(thing['example'], limit=120)}" if thing["example"] else ""
+        yield f"  passed over: {safe_text(thing['what'], limit=120)} ({thing['count']:,}{example})"
 
 
 def quota_lines(quotas: list[dict[str, Any]]) -> list[str]:
@@ -113,6 +128,8 @@ def print_why(story: dict[str, Any]) -> None:
             line(name.removeprefix("rights_"), story[name])
     for finder in story["found_by"]:
         line("found by", f"{finder['query']}, place {finder['position']}")
+    for sentence in story["passed_over"]:
+        line("left out", sentence)
     if story["legacy"]:
         line("legacy", ", ".join(f"{name} {value}" for name, value in story["legacy"].items()))
     if story["choice"]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 MAX_TITLE_CHARS = 1_000
@@ -20,8 +20,9 @@ class Candidate:
     ``language`` is the BCP-47 code that the source declares, ``licence`` its text as given; ``None`` means
     not stated, which is not the same as free or standard. ``metadata`` holds further plain JSON values; sources that
     know them use the names ``channel_id, description, tags, category, text_language, captions, made_for_kids,
-    synthetic_media, availability, live_status, age_limit``. ``keep_s`` is how long the source lets us keep what it
-    says (seconds), ``None`` for as long as we like.
+    synthetic_media, availability, live_status, age_limit``, and any source may state ``passed_over``: a list of
+    sentences for people, one for each thing of this entry that was left out, such as a further enclosure. ``keep_s`` is
+    how long the source lets us keep what it says (seconds), ``None`` for as long as we like.
     """
 
     source: str
@@ -47,6 +48,34 @@ class SourceProblem:
 
     where: str
     message: str
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """What a source left out on purpose: ``count`` things of one sort, and where one of them stands.
+
+    ``what`` is a plural in lower case that reads well before its count in brackets: ``files with suffix .txt``,
+    ``linked folders``, ``further enclosures``. A source keeps to few sorts; `MAX_SORTS` of them are stored.
+    """
+
+    what: str
+    count: int = 1
+    example: str = ""
+
+
+MAX_SORTS = 40
+"""Sorts of passed-over things that are told apart for one query; what comes later counts as `OTHER_SORTS`."""
+OTHER_SORTS = "other things"
+
+
+def added_up(passed_over: Iterable[PassedOver]) -> tuple[PassedOver, ...]:
+    """One entry a sort, in the order in which they first came, each with its first example."""
+    sums: dict[str, PassedOver] = {}
+    for thing in passed_over:
+        what = thing.what if thing.what in sums or len(sums) < MAX_SORTS else OTHER_SORTS
+        before = sums.get(what, PassedOver(what, 0))
+        sums[what] = PassedOver(what, before.count + thing.count, before.example or thing.example)
+    return tuple(sums.values())
 
 
 @dataclass(frozen=True)
@@ -77,7 +106,9 @@ class Page:
     """The answer to one discovery request.
 
     ``cursor`` is where the next page starts, ``None`` when the query is exhausted. ``memory`` is kept for the
-    next time the query is asked from its start (an ETag, say). ``requests`` counts what was spent.
+    next time the query is asked from its start (an ETag, say). ``requests`` counts what was spent. ``passed_over`` is
+    what was left out on purpose on this page. ``unchanged`` means that nothing has changed since the last walk, so
+    what was passed over then still holds.
     """
 
     candidates: tuple[Candidate, ...] = ()
@@ -85,3 +116,5 @@ class Page:
     memory: Cursor = field(default_factory=dict)
     problems: tuple[SourceProblem, ...] = ()
     requests: int = 0
+    passed_over: tuple[PassedOver, ...] = ()
+    unchanged: bool = False

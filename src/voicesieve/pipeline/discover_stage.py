@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import urlsplit
 
@@ -157,7 +158,14 @@ async def _commit(context: RunContext, source: Source, row: QueryRow, page: Page
     refresh_s = 0.0 if host is None else context.rules.refresh_of(row.query.source)
     added = await context.committer.run(_store_page, row.id, page, host, context.clock(), refresh_s)
     query = str(row.query)
-    context.events.emit("page_committed", query=query, found=added.found, new=added.new, requests=page.requests)
+    context.events.emit(
+        "page_committed",
+        query=query,
+        found=added.found,
+        new=added.new,
+        requests=page.requests,
+        passed_over=[dataclasses.asdict(thing) for thing in page.passed_over],
+    )
     for problem in page.problems:
         context.events.emit("source_problem", query=query, where=problem.where, message=problem.message)
     await screen_discovered(context)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from email.message import Message
 from typing import ClassVar
 
-from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, Query, SourceProblem
+from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, PassedOver, Query, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.quotas import Price
 from voicesieve.sources.cleaning import clean_text, is_character_set, shown
@@ -36,7 +36,7 @@ _CONDITIONS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 class Document:
     """What one document holds, in its own order, and the address that it names as the next one of a chain."""
 
-    findings: tuple[Candidate | SourceProblem, ...]
+    findings: tuple[Candidate | SourceProblem | PassedOver, ...]
     next_url: str | None = None
 
 
@@ -108,7 +108,7 @@ class DocumentSource(ABC):
             answer = await self._read(position, memory)
             requests = 1
             if answer.status == 304:
-                return Page(memory=memory, requests=requests)
+                return Page(memory=memory, requests=requests, unchanged=True)
             opened = await self._open(position, answer)
         if position.digest != opened.digest:
             position = replace(position, skip=0, digest=opened.digest)
@@ -128,6 +128,7 @@ class DocumentSource(ABC):
             memory=memory if following is not None else position.validators,
             problems=problems,
             requests=requests,
+            passed_over=taken.passed_over,
         )
 
     async def _read(self, position: _Position, memory: Cursor) -> Answer:

@@ -55,10 +55,10 @@ class FolderSource:
         found = found_before or bool(taken.candidates)
         if taken.resume is None:
             nothing = () if found else (SourceProblem(shown(argument), _nothing_found()),)
-            return Page(taken.candidates, problems=taken.problems + nothing)
+            return Page(taken.candidates, problems=taken.problems + nothing, passed_over=taken.passed_over)
         next_cursor = {**taken.resume, "found": found}
         self._open_walks[argument] = (next_cursor, findings)
-        return Page(taken.candidates, cursor=next_cursor, problems=taken.problems)
+        return Page(taken.candidates, cursor=next_cursor, problems=taken.problems, passed_over=taken.passed_over)
 
     def _continued(self, argument: str, cursor: Cursor | None) -> Findings | None:
         stands_at, findings = self._open_walks.pop(argument, (None, None))

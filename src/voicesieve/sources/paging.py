@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from voicesieve.domain.candidates import Budget, Candidate, Cursor, SourceProblem
+from voicesieve.domain.candidates import Budget, Candidate, Cursor, PassedOver, SourceProblem, added_up
 
 MAX_PROBLEMS_PER_PAGE = 100
 """A page also ends here, so that a file of garbage stays in bounded memory; the next page goes on."""
@@ -15,7 +15,7 @@ MAX_PROBLEMS_PER_PAGE = 100
 class Finding:
     """One thing that a walk came upon. ``resume`` is the cursor that goes on right behind it."""
 
-    what: Candidate | SourceProblem
+    what: Candidate | SourceProblem | PassedOver
     resume: Cursor
 
 
@@ -35,6 +35,7 @@ class Findings:
             raise ValueError("a page needs room for at least one candidate")
         candidates: dict[str, Candidate] = {}
         problems: list[SourceProblem] = []
+        passed_over: tuple[PassedOver, ...] = ()
         resume: Cursor | None = None
         while (
             self._ahead is not None
@@ -44,11 +45,14 @@ class Findings:
             finding = self._ahead
             if isinstance(finding.what, SourceProblem):
                 problems.append(finding.what)
+            elif isinstance(finding.what, PassedOver):
+                passed_over = added_up((*passed_over, finding.what))
             else:
                 candidates.setdefault(finding.what.id, finding.what)
             resume = finding.resume
             self._ahead = next(self._walk, None)
-        return Taken(tuple(candidates.values()), tuple(problems), resume if self._ahead is not None else None)
+        resume = resume if self._ahead is not None else None
+        return Taken(tuple(candidates.values()), tuple(problems), resume, passed_over)
 
 
 @dataclass(frozen=True)
@@ -58,3 +62,4 @@ class Taken:
     candidates: tuple[Candidate, ...]
     problems: tuple[SourceProblem, ...]
     resume: Cursor | None
+    passed_over: tuple[PassedOver, ...] = ()

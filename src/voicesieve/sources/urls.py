@@ -69,8 +69,9 @@ def _page(path: Path, cursor: Cursor | None, budget: Budget) -> Page:
         _check_is_text(path, handle)
         taken = Findings(_findings(handle, _position(cursor, fingerprint))).take(budget)
     if taken.resume is None:
-        return Page(taken.candidates, problems=taken.problems)
-    return Page(taken.candidates, cursor={**taken.resume, **fingerprint}, problems=taken.problems)
+        return Page(taken.candidates, problems=taken.problems, passed_over=taken.passed_over)
+    cursor = {**taken.resume, **fingerprint}
+    return Page(taken.candidates, cursor=cursor, problems=taken.problems, passed_over=taken.passed_over)
 
 
 def _findings(handle: BinaryIO, start: _Position) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from voicesieve.catalog.records import PageResult, QueryRow
 from voicesieve.catalog.rows import candidate_of
 from voicesieve.catalog.store import add_to_counter
 from voicesieve.catalog.transactions.takedown import channel_hash, tombstone_hash
-from voicesieve.domain.candidates import TAKEN, Candidate, Page, Query
+from voicesieve.domain.candidates import TAKEN, Candidate, Page, PassedOver, Query, added_up
 from voicesieve.domain.decisions import Reason
 from voicesieve.domain.failures import Failure
 from voicesieve.domain.states import Stage, VideoState
@@ -80,11 +80,20 @@ def commit_page(
             new=query.c.new + new,
             new_channels=(query.c.new_channels + new_channels) / 2.0,
             problems=query.c.problems + len(page.problems),
+            passed_over=_passed_over(connection, query_id, page),
             failures=0,
             last_failure=None,
         )
     )
     return PageResult(new=new, found=len(candidates))
+
+
+def _passed_over(connection: Connection, query_id: int, page: Page) -> list[dict[str, Any]] | None:
+    """What the walk has left out so far. The first page of a walk starts counting anew, or nothing has changed."""
+    row = connection.execute(select(query.c.cursor, query.c.passed_over).where(query.c.id == query_id)).one()
+    goes_on = row.cursor is not None or page.unchanged
+    before = [PassedOver(**stored) for stored in row.passed_over or ()] if goes_on else []
+    return [dataclasses.asdict(thing) for thing in added_up((*before, *page.passed_over))] or None
 
 
 def query_failed(connection: Connection, query_id: int, failure: Failure, due_at: float, now: float) -> None:
