@@ -459,7 +459,7 @@ def test_a_lost_or_damaged_recording_stops_the_export_and_the_doctor_mends_it(cr
     (crawled / "scratch" / "dead").mkdir()
     for damage, finding in ((lambda: stored.write_bytes(b"damaged"), "bad_hash"), (stored.unlink, "rows_without_file")):
         damage()
-        message = one_paragraph(voicesieve("export", "jsonl", corpus, "--data", crawled, "--quiet", code=1))
+        message = one_paragraph(voicesieve("export", "jsonl", corpus, "--update", "--data", crawled, code=1))
         assert "voicesieve doctor --fix" in message
         assert files_below(corpus) == before, "the earlier export is unchanged"
         report = voicesieve("doctor", "--json", "--data", crawled, code=1).json
@@ -469,7 +469,7 @@ def test_a_lost_or_damaged_recording_stops_the_export_and_the_doctor_mends_it(cr
         assert status(crawled)["videos"]["queued"] == 1
         voicesieve("crawl", "--data", crawled, "--quiet", settings=QUICK)
         nothing_left_over(crawled)
-        voicesieve("export", "jsonl", corpus, "--data", crawled)
+        voicesieve("export", "jsonl", corpus, "--update", "--data", crawled)
         assert files_below(corpus) == before
 
 

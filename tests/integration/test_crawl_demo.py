@@ -200,7 +200,7 @@ def test_a_second_export_is_the_same_to_the_byte(crawled: Crawled, tmp_path: Pat
     for name in ("first", "second"):
         voicesieve("export", "jsonl", tmp_path / name, "--data", crawled.data)
         voicesieve("export", "urls", tmp_path / f"{name}.txt", "--data", crawled.data)
-    voicesieve("export", "jsonl", tmp_path / "second", "--data", crawled.data)
+    voicesieve("export", "jsonl", tmp_path / "second", "--replace", "--data", crawled.data)
     assert files_below(tmp_path / "first") == files_below(tmp_path / "second")
     assert (tmp_path / "first.txt").read_bytes() == (tmp_path / "second.txt").read_bytes()
 

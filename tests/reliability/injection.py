@@ -147,16 +147,28 @@ def export_names_only_the_accepted(victim: Victim, data: Path, folder: Path) -> 
     """Also an export made right now holds nothing but whole, accepted videos."""
     if not (data / "catalog.sqlite3").exists():
         return
-    victim.run("export", "urls", folder / "now.txt", "--data", data)
+    assert set(listed(victim, data, folder / "now.txt")) == accepted_in(data)
+
+
+def accepted_in(data: Path) -> set[str]:
     with closing(catalog_of(data)) as catalog:
-        accepted = {row["url"] for row in catalog.execute("SELECT url FROM video WHERE state = 'accepted'")}
-    assert set((folder / "now.txt").read_text().splitlines()) == accepted
+        return {row["url"] for row in catalog.execute("SELECT url FROM video WHERE state = 'accepted'")}
+
+
+def listed(victim: Victim, data: Path, file: Path) -> list[str]:
+    """The addresses of the corpus, in order, written to ``file``. No list is written where nothing is accepted."""
+    ended = victim.run("export", "urls", file, "--replace", "--data", data, code=None)
+    if ended.code == 1 and not accepted_in(data):
+        assert "Nothing to export" in ended.err
+        return []
+    assert ended.code == 0, ended.err
+    return file.read_text().splitlines()
 
 
 def corpus_of(victim: Victim, data: Path, folder: Path) -> dict[str, bytes]:
     """Both exports of a data folder, by path. Clips that an earlier one in ``folder`` has cut are not cut again."""
     victim.run("export", "jsonl", folder / "corpus", "--update", "--data", data, "--quiet")
-    victim.run("export", "urls", folder / "urls.txt", "--data", data)
+    victim.run("export", "urls", folder / "urls.txt", "--update", "--data", data)
     return files_below(folder / "corpus") | {"urls.txt": (folder / "urls.txt").read_bytes()}
 
 

@@ -200,7 +200,7 @@ def test_restoring_a_damaged_catalog(crawled: Path) -> None:
     voicesieve("backup", "--data", crawled)
     (crawled.parent / "audio" / "later.opus").write_bytes(CLIPS["child-vi-counting"].body)
     crawl(crawled)
-    voicesieve("export", "jsonl", crawled.parent / "before", "--data", crawled)
+    voicesieve("export", "jsonl", crawled.parent / "before", "--update", "--data", crawled)
     damaged = bytearray((crawled / "catalog.sqlite3").read_bytes())
     damaged[:100] = bytes(100)
     (crawled / "catalog.sqlite3").write_bytes(damaged)
@@ -229,7 +229,7 @@ def test_a_takedown_survives_the_return_of_an_older_catalog(crawled: Path) -> No
     restored = voicesieve("restore", copy.path, "--data", crawled, "--json").json
     assert (restored["withdrawn"], restored["videos"]) == (1, 3)
     crawl(crawled)
-    voicesieve("export", "urls", crawled.parent / "urls.txt", "--data", crawled)
+    voicesieve("export", "urls", crawled.parent / "urls.txt", "--update", "--data", crawled)
     assert (crawled.parent / "urls.txt").read_text().split() == [second]
     deeds = [json.loads(line) for line in voicesieve("audit", "--json", "--data", crawled).out.splitlines()]
     assert {"withdraw", "restore"} <= {deed["action"] for deed in deeds}, "the log of the later catalog was taken over"

@@ -184,8 +184,8 @@ def test_other_commands_on_a_full_disk(
         copy = program.run("backup", "--json", "--data", data).json["path"]
         url = (disk / "urls.txt").read_text().split()[0]
         arguments = {
-            "export jsonl": ("export", "jsonl", disk / "corpus", "--quiet"),
-            "export urls": ("export", "urls", disk / "urls.txt"),
+            "export jsonl": ("export", "jsonl", disk / "corpus", "--replace", "--quiet"),
+            "export urls": ("export", "urls", disk / "urls.txt", "--update"),
             "backup": ("backup",),
             "restore": ("restore", copy),
             "withdraw": ("withdraw", url, "--yes"),

@@ -21,6 +21,7 @@ from injection import (
     corpus_of,
     export_names_only_the_accepted,
     holds_its_promises,
+    listed,
     nothing_is_left,
     nothing_was_repeated,
 )
@@ -122,8 +123,7 @@ class Matrix:
 
     def listed(self, data: Path) -> list[str]:
         """The addresses of the corpus, in order."""
-        self.program.run("export", "urls", self.work / "urls.txt", "--data", data)
-        return (self.work / "urls.txt").read_text().splitlines()
+        return listed(self.program, data, self.work / "urls.txt")
 
     def ends_clean(self, data: Path) -> None:
         """Nothing is left after the next run."""
@@ -178,7 +178,7 @@ def test_an_export_killed_at_any_line(matrix: Matrix, undisturbed: Undisturbed, 
     """The name shows the old export or the new one, whole, or in between nothing; never a part of one."""
     target = matrix.work / "out" / "corpus"
     target.parent.mkdir()
-    arguments = ("export", kind, str(target), "--quiet")
+    arguments = ("export", kind, str(target), "--replace", "--quiet")
     matrix.program.run(*arguments, "--data", undisturbed.data)
     whole = files_below(target.parent)
     for _ in matrix.killed(f"`export {kind}`", arguments, undisturbed.data):

@@ -122,5 +122,5 @@ def test_starts_and_stops_of_the_whole_program(tmp_path: Path, chance: random.Ra
 
 def exported(data: Path) -> dict[str, bytes]:
     target = data.parent / f"corpus of {data.name}"
-    voicesieve("export", "jsonl", target, "--data", data, "--quiet")
+    voicesieve("export", "jsonl", target, "--replace", "--data", data, "--quiet")
     return files_below(target)

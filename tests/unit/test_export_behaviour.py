@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import sys
@@ -22,6 +23,7 @@ from voicesieve.catalog.store import Catalog
 from voicesieve.corpus.formats.registry import FORMATS
 from voicesieve.corpus.options import Audio, CutRules, Duplicates, ExportOptions, Filters, Unit, parse_split
 from voicesieve.corpus.publishing import ExportError
+from voicesieve.corpus.urls import export_urls
 from voicesieve.corpus.verifying import Verified
 from voicesieve.corpus.verifying import verify as verify_folder
 from voicesieve.domain.audits import Deed
@@ -287,10 +289,78 @@ def test_an_export_to_another_file_system(world: ExportWorld, tmp_path: Path) ->
         shutil.rmtree(target.parent.parent)
 
 
-def test_an_empty_catalog_is_an_empty_corpus(world: ExportWorld, tmp_path: Path) -> None:
+def test_an_empty_catalog_is_no_corpus(world: ExportWorld, tmp_path: Path) -> None:
     for name in FORMATS:
-        done = world.export(tmp_path / name, options(name))
-        assert (done.facts.items, verify(world, tmp_path / name, name).ok) == (0, True)
+        with pytest.raises(ExportError, match="no accepted recording"):
+            world.export(tmp_path / name, options(name))
+    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_corpus_is_not_replaced_without_a_word(world: ExportWorld, tmp_path: Path, name: str) -> None:
+    speak(world, "a", "b")
+    world.export(tmp_path / "corpus", options("jsonl", unit=Unit.CLIPS, audio=Audio.FLAC))
+    before = content(tmp_path / "corpus")
+    with pytest.raises(ExportError, match=r"jsonl, 4 clips, written on 20\d\d-.*--update.*--replace"):
+        world.export(tmp_path / "corpus", options(name))
+    assert content(tmp_path / "corpus") == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["corpus", "data"]
+    world.export(tmp_path / "corpus", options(name), replace=True)
+    assert verify(world, tmp_path / "corpus", name).ok
+
+
+@pytest.mark.parametrize("how", ["replace", "update"])
+def test_no_corpus_is_replaced_by_an_empty_one(world: ExportWorld, tmp_path: Path, how: str) -> None:
+    speak(world, "a", "b")
+    chosen = options("jsonl", unit=Unit.CLIPS, audio=Audio.FLAC)
+    world.export(tmp_path / "corpus", chosen)
+    before = content(tmp_path / "corpus")
+    if how == "replace":
+        with pytest.raises(ExportError, match=r"nothing of the 2 accepted.*4 min_snr_db.*unchanged"):
+            world.export(tmp_path / "corpus", replace_filters(chosen, min_snr_db=200), replace=True)
+    for video in ("url:a", "url:b"):
+        world.world.withdraw(video)
+    with pytest.raises(ExportError, match=r"none of its recordings|no accepted recording"):
+        world.export(tmp_path / "corpus", chosen, **{how: True})
+    assert content(tmp_path / "corpus") == before
+
+
+def replace_filters(chosen: ExportOptions, **filters: Any) -> ExportOptions:
+    return dataclasses.replace(chosen, filters=Filters(**filters))
+
+
+def test_an_update_from_the_catalog_of_another_corpus_is_refused(
+    world: ExportWorld, catalog: Catalog, tmp_path: Path
+) -> None:
+    speak(world, "a", "b")
+    chosen = options("jsonl", unit=Unit.CLIPS, audio=Audio.FLAC)
+    world.export(tmp_path / "corpus", chosen)
+    before = content(tmp_path / "corpus")
+    for video in ("url:a", "url:b"):
+        world.world.withdraw(video)
+    speak(world, "c")
+    with pytest.raises(ExportError, match=r"4 clips.*none of its recordings any more. Check --data"):
+        world.export(tmp_path / "corpus", chosen, update=True)
+    assert content(tmp_path / "corpus") == before
+
+
+def test_a_list_of_addresses_is_replaced_only_when_asked_for(world: ExportWorld, tmp_path: Path) -> None:
+    file = tmp_path / "urls.txt"
+    with pytest.raises(ExportError, match="no accepted video"):
+        export_urls(world.catalog, file)
+    assert not file.exists()
+    speak(world, "a")
+    assert export_urls(world.catalog, file) == 1
+    with pytest.raises(ExportError, match=r"list of 1 lines already.*--update"):
+        export_urls(world.catalog, file)
+    speak(world, "b")
+    assert export_urls(world.catalog, file, update=True) == 2
+    file.write_text("my diary\n")
+    for update in (False, True):
+        with pytest.raises(ExportError, match=r"no list of addresses already.*--replace"):
+            export_urls(world.catalog, file, update=update)
+    assert file.read_text() == "my diary\n"
+    assert export_urls(world.catalog, file, replace=True) == 2
 
 
 def test_croissant_is_what_its_own_library_reads(world: ExportWorld, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from voicesieve.catalog.store import open_catalog
 PROGRAM = (sys.executable, "-m", "voicesieve")
 PATIENCE_S = 90.0
 RECORDINGS = 6
+CLIPS = ("--unit", "clips", "--audio", "flac")
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +127,7 @@ def test_an_export_that_is_ended_leaves_the_earlier_one_and_goes_on(
     target = tmp_path / "corpus"
     export("nemo", target, "--data", data)
     before = content(target)
-    command = [*PROGRAM, "export", "nemo", str(target), "--data", str(data), "--padding", "0.2", "-q"]
+    command = [*PROGRAM, "export", "nemo", str(target), "--data", str(data), "--replace", "--padding", "0.2", "-q"]
     process = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, start_new_session=True)
     deadline = time.monotonic() + PATIENCE_S
     while not list(tmp_path.glob(".corpus*/cuts/*/*.json")):
@@ -137,7 +138,7 @@ def test_an_export_that_is_ended_leaves_the_earlier_one_and_goes_on(
     _, told = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), told
     assert content(target) == before
-    done = json.loads(export("nemo", target, "--data", data, "--padding", "0.2", "--json").stdout)
+    done = json.loads(export("nemo", target, "--replace", "--data", data, "--padding", "0.2", "--json").stdout)
     assert done["kept"] > 0
     assert done["cut"] + done["kept"] == RECORDINGS
     export("nemo", tmp_path / "fresh", "--data", data, "--padding", "0.2")
@@ -173,3 +174,34 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
         assert told["segments"] == segments
         peaks.append(peak_mb)
     assert peaks[1] - peaks[0] < 40, f"peaks of {peaks} MB"
+
+
+def test_an_earlier_corpus_is_never_lost_without_a_word(data: Path, tmp_path: Path) -> None:
+    target = tmp_path / "corpus"
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    open_catalog(empty, create=True).close()
+    export("jsonl", target, "--data", data, *CLIPS, VOICESIEVE_CORPUS__NAME="Kids of Hanoi")
+    before = content(target)
+    for arguments in (("jsonl",), ("kaldi",), ("lhotse", "--language", "vi")):
+        told = export(*arguments, target, "--data", data, code=1).stderr
+        assert "'Kids of Hanoi', jsonl, 12 clips, written on 20" in told
+        assert "--update" in told and "--replace" in told and told.count("\n") == 1
+    assert "give one of them" in export("jsonl", target, "--data", data, "--update", "--replace", code=1).stderr
+    told = export("jsonl", target, "--data", data, "--replace", "--language", "fr", code=1).stderr
+    assert told.startswith(
+        "voicesieve: Nothing to export: nothing of the 6 accepted recordings came through (6 language)"
+    )
+    assert "is unchanged" in told
+    for flag in ("--update", "--replace"):
+        export("jsonl", target, "--data", empty, *CLIPS, flag, code=1)
+    assert content(target) == before
+    assert "audio: " in export("jsonl", target, "--data", data, "--update", code=1).stderr
+    export("kaldi", target, "--data", data, "--replace")
+    assert (target / "wav.scp").is_file() and not (target / "clips.jsonl").exists()
+
+
+def test_a_language_is_found_in_every_spelling_and_an_unknown_one_is_refused(data: Path, tmp_path: Path) -> None:
+    for code in ("VI", "vie", "vi-VN"):
+        export("jsonl", tmp_path / code, "--data", data, "--language", code)
+    assert "no such language" in export("jsonl", tmp_path / "x", "--data", data, "--language", "vietnam", code=1).stderr

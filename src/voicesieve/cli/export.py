@@ -49,6 +49,9 @@ def export(
         bool, typer.Option("--measure/--no-measure", help="Measure noise, loudness... of every clip.")
     ] = True,
     update: Annotated[bool, typer.Option("--update", help="Take over what the folder holds; cut what is new.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Write another corpus in place of the one that DEST holds.")
+    ] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Write nothing: compare DEST with its sums.")] = False,
     keep_going: Annotated[bool, typer.Option("--keep-going", help="Leave out audio that is lost or damaged.")] = False,
     data: Data = DEFAULT_DATA,
@@ -57,6 +60,8 @@ def export(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
 ) -> None:
     """Write the accepted recordings as a corpus, complete or not at all.
+
+    A corpus that DEST holds already is replaced only with --update or --replace, and never by an empty one.
 
     An interrupted export goes on where it stopped. Every format, and the line that loads it: docs/exports.md.
     """
@@ -85,4 +90,5 @@ def export(
     where = exporting.Where(target, data, config)
     if verify:
         raise typer.Exit(exporting.verify(kind, where, as_json=as_json, quiet=quiet))
-    exporting.export(kind, where, wanted, update=update, as_json=as_json, quiet=quiet)
+    present = exporting.Present(update=update, replace=replace)
+    exporting.export(kind, where, wanted, present, as_json=as_json, quiet=quiet)

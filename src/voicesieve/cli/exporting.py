@@ -23,6 +23,8 @@ from voicesieve.corpus.options import Audio, CutRules, Duplicates, ExportOptions
 from voicesieve.corpus.provenance import split_warnings
 from voicesieve.corpus.verifying import Verified
 from voicesieve.corpus.verifying import verify as verify_folder
+from voicesieve.domain.languages import UNDETERMINED
+from voicesieve.languages.codes import normalise
 from voicesieve.observability.terminal import safe_text
 from voicesieve.pipeline.engines.local import LocalEngine
 from voicesieve.pipeline.exporting import Exported, ExportJob
@@ -43,9 +45,19 @@ class Where:
     config: Path | None
 
 
-def export(kind: str, where: Where, wanted: Mapping[str, Any], *, update: bool, as_json: bool, quiet: bool) -> None:
+@dataclass(frozen=True)
+class Present:
+    """What may become of a corpus that lies at the destination already; by default nothing."""
+
+    update: bool
+    replace: bool
+
+
+def export(kind: str, where: Where, wanted: Mapping[str, Any], present: Present, *, as_json: bool, quiet: bool) -> None:
+    if present.update and present.replace:
+        raise OperatorError("--update keeps what a corpus holds, --replace does not: give one of them.")
     if kind == "urls":
-        _export_urls(where, as_json=as_json, quiet=quiet)
+        _export_urls(where, present, as_json=as_json, quiet=quiet)
         return
     options = options_of(kind, wanted)
     settings = settings_for(where.data, where.config)
@@ -64,7 +76,8 @@ def export(kind: str, where: Where, wanted: Mapping[str, Any], *, update: bool, 
                     preload=("voicesieve.corpus.cutting", "voicesieve.audio.decode", "voicesieve.audio.quality"),
                 ),
                 actor=actor(),
-                update=update,
+                update=present.update,
+                replace=present.replace,
                 progressed=bar,
             )
         )
@@ -90,7 +103,7 @@ def options_of(kind: str, wanted: Mapping[str, Any]) -> ExportOptions:
         raise OperatorError(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
     if split and not entry.splits:
         raise OperatorError(f"{entry.name} has no place for the parts of a split; leave --split out.")
-    filters = Filters(**wanted["filters"])
+    filters = Filters(**wanted["filters"] | {"languages": _languages(wanted["filters"]["languages"])})
     by_sound = ("min_snr_db", "max_clipping", "min_bandwidth_hz")
     if not measured and any(getattr(filters, name) is not None for name in by_sound):
         raise OperatorError(f"--min-snr, --max-clipping and --min-bandwidth need measured sound, which {kind} has not.")
@@ -107,6 +120,15 @@ def options_of(kind: str, wanted: Mapping[str, Any]) -> ExportOptions:
         measured=measured,
         keep_going=wanted["keep_going"],
     )
+
+
+def _languages(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Codes in the form that decisions have them, so that VI, vie and vi-VN ask for the same."""
+    codes = [UNDETERMINED if code.strip().lower() == UNDETERMINED else normalise(code) for code in given]
+    for code, text in zip(codes, given, strict=True):
+        if code is None:
+            raise OperatorError(f"--language {safe_text(text)}: no such language. Use a code such as vi, en or und.")
+    return tuple(code for code in codes if code is not None)
 
 
 def _choice(name: str, value: str, allowed: tuple[Any, ...]) -> Any:
@@ -148,11 +170,11 @@ def _duplicates(wanted: str | None, *, measured: bool) -> Duplicates:
     return found
 
 
-def _export_urls(where: Where, *, as_json: bool, quiet: bool) -> None:
+def _export_urls(where: Where, present: Present, *, as_json: bool, quiet: bool) -> None:
     from voicesieve.corpus.urls import export_urls
 
     with opened_catalog(where.data, settings_for(where.data, where.config)) as catalog:
-        count = export_urls(catalog, where.target)
+        count = export_urls(catalog, where.target, update=present.update, replace=present.replace)
     if as_json:
         print_json({"format": "urls", "path": str(where.target), "urls": count})
     elif not quiet:

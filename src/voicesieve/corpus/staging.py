@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,8 +71,8 @@ def pieces(outcome: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 @contextmanager
-def open_staging(target: Path) -> Iterator[Staging]:
-    """The locked staging folder of ``target``.
+def open_staging(target: Path, refuse: Callable[[Path], None] = lambda target: None) -> Iterator[Staging]:
+    """The locked staging folder of ``target``. ``refuse`` raises where what lies there must not be replaced.
 
     It stays after an error, so that the same command goes on; whoever publishes removes it. Raises `ExportError` if
     the destination cannot be used or another export works on it, FailureError for a full disk.
@@ -80,6 +80,7 @@ def open_staging(target: Path) -> Iterator[Staging]:
     root = target.with_name(f".{target.name[:60]}{SUFFIX}")
     with typed_disk_errors(target), refused_by_the_system(target):
         prepare(target)
+        refuse(target)
         make_folder(root)
         descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

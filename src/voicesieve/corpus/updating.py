@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from voicesieve.corpus.assembly import read_index
 from voicesieve.corpus.cutting import CutOrder
+from voicesieve.corpus.planning import read_lines
 from voicesieve.corpus.publishing import MARKER, ExportError
 from voicesieve.corpus.staging import pieces
 from voicesieve.files import new_file, write_text
@@ -22,10 +25,59 @@ def read_marker(folder: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ExportError(f"There is no export of voicesieve in {folder}.") from None
     except (OSError, ValueError) as error:
-        raise ExportError(f"{folder / MARKER} cannot be read ({error}). Export again without --update.") from error
+        raise ExportError(f"{folder / MARKER} cannot be read ({error}). Write it anew with --replace.") from error
     if not isinstance(marker, dict) or "options" not in marker:
-        raise ExportError(f"{folder} was exported by an older voicesieve. Export again without --update.")
+        raise ExportError(f"{folder} was exported by an older voicesieve. Write it anew with --replace.")
     return marker
+
+
+def describe(folder: Path) -> str:
+    """What the export in ``folder`` is, for a person who is about to lose it: name, format, size and day."""
+    marker = read_marker(folder)
+    try:
+        items = sum(len(entry["places"]) for entry in read_index(folder))
+        size = f"{items:,} {marker['options'].get('unit', 'items')}"
+    except (OSError, EOFError, ValueError, KeyError, zlib.error):
+        size = "an index that cannot be read"
+    day = time.strftime("%Y-%m-%d", time.gmtime((folder / MARKER).stat().st_mtime))
+    name = f"{marker['name']!r}, " if isinstance(marker.get("name"), str) else ""
+    return f"{name}{marker.get('format', 'unknown format')}, {size}, written on {day}"
+
+
+def refuse_to_replace(folder: Path) -> None:
+    """Raise `ExportError` if ``folder`` holds an export: a person must say what is to become of it."""
+    if not (folder / MARKER).is_file():
+        return
+    raise ExportError(
+        f"{folder} holds a corpus already: {_described(folder)}. Use --update to bring it up to date with the same "
+        "options, --replace to write another one in its place, or name another folder. Nothing was changed."
+    )
+
+
+def _described(folder: Path) -> str:
+    try:
+        return describe(folder)
+    except ExportError as error:  # also what cannot be described may be precious
+        return str(error).rstrip(".")
+
+
+def refuse_stranger(folder: Path, plan: Path) -> None:
+    """Raise `ExportError` if the export in ``folder`` shares no recording with ``plan``: another catalog made it."""
+    held = (entry["sha256"] for entry in read_index(folder) if entry["places"])
+    planned = (row["sha256"] for row in read_lines(plan))
+    mine, theirs = next(held, None), next(planned, None)
+    if mine is None:
+        return
+    while mine is not None and theirs is not None and mine != theirs:
+        if mine < theirs:
+            mine = next(held, None)
+        else:
+            theirs = next(planned, None)
+    if mine is None or theirs is None:
+        raise ExportError(
+            f"{folder} holds {describe(folder)}, and the catalog accepts none of its recordings any more. "
+            "Check --data; if all of it was withdrawn or rejected, delete the folder. Nothing was changed."
+        )
 
 
 class Earlier:

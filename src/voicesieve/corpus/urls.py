@@ -7,15 +7,22 @@ from pathlib import Path
 from voicesieve.catalog import views
 from voicesieve.catalog.store import Catalog
 from voicesieve.corpus.publishing import ExportError, refused_by_the_system
+from voicesieve.domain.candidates import MAX_URL_CHARS
 from voicesieve.files import atomic_file, make_folder, sweep_unfinished
 
 
-def export_urls(catalog: Catalog, target: Path) -> int:
-    """Write the list to the file ``target``, replacing an earlier one. Returns how many addresses it holds."""
+def export_urls(catalog: Catalog, target: Path, *, update: bool = False, replace: bool = False) -> int:
+    """Write the list to the file ``target``. Returns how many addresses it holds.
+
+    ``update`` allows an earlier list there, ``replace`` any file. Raises `ExportError` for what must not be replaced
+    and for a list without an address; the file is unchanged then.
+    """
     if target.is_dir():
         raise ExportError(
             f"{target} is a folder; the list of addresses is a file. Name one, such as {target}/urls.txt."
         )
+    if not replace:
+        _refuse_present(target, update=update)
     count = 0
     with refused_by_the_system(target):
         make_folder(target.parent)
@@ -24,4 +31,25 @@ def export_urls(catalog: Catalog, target: Path) -> int:
             for url in views.accepted_urls(connection):
                 file.write(url.encode() + b"\n")
                 count += 1
+            if count == 0:
+                raise ExportError(f"Nothing to export: the catalog has no accepted video. {target} was not written.")
     return count
+
+
+def _refuse_present(target: Path, *, update: bool) -> None:
+    try:
+        with target.open("rb") as lines:
+            first = lines.readline(MAX_URL_CHARS)
+            held = bool(first) + sum(1 for _ in lines)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ExportError(f"{target} cannot be read ({error.strerror}). Name another file.") from error
+    if held == 0:
+        return
+    is_list = b"://" in first
+    if update and is_list:
+        return
+    what = f"a list of {held:,} lines" if is_list else "something that is no list of addresses"
+    allowed = "Use --update to write the list anew" if is_list else "Use --replace to overwrite it"
+    raise ExportError(f"{target} holds {what} already. {allowed}, or name another file. Nothing was changed.")

@@ -34,7 +34,7 @@ from voicesieve.corpus.planning import line, plan_row, read_lines
 from voicesieve.corpus.publishing import MARKER, ExportError, publish
 from voicesieve.corpus.staging import Staging, open_staging
 from voicesieve.corpus.sums import SUMS, sum_lines
-from voicesieve.corpus.updating import Earlier, read_marker
+from voicesieve.corpus.updating import Earlier, read_marker, refuse_stranger, refuse_to_replace
 from voicesieve.domain.audits import AuditEntry, Deed
 from voicesieve.domain.failures import FailureError, Remedy
 from voicesieve.files import new_file, write_text
@@ -65,7 +65,11 @@ class Exported:
 
 @dataclass(frozen=True)
 class ExportJob:
-    """One export. ``engine`` is asked for only where sound is opened."""
+    """One export. ``engine`` is asked for only where sound is opened.
+
+    An export that lies at ``target`` already is refused, unless it is to be brought up to date (``update``) or another
+    one is to take its place (``replace``).
+    """
 
     catalog: Catalog
     store: RecordingStore
@@ -75,14 +79,15 @@ class ExportJob:
     engine: Callable[[], Engine]
     actor: str = ""
     update: bool = False
+    replace: bool = False
     progressed: Progressed = lambda step, done, total: None
 
 
 def export(job: ExportJob) -> Exported:
     """Write the corpus to the folder ``job.target``: complete, or not at all.
 
-    Raises `ExportError` for a destination, a recording or a catalog that stands in the way, FailureError for a full
-    disk. An earlier export in the same place is unchanged then.
+    Raises `ExportError` for a destination, a recording or a catalog that stands in the way and for a corpus without
+    an item, FailureError for a full disk. An earlier export in the same place is unchanged then.
     """
     target = job.target.absolute()
     refuse = FORMATS[job.options.format].refuse
@@ -90,9 +95,12 @@ def export(job: ExportJob) -> Exported:
         refuse()
     if job.update and target.is_dir():
         _refuse_other_options(target, job.options)
-    with open_staging(target) as staging:
+    refuse_present = (lambda _: None) if job.update or job.replace else refuse_to_replace
+    with open_staging(target, refuse_present) as staging:
         with job.catalog.read() as connection:
             total = _write_plan(exports.exportable(connection), exports.count_exportable(connection), staging, job)
+        if job.update and target.is_dir():
+            refuse_stranger(target, staging.plan)
         done = Exported(CorpusFacts())
         if is_cut(job.options):
             earlier = Earlier(target) if job.update and target.is_dir() else None
@@ -102,8 +110,11 @@ def export(job: ExportJob) -> Exported:
         order = Order(staging.tree, target, job.options, job.card.name)
         source_of = _source_of(job.store)
         assemble(staging, order, merged, source_of, done.facts, lambda n: job.progressed("writing", n, total))
+        if not done.facts.items:
+            shutil.rmtree(staging.root)
+            raise ExportError(_nothing_to_export(target, total, done))
         write_card(order, done.facts, job.card)
-        _write_sums(staging, job.options)
+        _write_sums(staging, job.options, job.card.name)
         with job.catalog.read() as connection:
             _refuse_changed(staging, exports.exportable_hashes(connection))
         _write_down(job, target, done)
@@ -122,6 +133,16 @@ def _refuse_other_options(target: Path, options: ExportOptions) -> None:
         raise ExportError(
             f"{target} was exported with other options ({told}). Use the same, or export without --update."
         )
+
+
+def _nothing_to_export(target: Path, total: int, done: Exported) -> str:
+    reasons = [f"{count} {reason}" for reason, count in sorted(done.facts.left_out.items())]
+    if total == 0:
+        why = "the catalog has no accepted recording"
+    else:
+        why = f"nothing of the {total} accepted recordings came through ({', '.join(reasons) or 'no child segment'})"
+    left = f"The earlier corpus in {target} is unchanged." if (target / MARKER).is_file() else "Nothing was written."
+    return f"Nothing to export: {why}. {left}"
 
 
 def _write_plan(rows: Iterator[exports.Exportable], total: int, staging: Staging, job: ExportJob) -> int:
@@ -204,10 +225,11 @@ def _skip_or_raise(job: ExportJob, row: Mapping[str, Any], error: FailureError |
     done.skipped[row["video"]] = reason
 
 
-def _write_sums(staging: Staging, options: ExportOptions) -> None:
+def _write_sums(staging: Staging, options: ExportOptions, name: str) -> None:
     tree = staging.tree
     marker = {
         "format": options.format,
+        "name": name,
         "version": 2,
         "written_by": f"voicesieve {__version__}",
         "options": options.as_json(),
