@@ -174,9 +174,14 @@ class LanguageWeights(_Section):
 
 class Rights(_Section):
     basis: Literal["", "own_channel", "written_permission", "research_exception", "open_licence"] = Field(
-        "", description="Your ground for fetching from platforms such as YouTube; they stay off while it is empty."
+        "", description="Your legal basis for fetching from platforms such as YouTube; empty disables them."
     )
-    statement: str = Field("", description="The ground in your own words; kept with each recording.")
+    statement: str = Field("", description="The basis in your own words; stored with each recording.")
+
+    @property
+    def stated_basis(self) -> str:
+        """``basis`` where a statement in words stands beside it, else empty: blanks and dots state nothing."""
+        return self.basis if any(map(str.isalnum, self.statement)) else ""
 
 
 class Youtube(_Section):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+import time
 import wave
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,11 @@ import av
 import numpy as np
 import pytest
 from crawling import CLIPS, clip, feed_site, one_paragraph, voicesieve
+from sqlalchemy import select
+
+from demo.answers import Refusal
+from voicesieve.catalog.schema import host
+from voicesieve.catalog.store import open_catalog
 
 VOICES = {
     "child-vi-story": "child",
@@ -200,18 +206,41 @@ def test_recordings_on_the_web_come_through_the_guarded_fetcher(tmp_path: Path) 
         rows = [f"{site.url('/zoo.opus')},0,8,child", f"{site.url('/zoo.opus')},8,,child"]
         rows += [f"{site.url('/news.opus')},,,man", f"{site.url('/gone.opus')},,,man"]
         file = labels_file(tmp_path, rows, header="url,start,end,label")
-        told = voicesieve("eval", file, "--json", "--quiet", code=1)
+        data = ("--data", tmp_path / "data")
+        told = voicesieve("eval", file, *data, "--json", "--quiet", code=1)
         asked = site.server.requests.of("/zoo.opus")
         refused = {"VOICESIEVE_FETCHING__ALLOW_PRIVATE_ADDRESSES": "false"}
-        one_paragraph(voicesieve("eval", file, "--quiet", code=1, settings=refused), "forbidden_address", "line 2")
+        ended = voicesieve("eval", file, *data, "--quiet", code=1, settings=refused)
+        one_paragraph(ended, "forbidden_address", "line 2")
     assert told.json["rows_used"] == {"child": 2, "man": 1}
     assert [problem["line"] for problem in told.json["problems"]] == [5]
     assert len(asked) == 1
 
 
-def test_youtube_needs_a_ground(tmp_path: Path) -> None:
-    file = labels_file(tmp_path, ["https://www.youtube.com/watch?v=abcdefghijk,,,child"])
-    one_paragraph(voicesieve("eval", file, "--quiet", code=1), "line 2", "rights.basis")
+def test_a_measurement_takes_its_turn_at_a_host_like_a_crawl(tmp_path: Path) -> None:
+    """It takes the host's slot in the catalog, and pauses a host that refuses it, for whatever command comes next."""
+    data = tmp_path / "data"
+    with feed_site({"/zoo.opus": clip("child-en-zoo"), "/busy.opus": Refusal(429, retry_after_s=3600)}) as site:
+        good = labels_file(tmp_path, [f"{site.url('/zoo.opus')},,,child"], "good.csv")
+        refused = labels_file(tmp_path, [f"{site.url('/busy.opus')},,,child"], "refused.csv")
+        before = time.time()
+        voicesieve("eval", good, "--data", data, "--quiet", settings={"VOICESIEVE_PACE__REQUESTS_PER_HOUR": "60"})
+        catalog = open_catalog(data, create=False)
+        with catalog.read() as connection:
+            assert connection.execute(select(host.c.slot_at)).scalar_one() >= before + 60
+        catalog.close()
+        one_paragraph(voicesieve("eval", refused, "--data", data, "--quiet", code=1), "rate_limited")
+        one_paragraph(voicesieve("eval", good, "--data", data, "--quiet", code=1), "line 2", "left alone")
+        assert [len(site.server.requests.of(path)) for path in ("/zoo.opus", "/busy.opus")] == [1, 1]
+
+
+@pytest.mark.parametrize("address", ["https://www.youtube.com/watch?v=", "https://kids.youtube.com/watch?v="])
+def test_youtube_needs_a_basis(tmp_path: Path, address: str) -> None:
+    file = labels_file(tmp_path, [f"{address}abcdefghijk,,,child"])
+    blank = {"VOICESIEVE_RIGHTS__BASIS": "own_channel", "VOICESIEVE_RIGHTS__STATEMENT": "  "}
+    for settings in ({}, blank):
+        ended = voicesieve("eval", file, "--data", tmp_path / "data", "--quiet", code=1, settings=settings)
+        one_paragraph(ended, "line 2", "legal basis", "rights.")
 
 
 def test_labels_of_a_corpus_lead_straight_to_figures(folder: Path, tmp_path: Path) -> None:

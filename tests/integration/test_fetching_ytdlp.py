@@ -27,6 +27,9 @@ LIMITS = replace(HTTP_LIMITS, deadline_s=60, stall_s=30)
 
 TWO_SEGMENTS = "#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\n/a.mp3?1\n#EXTINF:9,\n/a.mp3?2\n"
 
+WATCH = "https://www.youtube.com/watch?v=dQw4w9WgXcQ"
+EMBED = "https://www.youtube-nocookie.com/embed/dQw4w9WgXcQ"
+
 
 def page(*sources: str, title: str = "A story") -> Callable[[Visit], None]:
     tags = "".join(f'<audio src="{source}"></audio>' for source in sources)
@@ -67,6 +70,8 @@ def site() -> Iterator[Site]:
         "/live.m3u8": text(TWO_SEGMENTS, m3u8),
         "/slow-down": lambda visit: visit.answer(b"", 429, Retry_After="77"),
         "/gone": lambda visit: visit.answer(b"", 404),
+        "/to-youtube": lambda visit: visit.answer(b"", 302, Location=WATCH),
+        "/embeds-youtube": text(f'<title>A story</title><iframe src="{EMBED}"></iframe>', "text/html"),
     }
     with serving(routes) as served:
         yield served
@@ -115,6 +120,24 @@ def test_the_audio_of_a_page_arrives_with_clean_facts(site: Site, tmp_path: Path
     assert "\x00" not in title
     assert "\x1b" not in title
     assert "\u202e" not in title
+
+
+@pytest.mark.parametrize("path", ["/to-youtube", "/embeds-youtube"])
+def test_no_page_of_another_site_leads_yt_dlp_to_youtube(site: Site, tmp_path: Path, path: str) -> None:
+    """The video would come without the basis, the licence filter and the pace of YouTube."""
+    failure = failure_of(f"{site.base}{path}", tmp_path)
+    assert failure.kind is FailureKind.FORBIDDEN_ADDRESS
+    assert "youtube" in failure.message
+
+
+@pytest.mark.parametrize(
+    "mirror", ["https://yewtu.be/watch?v=", "https://www.hooktube.com/watch?v=", "https://piped.video/watch?v="]
+)
+def test_no_mirror_leads_yt_dlp_to_youtube(tmp_path: Path, mirror: str) -> None:
+    """yt-dlp takes these hosts for YouTube and would ask YouTube itself, and nobody else."""
+    failure = failure_of(f"{mirror}dQw4w9WgXcQ", tmp_path)
+    assert failure.kind is FailureKind.FORBIDDEN_ADDRESS
+    assert "youtube" in failure.message
 
 
 def test_a_finished_stream_states_its_duration(site: Site, tmp_path: Path) -> None:

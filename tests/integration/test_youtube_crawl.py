@@ -28,7 +28,7 @@ from tests.servers.youtube_api import KEY, Api, youtube_api
 from tests.servers.youtube_world import World, channel, mixed_world, video, world_of
 
 PHRASE = "bé kể chuyện"
-GROUND = {
+BASIS = {
     "VOICESIEVE_RIGHTS__BASIS": "research_exception",
     "VOICESIEVE_RIGHTS__STATEMENT": "a test on servers of our own",
 }
@@ -43,7 +43,7 @@ class Fakes:
     def settings(self) -> dict[str, str]:
         return {
             **QUICK,
-            **GROUND,
+            **BASIS,
             **self.site.leads_to(),
             "VOICESIEVE_YOUTUBE_API__ENDPOINT": self.api.url,
             "VOICESIEVE_YOUTUBE_API__KEY": KEY,
@@ -65,10 +65,12 @@ def fakes(world: World) -> Iterator[Fakes]:
 
 
 @pytest.mark.parametrize("kind", ["youtube", "youtube-api"])
-def test_nothing_starts_without_a_stated_ground(tmp_path: Path, kind: str) -> None:
+def test_nothing_starts_without_a_stated_basis(tmp_path: Path, kind: str) -> None:
+    """A statement of blanks, dots or what cannot be seen states nothing."""
+    blanks = ("   ", " . ", "\u200b\u00a0", "---")
     with fakes(world_of(video(1, PHRASE))) as both:
-        for missing in GROUND:
-            settings = {name: value for name, value in both.settings.items() if name != missing}
+        lacking = [{name: value for name, value in both.settings.items() if name != missing} for missing in BASIS]
+        for settings in [*lacking, *(both.settings | {"VOICESIEVE_RIGHTS__STATEMENT": blank} for blank in blanks)]:
             ended = voicesieve(
                 "crawl", *sources(f"{kind}:{PHRASE}"), "--data", tmp_path / "data", code=1, settings=settings
             )
@@ -77,7 +79,47 @@ def test_nothing_starts_without_a_stated_ground(tmp_path: Path, kind: str) -> No
     assert not (tmp_path / "data" / "catalog.sqlite3").exists()
 
 
-def test_an_open_query_is_left_alone_once_the_ground_is_withdrawn(tmp_path: Path) -> None:
+SPELLINGS = (
+    "https://www.youtube.com/watch?v={}",
+    "https://kids.youtube.com/watch?v={}",
+    "https://www.youtubekids.com/watch?v={}",
+    "https://tv.youtube.com/watch?v={}",
+    "https://www.youtube.com./watch?v={}",
+    "https://www.youtube-nocookie.com/embed/{}",
+    "https://youtu.be/{}",
+)
+
+
+@pytest.mark.parametrize("statement", ["", "   "])
+def test_no_spelling_of_its_address_opens_youtube_without_a_basis(tmp_path: Path, statement: str) -> None:
+    names = [f"{number:011d}" for number in range(len(SPELLINGS))]
+    addresses = [spelling.format(name) for spelling, name in zip(SPELLINGS, names, strict=True)]
+    (tmp_path / "list.txt").write_text("\n".join(addresses), encoding="utf-8")
+    with fakes(world_of(video(1, PHRASE))) as both:
+        without = both.settings | {"VOICESIEVE_RIGHTS__STATEMENT": statement}
+        listed = sources(f"urls:{tmp_path / 'list.txt'}")
+        voicesieve("crawl", *listed, "--data", tmp_path / "data", settings=without)
+        assert both.site.asked == []
+    stories = stories_of(tmp_path / "data")
+    assert set(stories) == {f"https://www.youtube.com/watch?v={name}" for name in names}
+    assert {story["reasons"][0]["rule"] for story in stories.values()} == {"rights_basis_missing"}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "rss:https://www.youtube.com/feeds/videos.xml?channel_id=UC0123456789012345678901",
+        "page:https://m.youtube.com/@channel",
+        "page:https://www.youtubekids.com/",
+    ],
+)
+def test_a_page_or_feed_of_youtube_needs_the_basis_too(tmp_path: Path, query: str) -> None:
+    ended = voicesieve("crawl", *sources(query), "--data", tmp_path / "data", code=1)
+    one_paragraph(ended, query.partition(":")[0], "rights.basis", "rights.statement")
+    assert "disabled: rights.basis is not set" in voicesieve("plan", *sources(query), "--data", tmp_path / "data").out
+
+
+def test_an_open_query_is_not_asked_once_the_basis_is_withdrawn(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with fakes(world_of(video(1, PHRASE))) as both:
         voicesieve("crawl", *sources(f"youtube:{PHRASE}"), "--data", data, "--no-fetch", settings=both.settings)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from crawling import CLIPS, nothing_left_over, sources, status, stories_of, voicesieve
 from sqlalchemy import update
-from test_youtube_crawl import GROUND, PHRASE, fakes
+from test_youtube_crawl import BASIS, PHRASE, fakes
 
 from tests.servers.youtube_api import KEY, Api, youtube_api
 from tests.servers.youtube_world import DAY_S, video, world_of
@@ -162,8 +162,8 @@ def test_the_plan_says_what_a_run_would_cost_and_asks_nobody(tmp_path: Path) -> 
         short = both.settings | {"VOICESIEVE_YOUTUBE_API__SEARCH_CALLS_PER_DAY": "4"}
         told = voicesieve("plan", *sources("youtube-api:khác"), "--data", data, settings=short).out
         assert "may want 20 youtube-api search calls; what today does not have waits for the reset" in told
-        off = {name: value for name, value in both.settings.items() if name not in GROUND}
-        assert "off: no ground is stated" in voicesieve("plan", *queries, "--data", data, settings=off).out
+        off = {name: value for name, value in both.settings.items() if name not in BASIS}
+        assert "disabled: rights.basis is not set" in voicesieve("plan", *queries, "--data", data, settings=off).out
 
 
 def age(data: Path, days: float) -> None:

@@ -13,11 +13,23 @@ from voicesieve.policy.screening import ScreeningRules, screen
 RULES = ScreeningRules(rights_basis="", sources_needing_basis=("youtube",), min_duration_s=1.0, max_duration_s=3_600.0)
 
 
-def video(source: str = "url", duration_s: float | None = None) -> Candidate:
-    return Candidate(source, "1", "https://a.example/1", duration_s=duration_s)
+def video(source: str = "url", duration_s: float | None = None, url: str = "https://a.example/1") -> Candidate:
+    return Candidate(source, "1", url, duration_s=duration_s)
 
 
-def test_a_platform_stays_off_until_a_ground_is_stated() -> None:
+def test_a_platforms_rules_hold_for_its_addresses_whichever_source_names_them() -> None:
+    """An earlier release stored addresses of kids.youtube.com as ordinary ones."""
+    hidden = video(url="https://kids.youtube.com/watch?v=abcdefghijk")
+    reason = screen(hidden, RULES)
+    assert reason is not None
+    assert reason.rule == "rights_basis_missing"
+    unlicensed = dataclasses.replace(hidden, licence="Standard YouTube License")
+    reason = screen(unlicensed, dataclasses.replace(RULES, rights_basis="own_channel"))
+    assert reason is not None
+    assert reason.rule == "licence"
+
+
+def test_a_platform_is_disabled_until_a_basis_is_stated() -> None:
     reason = screen(video("youtube"), RULES)
     assert reason is not None
     assert reason.rule == "rights_basis_missing"

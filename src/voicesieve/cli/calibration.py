@@ -40,7 +40,7 @@ def calibrate(
     settings = settings_for(data, config)
     stretches, problems = usable_labels(file)
     spoken = [stretch for stretch in stretches if stretch.heard is Heard.CHILD or stretch.heard in ADULTS]
-    spans, found = run_loop(_embed(spoken, settings, quiet=quiet))
+    spans, found = run_loop(_embed(spoken, settings, data, quiet=quiet))
     problems = sorted([*problems, *found], key=lambda problem: problem.line)
     if problems:
         note(told(problems))
@@ -100,9 +100,9 @@ def remove_calibration(name: str, data: Path) -> None:
 
 
 async def _embed(
-    stretches: Sequence[Stretch], settings: Settings, *, quiet: bool
+    stretches: Sequence[Stretch], settings: Settings, data: Path, *, quiet: bool
 ) -> tuple[list[tuple[Stretch, EmbeddedSpan]], list[Problem]]:
-    async with workshop(settings, quiet=quiet) as shop:
+    async with workshop(settings, data, quiet=quiet) as shop:
         located = await shop.located(stretches)
         return await shop.each_span(located, (DetectorChoice(NETWORK),), scoring.embed_spans), shop.problems
 

@@ -13,7 +13,7 @@ from voicesieve.catalog.transactions import languages, results
 from voicesieve.cli.bars import bar as _bar
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.report import print_queries, print_status, print_why
-from voicesieve.cli.rights import ask_for_ground, with_ground
+from voicesieve.cli.rights import ask_for_basis, with_basis
 from voicesieve.cli.wiring import backup_rules_of, opened_catalog, settings_for, status_facts
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.failures import FailureKind
@@ -28,10 +28,10 @@ def init(data: Path, *, force: bool) -> None:
     file = DataFolder(data).settings
     if file.exists() and not force:
         raise OperatorError(f"{file} exists already. Edit it, or replace it with --force.")
-    ground = ask_for_ground()
+    basis = ask_for_basis()
     try:
         make_folder(data)
-        write_text(file, with_ground(commented_template(), ground))
+        write_text(file, with_basis(commented_template(), basis))
     except OSError as error:
         raise OperatorError(f"{file} cannot be written: {error.strerror}.") from error
     note(f"Wrote {file}. Every line shows a default; `voicesieve config check --data {data}` checks your changes.")

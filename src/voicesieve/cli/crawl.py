@@ -22,7 +22,7 @@ from voicesieve.cli.actor import actor
 from voicesieve.cli.output import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.progress import Progress
 from voicesieve.cli.report import print_status
-from voicesieve.cli.rights import ground_is_stated, refuse_without_ground
+from voicesieve.cli.rights import closed_platforms, refuse_without_basis
 from voicesieve.cli.wiring import backup_rules_of, opened_catalog, opened_run, settings_for, source_of, status_facts
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.failures import Failure, FailureKind, Remedy
@@ -39,7 +39,7 @@ from voicesieve.pipeline.retention import Retained, retain
 from voicesieve.pipeline.takedown import finish_deletions
 from voicesieve.settings import Settings
 from voicesieve.sources.phrases import FILE, PhrasesError, read_queries
-from voicesieve.sources.registry import YOUTUBE_KINDS, parse_query
+from voicesieve.sources.registry import YOUTUBE_KINDS, parse_query, platform_of_query
 
 METRICS_EVERY_S = 15.0
 """Prometheus scrapes every 15 s in many set-ups; more often would show nothing more."""
@@ -65,7 +65,7 @@ def crawl(options: CrawlOptions) -> int:
     """Run and return the exit code."""
     settings = settings_for(options.data, options.config)
     queries = [parsed_source(text) for text in options.sources] or _phrases(options)
-    refuse_without_ground(settings, [query.source for query in queries], options.data)
+    refuse_without_basis(settings, queries, options.data)
     folder = DataFolder(options.data)
     folder.prepare()
     with folder.exclusive(), opened_catalog(options.data, settings, create=True) as catalog:
@@ -166,10 +166,12 @@ async def _plan(options: CrawlOptions, settings: Settings, queries: Sequence[Que
             again = f"it is asked again in {row.due_at - now:.0f} s ({_refresh_setting(row)})"
             context.events.emit("query_not_due", message=f"{row.query} was read to its end; {again}")
     rows = [row for row in rows if not row.exhausted]
-    for row in rows if not ground_is_stated(settings) else []:
-        if row.query.source in YOUTUBE_KINDS:
-            context.events.emit("query_not_due", message=f"{row.query} is left alone: no ground is stated for YouTube")
-    rows = [row for row in rows if ground_is_stated(settings) or row.query.source not in YOUTUBE_KINDS]
+    closed = closed_platforms(settings)
+    for row in rows:
+        if (platform := platform_of_query(row.query)) in closed:
+            message = f"{row.query} is not asked: {platform} is disabled until you state your legal basis (rights)"
+            context.events.emit("query_not_due", message=message)
+    rows = [row for row in rows if platform_of_query(row.query) not in closed]
     sources = {kind: source_of(kind, context, settings) for kind in {row.query.source for row in rows}}
     return Plan(
         queries=rows,

@@ -50,7 +50,7 @@ def run_evaluation(
     if plots is not None:
         _check_plots(plots)
     stretches, problems = usable_labels(file)
-    found = run_loop(_score(stretches, choices, settings, quiet=quiet))
+    found = run_loop(_score(stretches, choices, settings, data, quiet=quiet))
     problems = sorted([*problems, *found.problems], key=lambda problem: problem.line)
     if not found.spans:
         raise OperatorError(f"{safe_text(str(file))}: no row could be used.\n{told(problems)}")
@@ -81,9 +81,9 @@ def _facts(file: Path, found: Evaluated, models: Sequence[Model], problems: Sequ
 
 
 async def _score(
-    stretches: Sequence[Stretch], choices: tuple[DetectorChoice, ...], settings: Settings, *, quiet: bool
+    stretches: Sequence[Stretch], choices: tuple[DetectorChoice, ...], settings: Settings, data: Path, *, quiet: bool
 ) -> Evaluated:
-    async with workshop(settings, quiet=quiet) as shop:
+    async with workshop(settings, data, quiet=quiet) as shop:
         located = await shop.located(stretches)
         spans = await shop.each_span(located, choices, scoring.score_spans)
         paths = {stretch.line: path for stretch, path in located}

@@ -39,9 +39,13 @@ S = TypeVar("S", bound=SpanResult)
 
 @dataclass
 class Workshop:
-    """Workers and scratch for one command. ``problems`` gathers what could not be used, by line."""
+    """Workers and scratch for one command. ``problems`` gathers what could not be used, by line.
+
+    ``data`` is the folder whose catalog paces what is fetched.
+    """
 
     settings: Settings
+    data: Path
     engine: LocalEngine
     scratch: Path
     progress: Stepper
@@ -54,7 +58,7 @@ class Workshop:
         if addresses:
             from voicesieve.cli.single_fetches import fetch_all
 
-            async for address, result in fetch_all(addresses, self.scratch, self.settings):
+            async for address, result in fetch_all(addresses, self.scratch, self.settings, self.data):
                 fetched[address] = result
                 self.progress.step("fetched", len(fetched), len(addresses))
         found = []
@@ -139,13 +143,13 @@ class Workshop:
 
 
 @asynccontextmanager
-async def workshop(settings: Settings, *, quiet: bool) -> AsyncIterator[Workshop]:
+async def workshop(settings: Settings, data: Path, *, quiet: bool) -> AsyncIterator[Workshop]:
     engine = LocalEngine(
         worker_count(settings), memory_mb=settings.analysis.memory_mb, preload=("voicesieve.evaluation.scoring",)
     )
     try:
         with tempfile.TemporaryDirectory(prefix="voicesieve-eval-") as scratch, stepper(quiet=quiet) as progress:
-            yield Workshop(settings, engine, Path(scratch), progress)
+            yield Workshop(settings, data, engine, Path(scratch), progress)
     finally:
         await engine.close()
 

@@ -17,14 +17,14 @@ from voicesieve.catalog.records import Paces, QueryRow
 from voicesieve.cli.crawl import parsed_source
 from voicesieve.cli.output import print_json
 from voicesieve.cli.report import passed_over_lines, quota_lines
-from voicesieve.cli.rights import ground_is_stated
+from voicesieve.cli.rights import closed_platforms, missing_basis
 from voicesieve.cli.wiring import opened_catalog, paces_of, quota_facts, quotas_of, settings_for, youtube_of
 from voicesieve.domain.candidates import Query
 from voicesieve.observability.terminal import safe_text
 from voicesieve.pipeline.folder import DataFolder
 from voicesieve.settings import Settings
 from voicesieve.sources.costs import most_it_costs
-from voicesieve.sources.registry import YOUTUBE_KINDS
+from voicesieve.sources.registry import platform_of_query
 
 
 def plan(texts: Sequence[str], data: Path, config: Path | None, *, as_json: bool) -> None:
@@ -74,8 +74,8 @@ def _facts(settings: Settings, queries: list[Query], data: Path) -> dict[str, An
 def _query_facts(settings: Settings, query: Query, row: QueryRow | None, now: float) -> dict[str, Any]:
     state = "new"
     most: dict[str, int] = {}
-    if query.source in YOUTUBE_KINDS and not ground_is_stated(settings):
-        state = "off: no ground is stated (rights.basis, rights.statement)"
+    if platform_of_query(query) in closed_platforms(settings):
+        state = f"disabled: {missing_basis(settings.rights)}"
     elif query.source == "youtube-api" and youtube_of(settings).access is None:
         state = "off: there is no key (youtube_api.key)"
     elif row is not None and row.exhausted and row.due_at > now:

@@ -7,10 +7,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from voicesieve import __version__
 from voicesieve.cli.bars import bar as progress_bar
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, note, print_json
-from voicesieve.cli.wiring import opened_catalog, paces_of, quotas_of, settings_for, youtube_of
+from voicesieve.cli.wiring import client_of, opened_catalog, paces_of, quotas_of, settings_for, youtube_of
 from voicesieve.pipeline.loop import run_loop
 
 DAY_S = 86_400.0
@@ -18,7 +17,6 @@ DAY_S = 86_400.0
 
 def refresh(data: Path, config: Path | None, within_days: float, *, as_json: bool) -> int:
     """Returns the exit code: 1 where something is due that could not be renewed."""
-    from voicesieve.fetching.client import HttpClient
     from voicesieve.pipeline import refreshing
 
     settings = settings_for(data, config)
@@ -26,11 +24,7 @@ def refresh(data: Path, config: Path | None, within_days: float, *, as_json: boo
 
     async def renew(catalog: Any, bar: Any) -> refreshing.Refreshed:
         task = bar.add_task("videos", total=None)
-        async with HttpClient(
-            allow_private_addresses=settings.fetching.allow_private_addresses,
-            max_redirects=settings.fetching.max_redirects,
-            user_agent=f"voicesieve/{__version__}",
-        ) as client:
+        async with client_of(settings) as client:
             return await refreshing.refresh(
                 catalog,
                 client,

@@ -1,4 +1,4 @@
-"""The operator's ground for fetching from YouTube: asked for, written down, and a condition of starting."""
+"""The operator's legal basis for fetching from platforms: asked for, written down, and a condition of starting."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from pathlib import Path
 import typer
 
 from voicesieve.cli.output import OperatorError
+from voicesieve.domain.candidates import Query
+from voicesieve.domain.platforms import DOMAINS
 from voicesieve.pipeline.folder import DataFolder
-from voicesieve.settings import Settings
-from voicesieve.sources.registry import YOUTUBE_KINDS
+from voicesieve.settings import Rights, Settings
+from voicesieve.sources.registry import platform_of_query
 
-GROUNDS = {
+BASES = {
     "own_channel": "the videos are your own",
     "written_permission": "their makers, or YouTube, have permitted it in writing",
     "research_exception": "a statute permits text and data mining for your research",
@@ -23,52 +25,59 @@ GROUNDS = {
 """What `rights.basis` may be, for people."""
 
 
-def ground_is_stated(settings: Settings) -> bool:
-    return bool(settings.rights.basis and settings.rights.statement.strip())
+def closed_platforms(settings: Settings) -> tuple[str, ...]:
+    """The platforms that may be asked nothing: all whose terms need a basis, while none is stated."""
+    return () if settings.rights.stated_basis else tuple(DOMAINS)
 
 
-def refuse_without_ground(settings: Settings, kinds: Sequence[str], data: Path) -> None:
-    """Raise `OperatorError` if one of ``kinds`` needs a ground and none is stated."""
-    wanted = [kind for kind in kinds if kind in YOUTUBE_KINDS]
-    if not wanted or ground_is_stated(settings):
+def missing_basis(rights: Rights) -> str:
+    """Which of the two settings is missing, for people."""
+    return "rights.statement says nothing in words" if rights.basis else "rights.basis is not set"
+
+
+def refuse_without_basis(settings: Settings, queries: Sequence[Query], data: Path) -> None:
+    """Raise `OperatorError` if one of ``queries`` asks a platform and no basis is stated."""
+    closed = closed_platforms(settings)
+    refused = next((query for query in queries if platform_of_query(query) in closed), None)
+    if refused is None:
         return
-    missing = "rights.statement is empty" if settings.rights.basis else "rights.basis is not set"
     raise OperatorError(
-        f"{wanted[0]}: stays off until you have stated your ground for fetching from YouTube ({missing}). Its terms "
-        "forbid automated access and download unless it permits them or the law does, and whether that holds for you "
-        f"is your decision. Set rights.basis ({', '.join(GROUNDS)}) and rights.statement, your ground in your own "
-        f"words, in {DataFolder(data).settings} (`voicesieve init` asks and writes them), or as "
+        f"{refused.source}: is disabled for YouTube until you state your legal basis ({missing_basis(settings.rights)})"
+        ". Its terms forbid automated access and download unless it permits them or the law does, and whether that "
+        f"holds for you is your decision. Set rights.basis ({', '.join(BASES)}) and rights.statement, your basis in "
+        f"your own words, in {DataFolder(data).settings} (`voicesieve init` asks and writes them), or as "
         "VOICESIEVE_RIGHTS__BASIS and VOICESIEVE_RIGHTS__STATEMENT. docs/guide.md says more."
     )
 
 
-def ask_for_ground() -> dict[str, str]:
+def ask_for_basis() -> dict[str, str]:
     """Ask a person at a terminal. Empty when there is none, or they want nothing from YouTube."""
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         return {}
-    if not typer.confirm("Do you want to fetch from YouTube? It needs a ground of yours", default=False, err=True):
+    if not typer.confirm("Do you want to fetch from YouTube? You need a legal basis", default=False, err=True):
         return {}
-    names = list(GROUNDS)
+    names = list(BASES)
     for number, name in enumerate(names, start=1):
-        typer.echo(f"  {number}  {name}: {GROUNDS[name]}", err=True)
+        typer.echo(f"  {number}  {name}: {BASES[name]}", err=True)
     chosen = 0
     while not 1 <= chosen <= len(names):
-        chosen = typer.prompt(f"Your ground (1 to {len(names)})", type=int, err=True)
-    statement = ""
-    while not statement.strip():
-        statement = typer.prompt("In your own words (kept with each recording)", err=True)
-    return {"basis": names[chosen - 1], "statement": statement.strip()}
+        chosen = typer.prompt(f"Your basis (1 to {len(names)})", type=int, err=True)
+    answer = Rights(basis=names[chosen - 1])
+    while not answer.stated_basis:
+        statement = typer.prompt("In your own words (stored with each recording)", err=True)
+        answer = Rights(basis=answer.basis, statement=statement.strip())
+    return {"basis": answer.basis, "statement": answer.statement}
 
 
-def with_ground(template: str, ground: dict[str, str]) -> str:
-    """The settings file with ``ground`` in its section."""
+def with_basis(template: str, basis: dict[str, str]) -> str:
+    """The settings file with ``basis`` in its section."""
     lines = template.splitlines()
     place = lines.index("[rights]")
     for number in range(place + 1, len(lines)):
         key = lines[number].removeprefix("# ").partition(" = ")[0]
-        if key in ground and lines[number].startswith(f"# {key} = "):
+        if key in basis and lines[number].startswith(f"# {key} = "):
             # A string of JSON is a basic string of TOML.
-            lines[number] = f"{key} = {json.dumps(ground[key], ensure_ascii=False)}"
+            lines[number] = f"{key} = {json.dumps(basis[key], ensure_ascii=False)}"
         if lines[number].startswith("["):
             break
     return "\n".join(lines) + "\n"

@@ -1,81 +1,111 @@
-"""Recordings behind web addresses, fetched one after another into a scratch folder, without a catalog.
+"""Recordings behind web addresses, fetched one after another into a scratch folder, for commands without a crawl.
 
-The same fetchers, limits and address guard as a crawl, and the same ground needed for platforms such as YouTube. The
-pace for each host is kept within this command.
+The same fetchers, limits, address guard and basis as a crawl, and the same pace: each request takes its host's slot in
+the catalog of the data folder, so that these commands, crawls beside them and the next of them share it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from random import SystemRandom
 
-from voicesieve import __version__
-from voicesieve.cli.wiring import fetch_limits_of
-from voicesieve.domain.failures import METHOD_SPECIFIC, FailureError
+from voicesieve.catalog.store import Catalog
+from voicesieve.catalog.transactions import requests
+from voicesieve.catalog.transactions.requests import Turn
+from voicesieve.cli.rights import closed_platforms, missing_basis
+from voicesieve.cli.wiring import client_of, fetch_limits_of, opened_catalog, paces_of
+from voicesieve.domain.failures import METHOD_SPECIFIC, Failure, FailureError, Remedy
 from voicesieve.domain.fetching import FetchRequest
-from voicesieve.fetching.client import HttpClient
+from voicesieve.domain.platforms import platform_of
+from voicesieve.domain.states import VideoState
 from voicesieve.fetching.http import HttpFetcher
-from voicesieve.fetching.methods import Fetcher, is_youtube, methods_for
+from voicesieve.fetching.methods import Fetcher, methods_for
 from voicesieve.fetching.ytdlp import YtDlpFetcher
+from voicesieve.policy.retries import RetryRules, next_step
 from voicesieve.settings import Settings
+from voicesieve.sources.identity import candidate_identity, host_of
 
-NEEDS_BASIS = "needs a ground of yours: set rights.basis and rights.statement"
+CHANCE = SystemRandom()
 
 
 async def fetch_all(
-    addresses: Sequence[str], scratch: Path, settings: Settings
+    addresses: Sequence[str], scratch: Path, settings: Settings, data: Path
 ) -> AsyncIterator[tuple[str, Path | str]]:
     """Each address with its file below ``scratch``, or why there is none."""
-    contact = f" (+{settings.fetching.contact})" if settings.fetching.contact else ""
-    client = HttpClient(
-        allow_private_addresses=settings.fetching.allow_private_addresses,
-        max_redirects=settings.fetching.max_redirects,
-        user_agent=f"voicesieve/{__version__}{contact}",
-    )
-    pace = _Pace(settings.pace.requests_per_hour, settings.pace.burst)
-    has_basis = bool(settings.rights.basis and settings.rights.statement)
-    async with client:
-        fetchers: dict[str, Fetcher] = {f.method: f for f in (HttpFetcher(client), YtDlpFetcher())}
-        for number, address in enumerate(addresses):
-            if is_youtube(address) and not has_basis:
-                yield address, NEEDS_BASIS
-            else:
-                yield address, await _fetch(address, scratch / str(number), settings, fetchers, pace)
+    with opened_catalog(data, settings, create=True) as catalog:
+        async with client_of(settings) as client:
+            fetchers: dict[str, Fetcher] = {f.method: f for f in (HttpFetcher(client), YtDlpFetcher())}
+            door = _Door(catalog, settings, fetchers)
+            for number, address in enumerate(addresses):
+                yield address, await _fetch(door, address, scratch / str(number))
 
 
-async def _fetch(
-    address: str, scratch: Path, settings: Settings, fetchers: Mapping[str, Fetcher], pace: _Pace
-) -> Path | str:
-    message = ""
-    for method in methods_for(address, settings.fetching.methods):
+@dataclass(frozen=True)
+class _Door:
+    """What every request goes through."""
+
+    catalog: Catalog
+    settings: Settings
+    fetchers: dict[str, Fetcher]
+
+    def turn(self, host: str) -> Turn:
+        """The slot that the next request to ``host`` takes."""
+        with self.catalog.write() as connection:
+            return requests.reserve(
+                connection,
+                host,
+                None,
+                time.time(),
+                paces=paces_of(self.settings),
+                limits={},
+                chance=CHANCE.random(),
+                patience_s=0.0,
+            )
+
+    def note_refusal(self, host: str, failure: Failure) -> None:
+        """Pause a host that refuses us, for every command, as a crawl does."""
+        now = time.time()
+        with self.catalog.write() as connection:
+            step = next_step(
+                failure,
+                waiting_state=VideoState.QUEUED,
+                item_failures=1,
+                machine_failures=1,
+                host_refusals=requests.count_refusal(connection, host, now),
+                now=now,
+                jitter=CHANCE.random(),
+                rules=RetryRules(**self.settings.retry.model_dump()),
+            )
+            if step.pause_host_until is not None:
+                requests.leave_alone(connection, host, step.pause_host_until, failure.message, now)
+
+
+async def _fetch(door: _Door, address: str, scratch: Path) -> Path | str:
+    try:
+        url = candidate_identity(address).url
+    except ValueError as error:
+        return str(error)
+    if (platform := platform_of(url)) in closed_platforms(door.settings):
+        return f"{platform} is disabled until you state your legal basis: {missing_basis(door.settings.rights)}"
+    host, message = host_of(url), ""
+    for method in methods_for(url, door.settings.fetching.methods):
+        turn = door.turn(host)
+        if turn.obstacle:
+            return message or turn.obstacle
+        await asyncio.sleep(max(0.0, turn.at - time.time()))
         folder = scratch / method
         folder.mkdir(parents=True)
-        await pace.wait(address)
         try:
-            request = FetchRequest(address, address, folder, fetch_limits_of(settings))
-            return (await fetchers[method].fetch(request)).path
+            request = FetchRequest(url, url, folder, fetch_limits_of(door.settings))
+            return (await door.fetchers[method].fetch(request)).path
         except FailureError as error:
+            if error.failure.remedy is Remedy.PAUSE_SOURCE:
+                door.note_refusal(host, error.failure)
             message = message or str(error)
             if error.failure.kind not in METHOD_SPECIFIC:
                 return str(error)
     return message
-
-
-class _Pace:
-    """So many requests an hour to each host, after a first few at once."""
-
-    def __init__(self, per_hour: float, burst: int) -> None:
-        self._gap_s = 3600 / per_hour if per_hour else 0.0
-        self._ahead_s = self._gap_s * (burst - 1)
-        self._due: dict[str, float] = defaultdict(float)
-
-    async def wait(self, address: str) -> None:
-        host = urlsplit(address).hostname or ""
-        now = time.monotonic()
-        start = max(self._due[host], now)
-        self._due[host] = start + self._gap_s
-        await asyncio.sleep(max(0.0, start - self._ahead_s - now))

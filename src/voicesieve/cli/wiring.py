@@ -10,7 +10,7 @@ import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from voicesieve import __version__
@@ -21,7 +21,9 @@ from voicesieve.catalog.records import Pace, Paces
 from voicesieve.catalog.store import Catalog, open_catalog
 from voicesieve.cli.detectors import configured_model, detector_choice
 from voicesieve.cli.output import note
+from voicesieve.cli.rights import closed_platforms
 from voicesieve.domain.fetching import FetchLimits
+from voicesieve.domain.platforms import DOMAINS, YOUTUBE_HOST
 from voicesieve.domain.quotas import GENERAL_UNITS, SEARCH_CALLS
 from voicesieve.languages.codes import normalise
 from voicesieve.languages.fusion import FusionRules
@@ -38,14 +40,13 @@ from voicesieve.policy.platforms import PlatformRules
 from voicesieve.policy.retries import RetryRules
 from voicesieve.policy.screening import ScreeningRules
 from voicesieve.settings import Settings, SettingsError, load_settings
-from voicesieve.sources.identity import YOUTUBE_HOST
 from voicesieve.sources.protocol import Source
 from voicesieve.sources.registry import YOUTUBE_KINDS, make_source
 from voicesieve.sources.youtube_settings import ApiAccess, YoutubeSettings
 from voicesieve.voices.detector import DetectorChoice
 
-SOURCES_NEEDING_BASIS = ("youtube",)
-"""Platforms whose terms forbid fetching without a ground of one's own (design, section 7)."""
+if TYPE_CHECKING:
+    from voicesieve.fetching.client import HttpClient
 
 
 def settings_for(
@@ -66,8 +67,8 @@ def rules_of(settings: Settings, detector: DetectorChoice) -> Rules:
         pace=paces_of(settings),
         retry=RetryRules(**settings.retry.model_dump()),
         screening=ScreeningRules(
-            rights_basis=settings.rights.basis if settings.rights.statement else "",
-            sources_needing_basis=SOURCES_NEEDING_BASIS,
+            rights_basis=settings.rights.stated_basis,
+            sources_needing_basis=tuple(DOMAINS),
             min_duration_s=settings.fetching.min_duration_s,
             max_duration_s=settings.fetching.max_duration_s,
             platform=platform_rules_of(settings),
@@ -81,7 +82,7 @@ def rules_of(settings: Settings, detector: DetectorChoice) -> Rules:
         own_refresh_s=dict.fromkeys(YOUTUBE_KINDS, settings.youtube.refresh_s),
         quotas=quotas_of(settings),
         page_size=settings.discovery.page_size,
-        rights_basis=settings.rights.basis,
+        rights_basis=settings.rights.stated_basis,
         rights_statement=settings.rights.statement,
     )
 
@@ -179,7 +180,7 @@ def import_rules_of(settings: Settings) -> ImportRules:
         min_duration_s=settings.fetching.min_duration_s,
         max_duration_s=settings.fetching.max_duration_s,
         deadline_s=settings.analysis.deadline_s,
-        rights_basis=settings.rights.basis,
+        rights_basis=settings.rights.stated_basis,
         rights_statement=settings.rights.statement,
     )
 
@@ -264,6 +265,19 @@ def worker_count(settings: Settings) -> int:
     return settings.analysis.workers or len(os.sched_getaffinity(0))
 
 
+def client_of(settings: Settings) -> HttpClient:
+    """The one HTTP client of a command: who we are, and what may be asked."""
+    from voicesieve.fetching.client import HttpClient
+
+    contact = f" (+{settings.fetching.contact})" if settings.fetching.contact else ""
+    return HttpClient(
+        allow_private_addresses=settings.fetching.allow_private_addresses,
+        max_redirects=settings.fetching.max_redirects,
+        user_agent=f"voicesieve/{__version__}{contact}",
+        closed_platforms=closed_platforms(settings),
+    )
+
+
 @contextmanager
 def opened_catalog(data: Path, settings: Settings, *, create: bool = False) -> Iterator[Catalog]:
     """The catalog of a data folder, closed again when the block ends."""
@@ -291,18 +305,12 @@ async def opened_run(
     run: str, folder: DataFolder, catalog: Catalog, settings: Settings, events: Events
 ) -> AsyncIterator[RunContext]:
     """Everything a run needs, opened in order and closed in reverse."""
-    from voicesieve.fetching.client import HttpClient
     from voicesieve.fetching.http import HttpFetcher
     from voicesieve.fetching.local import LocalFetcher
     from voicesieve.fetching.ytdlp import YtDlpFetcher
     from voicesieve.pipeline.engines.local import LocalEngine
 
-    contact = f" (+{settings.fetching.contact})" if settings.fetching.contact else ""
-    client = HttpClient(
-        allow_private_addresses=settings.fetching.allow_private_addresses,
-        max_redirects=settings.fetching.max_redirects,
-        user_agent=f"voicesieve/{__version__}{contact}",
-    )
+    client = client_of(settings)
     choice = detector_choice(settings, folder.root)
     model, rules = configured_model(choice), rules_of(settings, choice)
     committer = Committer(catalog)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -11,7 +11,7 @@ import aiohttp
 from yarl import URL
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.fetching.guard import check_address, check_url
+from voicesieve.fetching.guard import check_address, check_platform, check_url
 from voicesieve.fetching.resolver import PublicResolver
 from voicesieve.fetching.statuses import status_failure
 from voicesieve.fetching.text import clean
@@ -38,13 +38,22 @@ class HttpAnswer:
 class HttpClient:
     """One per run; use as ``async with``. Keeps connections alive but no cookies, no proxy, no environment.
 
-    ``user_agent`` should say who crawls and how to reach them.
+    ``user_agent`` should say who crawls and how to reach them. ``closed_platforms`` are asked nothing, redirects
+    included: their terms need a legal basis, and none is stated.
     """
 
-    def __init__(self, *, allow_private_addresses: bool, max_redirects: int, user_agent: str) -> None:
+    def __init__(
+        self,
+        *,
+        allow_private_addresses: bool,
+        max_redirects: int,
+        user_agent: str,
+        closed_platforms: Collection[str] = (),
+    ) -> None:
         self._allow_private_addresses = allow_private_addresses
         self._max_redirects = max_redirects
         self._user_agent = user_agent
+        self._closed_platforms = frozenset(closed_platforms)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> HttpClient:
@@ -115,6 +124,7 @@ class HttpClient:
 
     def _checked(self, url: str) -> URL:
         check_url(url)
+        check_platform(url, self._closed_platforms)
         target = _parsed(url)
         host = target.host or ""
         if ":" in host or host.replace(".", "").isdigit():  # an address, for which no resolver is asked

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import sys
+from collections.abc import Collection
 from pathlib import PurePath
 from urllib.parse import urlsplit
 
 from voicesieve.domain.candidates import MAX_URL_CHARS
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.platforms import platform_of, platform_of_host
 from voicesieve.fetching.text import clean
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -33,6 +35,8 @@ _JS_RUNTIMES = frozenset({"deno", "node", "bun", "qjs"})
 """What yt-dlp starts to solve YouTube's JavaScript; everything else it can do without."""
 _PROGRAM_STARTS = frozenset({"subprocess.Popen", "os.exec", "os.posix_spawn", "os.system"})
 _CONNECTIONS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
+_REQUEST, _LOOK_UP = "urllib.Request", "socket.getaddrinfo"
+"""Audit events of the Python standard library: each request with its URL, redirects included, and each host name."""
 
 NOT_PUBLIC = "is not a public address"
 _REMEDY = "set fetching.allow_private_addresses only for servers that you run yourself"
@@ -40,6 +44,10 @@ _REMEDY = "set fetching.allow_private_addresses only for servers that you run yo
 
 class ForbiddenAddressError(PermissionError):
     """A connection that the guard refused, raised inside a worker process."""
+
+
+class ForbiddenPlatformError(PermissionError):
+    """A request to a platform whose rules do not govern this order, refused inside a worker process."""
 
 
 class ForbiddenProgramError(PermissionError):
@@ -83,13 +91,27 @@ def check_address(host: str, ip: IpAddress | str, *, allow_private_addresses: bo
         raise FailureError(forbidden(host, str(ip)))
 
 
+def check_platform(url: str, closed: Collection[str]) -> None:
+    """Raise `FailureError` (forbidden address) if ``url`` leads to one of the platforms that are ``closed``."""
+    platform = platform_of(url)
+    if platform in closed:
+        message = (
+            f"{clean(urlsplit(url).hostname or '', 200)} belongs to {platform}, which is disabled until you state "
+            "your legal basis: set rights.basis and rights.statement"
+        )
+        raise FailureError(Failure(FailureKind.FORBIDDEN_ADDRESS, message))
+
+
 def forbidden(host: str, ip: str) -> Failure:
     place = ip if host.strip("[]") == ip else f"{clean(host, 200)} ({ip})"
     return Failure(FailureKind.FORBIDDEN_ADDRESS, f"{place} {NOT_PUBLIC}; {_REMEDY}")
 
 
-def install_connect_guard(allow_private_addresses: bool) -> None:
+def install_connect_guard(allow_private_addresses: bool, platform: str | None = None) -> None:
     """Watch this process from now on, for good: it connects only where `is_public`, and starts only JS runtimes.
+
+    ``platform`` is the one that the order's own address belongs to; a platform reached in any other way (a redirect,
+    an embedded player, a mirror site) is refused before its name is looked up, because no rule for it was applied.
 
     Meant for worker processes that run code we do not control. The check sees the numeric address that is really
     connected to, so that neither DNS nor redirects get around it. Refusals raise `PermissionError`.
@@ -100,6 +122,10 @@ def install_connect_guard(allow_private_addresses: bool) -> None:
             _check_program(arguments)
         elif event in _CONNECTIONS and not allow_private_addresses:
             _check_peer(arguments[1])
+        elif event == _REQUEST:
+            _check_platform(platform_of(str(arguments[0])), platform)
+        elif event == _LOOK_UP:
+            _check_platform(platform_of_host(_text(arguments[0])), platform)
 
     sys.addaudithook(audit)
 
@@ -137,6 +163,18 @@ def _check_program(arguments: tuple[object, ...]) -> None:
     name = PurePath(program.decode(errors="replace") if isinstance(program, bytes) else str(program)).name
     if name not in _JS_RUNTIMES:
         raise ForbiddenProgramError(f"{clean(name, 100)} may not be started here")
+
+
+def _check_platform(reached: str | None, own: str | None) -> None:
+    if reached is not None and reached != own:
+        raise ForbiddenPlatformError(
+            f"it leads to a video on {reached}, whose own rules would not be applied; "
+            f"add the video's address on {reached} itself"
+        )
+
+
+def _text(host: object) -> str:
+    return host.decode("ascii", "replace") if isinstance(host, bytes) else str(host or "")
 
 
 def _check_peer(address: object) -> None:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from voicesieve.domain.fetching import Fetched, FetchRequest
+from voicesieve.domain.platforms import is_youtube
 
 DEFAULT_METHODS = ("http", "yt-dlp")
 """Direct HTTP first: it costs one request where yt-dlp costs several and a process of its own."""
-
-_YOUTUBE_DOMAINS = ("youtube.com", "youtu.be", "youtube-nocookie.com")
 
 
 class Fetcher(Protocol):
@@ -35,11 +33,3 @@ def methods_for(url: str, configured: Sequence[str] = DEFAULT_METHODS) -> tuple[
     if is_youtube(url):
         return ("yt-dlp",)
     return tuple(configured)
-
-
-def is_youtube(url: str) -> bool:
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
-        return False
-    return any(host == domain or host.endswith(f".{domain}") for domain in _YOUTUBE_DOMAINS)

@@ -19,6 +19,7 @@ from dataclasses import asdict, replace
 from typing import Any, TextIO
 
 from voicesieve.domain.failures import FailureError
+from voicesieve.domain.platforms import YOUTUBE
 from voicesieve.fetching.guard import install_connect_guard
 from voicesieve.fetching.text import clean
 
@@ -68,8 +69,8 @@ Work = Callable[[Mapping[str, Any], Parent, Journal], dict[str, object]]
 """Does one order. Raises `FailureError`, or whatever yt-dlp raises."""
 
 
-def serve(work: Work, *, youtube: Callable[[Mapping[str, Any]], bool]) -> None:
-    """Answer the one order on stdin. ``youtube``: whether refusals of this order are YouTube's."""
+def serve(work: Work, *, platform: Callable[[Mapping[str, Any]], str | None]) -> None:
+    """Answer the one order on stdin. ``platform``: the one that the order is for, if any; no other may be asked."""
     # Of data rather than of addresses: JavaScript runtimes reserve far more of those than they use.
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, _MEMORY_BYTES))
     order: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
@@ -79,7 +80,7 @@ def serve(work: Work, *, youtube: Callable[[Mapping[str, Any]], bool]) -> None:
     parent = Parent(answers)
     threading.Thread(target=_die_with_parent, args=(os.getppid(), parent), daemon=True).start()
     with answers:
-        json.dump(_answer(work, order, parent, youtube=youtube), answers)
+        json.dump(_answer(work, order, parent, platform(order)), answers)
 
 
 def _die_with_parent(pid: int, parent: Parent) -> None:
@@ -95,10 +96,8 @@ def _die_with_parent(pid: int, parent: Parent) -> None:
     os._exit(1)
 
 
-def _answer(
-    work: Work, order: Mapping[str, Any], parent: Parent, *, youtube: Callable[[Mapping[str, Any]], bool]
-) -> dict[str, object]:
-    install_connect_guard(bool(order["allow_private_addresses"]))
+def _answer(work: Work, order: Mapping[str, Any], parent: Parent, platform: str | None) -> dict[str, object]:
+    install_connect_guard(bool(order["allow_private_addresses"]), platform)
     # libcurl opens its sockets where the guard cannot see them, and serves to pass as a browser, which we do not.
     sys.modules["curl_cffi"] = None  # type: ignore[assignment]
     journal = Journal()
@@ -109,7 +108,7 @@ def _answer(
     except Exception as error:  # noqa: BLE001 - the edge of the process: whatever yt-dlp raises leaves it typed
         from voicesieve.fetching.ytdlp_failures import classify
 
-        failure = classify(error, youtube=youtube(order))
+        failure = classify(error, youtube=platform == YOUTUBE)
         return {"failure": asdict(replace(failure, chain=failure.chain + tuple(journal.warnings)))}
 
 

@@ -20,7 +20,7 @@ from yt_dlp.utils import (
 )
 
 from voicesieve.domain.failures import Failure, FailureKind
-from voicesieve.fetching.guard import NOT_PUBLIC, ForbiddenAddressError
+from voicesieve.fetching.guard import NOT_PUBLIC, ForbiddenAddressError, ForbiddenPlatformError
 from voicesieve.fetching.statuses import status_failure
 from voicesieve.fetching.text import clean
 from voicesieve.files import OUT_OF_SPACE
@@ -63,6 +63,9 @@ _FOR_DEVELOPERS = re.compile(
 )
 """The tail of yt-dlp's messages: causes, which the chain holds already, and advice that is not ours."""
 
+_REFUSALS = (ForbiddenAddressError, ForbiddenPlatformError)
+"""What our own guard raises."""
+
 _GAVE_UP = "giving up after"
 """The downloader raises a text alone after its last retry, with that of the last error in it."""
 
@@ -104,13 +107,13 @@ def _related(error: BaseException) -> list[BaseException]:
 
 
 def _message(related: list[BaseException], kind: FailureKind) -> str:
-    refusal = next((one for one in related if isinstance(one, ForbiddenAddressError)), None)
+    refusal = next((one for one in related if isinstance(one, _REFUSALS)), None)
     text = _FOR_DEVELOPERS.sub("", str(refusal or related[0]).removeprefix("ERROR: "))
     return " ".join(filter(None, (clean(text, _MAX_MESSAGE_CHARS), _ADVICE.get(kind)))) or type(related[0]).__name__
 
 
 def _by_our_own_limits(related: list[BaseException], text: str, youtube: bool) -> FailureKind | None:
-    if any(isinstance(one, ForbiddenAddressError) for one in related) or NOT_PUBLIC in text:
+    if any(isinstance(one, _REFUSALS) for one in related) or NOT_PUBLIC in text:
         return FailureKind.FORBIDDEN_ADDRESS
     if any(isinstance(one, MemoryError) for one in related):
         return FailureKind.OUT_OF_MEMORY

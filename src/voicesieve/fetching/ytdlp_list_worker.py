@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from voicesieve.domain.platforms import YOUTUBE
 from voicesieve.fetching.text import clean
 from voicesieve.fetching.worker_frame import Journal, Parent, common_options, serve
 
@@ -33,7 +34,7 @@ class Order:
 
 def main() -> None:
     """Answer the one order on stdin."""
-    serve(_work, youtube=lambda _: True)
+    serve(_work, platform=lambda _: YOUTUBE)
 
 
 def _work(fields: Mapping[str, Any], parent: Parent, journal: Journal) -> dict[str, object]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.fetching.methods import is_youtube
+from voicesieve.domain.platforms import platform_of
 from voicesieve.fetching.scratch import MEDIA_NAME
 from voicesieve.fetching.text import clean
 from voicesieve.fetching.worker_frame import Journal, Parent, common_options, serve
@@ -68,7 +68,7 @@ class Order:
 
 def main() -> None:
     """Answer the one order on stdin."""
-    serve(_work, youtube=lambda order: is_youtube(order["url"]))
+    serve(_work, platform=lambda order: platform_of(order["url"]))
 
 
 def _work(order: Mapping[str, Any], parent: Parent, journal: Journal) -> dict[str, object]:

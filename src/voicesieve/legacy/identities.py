@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from voicesieve.domain.platforms import YOUTUBE
 from voicesieve.legacy.records import LegacyRecord
 from voicesieve.legacy.tree import id_in_name, path_parts
-from voicesieve.sources.identity import YOUTUBE, Identity, candidate_identity, normalise_url
+from voicesieve.sources.identity import Identity, candidate_identity, normalise_url
 
 _FULL = re.compile(r"[A-Za-z0-9_-]{11}")
 _CUT = re.compile(r"[A-Za-z0-9_-]{8}")

@@ -12,12 +12,13 @@ from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from voicesieve.domain.candidates import Candidate
+from voicesieve.domain.platforms import YOUTUBE
 from voicesieve.legacy import addresses
 from voicesieve.legacy.identities import KnownIds, identify, stated_ids, youtube
 from voicesieve.legacy.manifests import read_manifest
 from voicesieve.legacy.records import LegacyRecord, interpret
 from voicesieve.legacy.tree import Tree, id_in_name
-from voicesieve.sources.identity import YOUTUBE, Identity, file_identity
+from voicesieve.sources.identity import Identity, file_identity
 
 AUDIO_ALONE = "audio without a record"
 

@@ -13,7 +13,7 @@ from voicesieve.domain.decisions import Reason
 from voicesieve.pipeline.context import RunContext
 from voicesieve.pipeline.failing import OpenAttempt
 from voicesieve.policy.revision import revision_of
-from voicesieve.policy.screening import screen
+from voicesieve.policy.screening import governing_platform, screen
 
 
 def objection(context: RunContext, claim: Claim) -> Reason | None:
@@ -24,7 +24,7 @@ def objection(context: RunContext, claim: Claim) -> Reason | None:
 def full_screen(context: RunContext, claim: Claim) -> Callable[[Mapping[str, object]], Reason | None] | None:
     """What judges a video by its full description, before any media is fetched; ``None`` where no platform is."""
     rules = context.rules.screening
-    if claim.source not in rules.sources_needing_basis:
+    if governing_platform(claim.source, claim.url, rules) is None:
         return None
     return lambda facts: screen(_described(claim, {**claim.facts, **facts, TAKEN: True}), rules)
 

@@ -10,14 +10,15 @@ from dataclasses import dataclass, field
 
 from voicesieve.domain.candidates import Candidate
 from voicesieve.domain.decisions import Reason
+from voicesieve.domain.platforms import platform_of
 from voicesieve.policy.platforms import PlatformRules, platform_reasons
 
 
 @dataclass(frozen=True)
 class ScreeningRules:
-    """``rights_basis`` is the operator's stated ground, empty when none is stated. Durations in seconds.
+    """``rights_basis`` is the operator's legal basis, empty when none is stated. Durations in seconds.
 
-    ``platform`` holds for videos of ``sources_needing_basis``.
+    ``platform`` holds for videos of ``sources_needing_basis``, whichever source names their address.
     """
 
     rights_basis: str
@@ -29,16 +30,22 @@ class ScreeningRules:
 
 def screen(candidate: Candidate, rules: ScreeningRules) -> Reason | None:
     """The rule that keeps ``candidate`` out, or ``None`` when it may be fetched."""
-    if candidate.source in rules.sources_needing_basis and not rules.rights_basis:
+    platform = governing_platform(candidate.source, candidate.url, rules)
+    if platform and not rules.rights_basis:
         return Reason(
             "rights_basis_missing",
-            f"{candidate.source} needs a stated ground: set rights.basis and rights.statement in the settings",
+            f"{platform} needs your legal basis: set rights.basis and rights.statement in the settings",
         )
     duration = candidate.duration_s
     if duration is not None and duration > rules.max_duration_s:
         return Reason("too_long", f"declared {duration:.0f} s, the limit is {rules.max_duration_s:.0f} s")
     if duration is not None and duration < rules.min_duration_s:
         return Reason("too_short", f"declared {duration:.1f} s, the least is {rules.min_duration_s:.1f} s")
-    if candidate.source in rules.sources_needing_basis:
+    if platform:
         return next(platform_reasons(candidate, rules.platform), None)
     return None
+
+
+def governing_platform(source: str, url: str, rules: ScreeningRules) -> str | None:
+    """The platform whose rules hold for a video of ``source`` at ``url``, if any."""
+    return next((name for name in (source, platform_of(url)) if name in rules.sources_needing_basis), None)

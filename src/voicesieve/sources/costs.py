@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from voicesieve.domain.candidates import Cursor, Query
-from voicesieve.sources.identity import YOUTUBE_HOST, host_of
+from voicesieve.domain.platforms import YOUTUBE_HOST
+from voicesieve.sources.identity import host_of
 from voicesieve.sources.youtube_queries import FEED, SEARCH
 from voicesieve.sources.youtube_settings import YoutubeSettings
 

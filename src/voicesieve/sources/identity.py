@@ -16,10 +16,8 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote_to_bytes, urljoi
 import idna
 
 from voicesieve.domain.candidates import MAX_URL_CHARS
+from voicesieve.domain.platforms import YOUTUBE, YOUTUBE_HOST, is_youtube
 
-YOUTUBE = "youtube"
-YOUTUBE_HOST = "www.youtube.com"
-"""The one host of all addresses of YouTube that we keep, and so the one that its pace and circuit belong to."""
 URL = "url"
 FILE = "file"
 
@@ -33,8 +31,12 @@ _ILLEGAL_IN_QUERY = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=
 _NO_HOST = "the address has no valid host name and port"
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
-_YOUTUBE_HOST = re.compile(r"((www|m|music|gaming)\.)?(youtube|youtube-nocookie)\.com|(www\.)?youtu\.be")
 _YOUTUBE_PATHS = frozenset({"shorts", "embed", "live", "v", "e"})
+"""Behind these the next part of the path is the ID."""
+_YOUTUBE_PAGES = frozenset(
+    {"watch", "watch.php", "watch_popup", "watch_popup.php", "movie", "movie.php", "movie_popup", "movie_popup.php"}
+)
+"""These, and the bare host, name the video in the query."""
 _YOUTUBE_ID = re.compile(r"([A-Za-z0-9_-]{11})(?![A-Za-z0-9_-])")
 _NO_VIDEO_IDS = frozenset({"videoseries", "live_stream"})
 """Words of 11 letters that stand where ``/embed/`` has the ID: a playlist and a channel's current broadcast."""
@@ -115,28 +117,21 @@ def host_of(url: str) -> str:
     return urlsplit(url).hostname or ""
 
 
-def is_youtube(url: str) -> bool:
-    """Whether a normalised URL leads to YouTube, be it to a video or not."""
-    return _YOUTUBE_HOST.fullmatch(host_of(url)) is not None
-
-
 def youtube_video_id(url: str) -> str | None:
     """The video ID in a normalised YouTube URL of whatever form; ``None`` for channels, playlists, other sites."""
     parts = urlsplit(url)
     if not is_youtube(url):
         return None
     segments = [segment for segment in parts.path.split("/") if segment]
-    if not segments:
-        return None
-    if host_of(url).endswith("youtu.be"):
-        found = segments[0]
-    elif segments[0] == "watch":
-        found = dict(reversed(parse_qsl(parts.query))).get("v", "")
-    elif segments[0] in _YOUTUBE_PATHS and len(segments) > 1:
-        found = segments[1]
+    if host_of(url).rstrip(".").endswith("youtu.be"):
+        stated = segments[0] if segments else ""
+    elif segments and segments[0] in _YOUTUBE_PATHS:
+        stated = segments[1] if len(segments) > 1 else ""
+    elif not segments or segments[0] in _YOUTUBE_PAGES:
+        stated = dict(reversed(parse_qsl(parts.query))).get("v", "")
     else:
         return None
-    match = _YOUTUBE_ID.match(found)
+    match = _YOUTUBE_ID.match(stated)
     return match[1] if match and match[1] not in _NO_VIDEO_IDS else None
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from voicesieve.domain.candidates import Candidate
+from voicesieve.domain.platforms import is_youtube
 from voicesieve.languages.codes import normalise
 from voicesieve.sources.cleaning import clean_text
-from voicesieve.sources.identity import FILE, absolute_url, candidate_identity, is_youtube, youtube_video_id
+from voicesieve.sources.identity import FILE, absolute_url, candidate_identity, youtube_video_id
 
 
 def remote_candidate(

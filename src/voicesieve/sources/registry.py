@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicesieve.domain.candidates import Query
+from voicesieve.domain.platforms import YOUTUBE, platform_of
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.identity import normalise_url
 from voicesieve.sources.protocol import Reader, Source
@@ -30,7 +31,7 @@ KINDS = {
 
 
 YOUTUBE_KINDS = ("youtube", "youtube-api")
-"""Sources that need the operator's stated ground (design, section 7)."""
+"""Sources of YouTube, which need the operator's legal basis (design, section 7)."""
 
 
 def parse_query(text: str) -> Query:
@@ -47,6 +48,11 @@ def parse_query(text: str) -> Query:
     if not colon or not argument.strip():
         raise ValueError(f"{kind}: needs an argument, {KINDS[kind]}")
     return Query(kind, _ARGUMENTS[kind](argument.strip()))
+
+
+def platform_of_query(query: Query) -> str | None:
+    """The platform that is asked to answer ``query``, if any: a feed or page of YouTube is YouTube, too."""
+    return YOUTUBE if query.source in YOUTUBE_KINDS else platform_of(query.argument)
 
 
 def make_source(

@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Protocol
 from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, Query, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.listings import ListedVideo, ListPage
+from voicesieve.domain.platforms import YOUTUBE_HOST
 from voicesieve.domain.quotas import Price
 from voicesieve.sources.cleaning import shown
-from voicesieve.sources.identity import YOUTUBE_HOST
 from voicesieve.sources.offers import remote_candidate
 from voicesieve.sources.protocol import Reader
 from voicesieve.sources.rss import FeedSource

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from voicesieve.domain.platforms import is_youtube
 from voicesieve.sources.cleaning import shown
-from voicesieve.sources.identity import is_youtube, normalise_url
+from voicesieve.sources.identity import normalise_url
 
 SEARCH, CHANNEL, PLAYLIST, FEED = "search", "channel", "playlist", "feed"
 FORMS = (SEARCH, CHANNEL, PLAYLIST, FEED)
