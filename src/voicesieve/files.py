@@ -219,6 +219,15 @@ def space_needed(path: Path, needed_bytes: int = WORKING_SPACE) -> str:
     )
 
 
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Which file or folder ``path`` names: its device and its number there. ``None`` where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def nearest_folder(path: Path) -> Path:
     """``path`` itself or the nearest folder above it that exists."""
     return next((parent for parent in [path, *path.parents] if parent.is_dir()), Path("/"))

@@ -30,11 +30,13 @@ _Step = tuple[Callable[[Connection], Any], "Future[Any]"]
 class Committer:
     """Runs steps of `catalog.transactions` in a thread of its own, each in a savepoint of a shared commit.
 
-    A step that raises is rolled back alone. A future resolves only after the commit is on disk.
+    A step that raises is rolled back alone. A future resolves only after the commit is on disk. ``check`` is called
+    before each commit and raises `FailureError` where there is no sense in it any more.
     """
 
-    def __init__(self, catalog: Catalog) -> None:
+    def __init__(self, catalog: Catalog, check: Callable[[], None] = lambda: None) -> None:
         self._catalog = catalog
+        self._check = check
         self._steps: queue.SimpleQueue[_Step | None] = queue.SimpleQueue()
         self._door = threading.Lock()
         self._closed = False
@@ -90,6 +92,7 @@ class Committer:
     def _commit(self, group: list[_Step]) -> None:
         answers: list[tuple[Future[Any], Any, BaseException | None]] = []
         try:
+            self._check()
             with self._catalog.write() as connection:
                 answers = [self._try(connection, step, done) for step, done in group]
         except FailureError as error:

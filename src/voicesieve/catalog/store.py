@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from voicesieve.catalog import schema, versions
 from voicesieve.catalog.backups import CATALOG_FILE, RESTORING, BackupError, backup_catalog, finish_putting_back
 from voicesieve.catalog.turnstile import Turnstile, TurnstileTimeoutError, Waits
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.files import OUT_OF_SPACE, space_needed
+from voicesieve.files import OUT_OF_SPACE, identity_of, space_needed
 
 BUSY_TIMEOUT_S = 30.0
 """Measured worst wait behind 20 writers is below 1 s; 30 s means that the holder is stuck, not slow."""
@@ -52,6 +53,7 @@ class Catalog:
         self._reader = reader
         self._turnstile = turnstile
         self._file = file
+        self._identity = identity_of(file) if file else None
         self._unsaved_waits = Waits()
         self.update_without_backup: str | None = None
         """Why no copy could be made before this opening updated the tables; ``None`` if all went well."""
@@ -60,19 +62,39 @@ class Catalog:
     def write(self) -> Iterator[Connection]:
         """One durable transaction: all of it or nothing. It is on disk when the block ends.
 
-        Raises `FailureError` with ``disk_full`` or ``catalog_unavailable`` when it cannot be.
+        Raises `FailureError` with ``disk_full`` or ``catalog_unavailable`` when it cannot be, also when somebody
+        removed or replaced the file: what is written to it then is lost with it.
         """
+        self._refuse_lost()
         with _typed_errors(self._file), self._turn():
+            self._refuse_lost()
             with self._writer.begin() as connection:
+                self._refuse_lost_log(connection)
                 self._record_waits(connection)
                 yield connection
+                self._refuse_lost_log(connection)
+            self._refuse_lost()
             self._unsaved_waits = Waits()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A consistent snapshot. Keep it short: an open reader stops checkpoints and the log grows."""
+        self._refuse_lost()
         with _typed_errors(self._file), self._reader.connect() as connection:
             yield connection
+
+    def _refuse_lost(self) -> None:
+        """Raise if the path does not name the file any more that was opened. It costs a look at one name."""
+        if self._file is not None and identity_of(self._file) != self._identity:
+            raise FailureError(Failure(FailureKind.CATALOG_UNAVAILABLE, _lost(self._file)))
+
+    def _refuse_lost_log(self, connection: Connection) -> None:
+        """Raise if the write-ahead log that ``connection`` holds open is not the one beside the file any more."""
+        if self._file is None:
+            return
+        log = Path(f"{os.path.realpath(self._file)}-wal")
+        if connection.info.setdefault("log", identity_of(log)) != identity_of(log):
+            raise FailureError(Failure(FailureKind.CATALOG_UNAVAILABLE, _lost(log)))
 
     def damage(self) -> list[str]:
         """What is wrong with the file itself, in SQLite's words; PostgreSQL checks its own pages."""
@@ -86,7 +108,9 @@ class Catalog:
         ]
 
     def close(self) -> None:
-        with _typed_errors(self._file), self._turn():
+        is_lost = self._file is not None and identity_of(self._file) != self._identity
+        # Whose turn it is stands in the folder, and that may be gone or somebody else's by now.
+        with _typed_errors(self._file), nullcontext() if is_lost else self._turn():
             self._reader.dispose()
             self._writer.dispose()
 
@@ -105,6 +129,14 @@ class Catalog:
             return
         for name in ("busy_waits", "wait_s", "timeouts"):
             add_to_counter(connection, f"catalog:{name}", float(getattr(waits, name)))
+
+
+def _lost(file: Path) -> str:
+    return (
+        f"{file} was removed, moved or replaced while it was in use, and what was written to it since may be lost. "
+        "Put the data folder back as it was, or a copy of the catalog with `voicesieve restore`; then start the same "
+        "command again"
+    )
 
 
 def add_to_counter(connection: Connection, name: str, amount: float) -> None:

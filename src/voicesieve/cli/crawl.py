@@ -9,7 +9,7 @@ import secrets
 import signal
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from voicesieve.cli.report import print_status
 from voicesieve.cli.rights import closed_platforms, refuse_without_basis
 from voicesieve.cli.wiring import backup_rules_of, opened_catalog, opened_run, settings_for, source_of, status_facts
 from voicesieve.domain.candidates import Query
-from voicesieve.domain.failures import Failure, FailureKind, Remedy
+from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
 from voicesieve.observability.events import Events
 from voicesieve.observability.logs import LogSink
 from voicesieve.observability.metrics import Metrics
@@ -109,7 +109,8 @@ async def _crawl(
                 writing.cancel()
             _conclude(context, settings, result)
             _retain(context, settings, result)
-            metrics.write(folder.metrics)
+            if folder.log.parent.is_dir():  # else the run has said that its folder is gone
+                metrics.write(folder.metrics)
     return _report(options, settings, catalog, folder, result)
 
 
@@ -122,10 +123,11 @@ async def _write_metrics(
     metrics: Metrics, folder: DataFolder, catalog: Catalog, settings: Settings, events: Events
 ) -> None:
     """Keep the metrics file fresh while the run lasts."""
-    while True:
-        await asyncio.sleep(METRICS_EVERY_S)
-        events.emit("catalog_waits", **status_facts(catalog, settings)["catalog"])
-        metrics.write(folder.metrics)
+    with suppress(FailureError):  # the run meets it too, and says so
+        while True:
+            await asyncio.sleep(METRICS_EVERY_S)
+            events.emit("catalog_waits", **status_facts(catalog, settings)["catalog"])
+            metrics.write(folder.metrics)
 
 
 def _log_sink(options: CrawlOptions, settings: Settings, folder: DataFolder, run: str) -> LogSink:

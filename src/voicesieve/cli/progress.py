@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from voicesieve.cli.report import STATE_STYLES
+from voicesieve.domain.failures import FailureError
 from voicesieve.observability.events import Event
 from voicesieve.observability.terminal import safe_text
 
@@ -80,7 +81,10 @@ class Progress:
         self._console.print(line, soft_wrap=True)
 
     def _panel(self) -> Group:
-        status = self._status()
+        try:
+            status = self._status()
+        except FailureError:
+            return Group()  # the catalog is gone; the run meets that too and says so
         funnel = Table.grid(padding=(0, 2))
         states = {state: count for state, count in status["videos"].items() if count}
         funnel.add_row(*[Text(state, style="bold") for state in states])

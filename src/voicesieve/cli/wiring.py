@@ -313,7 +313,8 @@ async def opened_run(
     client = client_of(settings)
     choice = detector_choice(settings, folder.root)
     model, rules = configured_model(choice), rules_of(settings, choice)
-    committer = Committer(catalog)
+    watch = folder.watch()
+    committer = Committer(catalog, watch.check)
     engine = LocalEngine(
         worker_count(settings), memory_mb=settings.analysis.memory_mb, preload=("voicesieve.pipeline.stages",)
     )
@@ -337,3 +338,4 @@ async def opened_run(
     finally:
         await engine.close()
         committer.close()
+        watch.close()

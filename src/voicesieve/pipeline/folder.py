@@ -7,12 +7,13 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicesieve.files import TEMPORARY_MARK, make_folder, sweep_unfinished
+from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.files import TEMPORARY_MARK, identity_of, make_folder, sweep_unfinished
 
 
 class DataFolderError(Exception):
@@ -69,24 +70,31 @@ class DataFolder:
     def exclusive(self) -> Iterator[None]:
         """Hold the folder for one run. The lock dies with its process, however that ends.
 
-        Raises `AnotherRunError` at once when it is taken, `DataFolderError` when the folder cannot be written.
+        The folder itself is locked, too: a lock file that somebody removes would let a second run in. Raises
+        `AnotherRunError` at once when it is taken, `DataFolderError` when the folder cannot be written.
         """
         path = self.root / "run.lock"
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise self._unwritable(error) from error
-        try:
+        with ExitStack() as opened:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+                opened.callback(os.close, descriptor)
+                folder = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                opened.callback(os.close, folder)
+            except OSError as error:
+                raise self._unwritable(error) from error
+            try:
+                for locked in (descriptor, folder):
+                    fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise AnotherRunError(self._who_holds(path)) from None
             with suppress(OSError):  # a full disk: the lock holds without a name in it, and the run meets the disk soon
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, json.dumps({"pid": os.getpid(), "since": int(time.time())}).encode(), 0)
             yield
-        finally:
-            os.close(descriptor)
+
+    def watch(self) -> FolderWatch:
+        """A watch over this folder and those in it that a run stores in, as they are now."""
+        return FolderWatch((self.root, self.recordings, self.scratch))
 
     def _unwritable(self, error: OSError) -> DataFolderError:
         return DataFolderError(
@@ -124,3 +132,34 @@ class DataFolder:
             else:
                 path.unlink()
         return leftovers
+
+
+class FolderWatch:
+    """Whether folders are still the ones that they were: what is stored in one that was removed or replaced is lost.
+
+    Each is held open, so that its number on the disk is given to no other meanwhile.
+    """
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._opened = {
+            path: os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) for path in folders if path.is_dir()
+        }
+
+    def check(self) -> None:
+        """Raise `FailureError` for the first folder that is gone."""
+        for path, descriptor in self._opened.items():
+            opened = os.fstat(descriptor)
+            if identity_of(path) != (opened.st_dev, opened.st_ino):
+                raise FailureError(Failure(FailureKind.CATALOG_UNAVAILABLE, _lost(path)))
+
+    def close(self) -> None:
+        for descriptor in self._opened.values():
+            os.close(descriptor)
+
+
+def _lost(path: Path) -> str:
+    return (
+        f"the folder {path} was removed, moved or replaced while the run worked in it, and what was stored there since "
+        "may be lost. Put it back as it was and start the same command again; `voicesieve doctor` then compares rows "
+        "and files"
+    )
