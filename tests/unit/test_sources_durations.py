@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from voicesieve.sources.durations import parse_duration
+from voicesieve.sources.durations import parse_duration, plausible_duration
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,17 @@ def test_known_forms(text: str, seconds: float) -> None:
 )
 def test_everything_else_is_unknown(text: str) -> None:
     assert parse_duration(text) is None
+
+
+@pytest.mark.parametrize("text", ["12:99", "1:75:00", "0:61:61"])
+def test_a_clock_that_cannot_be_is_unknown(text: str) -> None:
+    assert parse_duration(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("3723", 3723.0), ("2:00:00", 7200.0), ("5:30:01", 19801.0), ("0:90:30", 5430.0), ("43200.5", None), ("", None)]
+    + [(slip, None) for slip in ("45:30:00", "29:27:00", "5:30:00", "3723000", "29000", "0.5", "PT45H30M", "P2D")],
+)
+def test_what_people_state_by_mistake_is_unknown(text: str, seconds: float | None) -> None:
+    assert plausible_duration(text) == seconds
