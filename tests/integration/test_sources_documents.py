@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import multiprocessing
+import resource
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -10,13 +12,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from tests.integration import document_readers
 from voicesieve.domain.candidates import Budget, Cursor, Page, Query
 from voicesieve.domain.failures import FailureError, FailureKind
 from voicesieve.fetching.client import HttpClient
+from voicesieve.settings import Settings
+from voicesieve.sources import confined
+from voicesieve.sources.documents import READING, DocumentLimits
 from voicesieve.sources.protocol import Source
 from voicesieve.sources.registry import make_source
 
 ID = "dQw4w9WgXcQ"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _readers_that_start_fast() -> None:
+    multiprocessing.set_forkserver_preload(["voicesieve.sources.rss", "voicesieve.sources.page"])
 
 
 @dataclass
@@ -72,20 +83,25 @@ Walk = Callable[..., list[Page]]
 
 
 def walk(
-    url: str, kind: str = "rss", memory: Cursor | None = None, size: int = 500, restarts: bool = False
+    url: str,
+    kind: str = "rss",
+    memory: Cursor | None = None,
+    size: int = 500,
+    restarts: bool = False,
+    limits: DocumentLimits | None = None,
 ) -> list[Page]:
     """All pages of one walk; with ``restarts``, each by a new source as after a crash."""
 
     async def ask() -> list[Page]:
         async with HttpClient(allow_private_addresses=True, max_redirects=3, user_agent="voicesieve-test") as client:
-            source: Source = make_source(kind, client)
+            source: Source = make_source(kind, client, limits=limits)
             pages: list[Page] = []
             while not pages or pages[-1].cursor is not None:
                 cursor = pages[-1].cursor if pages else None
                 query, budget = Query(kind, url), Budget(max_candidates=size)
                 pages.append(await source.page(query, cursor, memory or {}, budget))
                 if restarts:
-                    source = make_source(kind, client)
+                    source = make_source(kind, client, limits=limits)
             return pages
 
     return asyncio.run(ask())
@@ -250,7 +266,6 @@ def test_a_title_without_measure_is_cut(site: Site) -> None:
         (b'{"items": []}', {"Content-Type": "application/json"}, "not a feed"),
         (b"ID3\x00\x00", {"Content-Type": "audio/mpeg"}, "urls:"),
         (b"\x00\xff" * 500, {}, "not a feed"),
-        (b'<?xml version="1.0" encoding="punycode"?><rss version="2.0">' + b"a" * 2_000_000, {}, "no character set"),
     ],
 )
 def test_what_is_no_feed_fails_with_what_to_do(site: Site, body: bytes, headers: dict[str, str], hint: str) -> None:
@@ -294,7 +309,7 @@ def test_an_unchanged_feed_is_answered_with_304_and_an_empty_page(site: Site, he
     stamp = {"ETag": 'W/"abc"', "Last-Modified": "Tue, 03 Mar 2026 07:30:00 GMT"}[header]
     site.answers["/feed"] = (rss(audio(1)).encode(), {header: stamp})
     first = one(site.base + "/feed")
-    assert dict(first.memory) == {header.lower(): stamp}
+    assert dict(first.memory) == {header.lower(): stamp, "reading": READING}
 
     second = one(site.base + "/feed", memory=first.memory)
 
@@ -332,7 +347,7 @@ def test_a_paged_feed_is_walked_with_one_request_a_document(site: Site, size: in
     assert site.requests == ["/feed", "/feed?page=2", "/feed?page=3"]
     assert sum(page.requests for page in pages) == 3
     assert all(len(page.candidates) <= size and page.requests <= 1 for page in pages)
-    assert dict(pages[-1].memory) == {"etag": '"1"'}
+    assert dict(pages[-1].memory) == {"etag": '"1"', "reading": READING}
     assert all(dict(page.memory) == {} for page in pages[:-1])
 
 
@@ -507,18 +522,181 @@ def test_hostile_markup_costs_no_more_than_its_length(site: Site, unit: str) -> 
     assert len(page.candidates) <= 1
 
 
-@pytest.mark.parametrize("kind", ["rss", "page"])
-def test_a_document_of_nothing_but_tags_is_refused_before_it_is_parsed(site: Site, kind: str) -> None:
-    with pytest.raises(FailureError, match="more than 1,000,000 tags") as raised:
-        walk(site.put("/d", "<a>" * 1_000_001), kind)
+@pytest.mark.parametrize(("kind", "setting"), [("rss", "max_feed_bytes"), ("page", "max_page_bytes")])
+def test_a_document_beyond_its_limit_fails_with_the_setting_that_sets_it(site: Site, kind: str, setting: str) -> None:
+    url = site.put("/d", rss(audio(1)) + " " * 5_000)
+    limits = DocumentLimits(max_feed_bytes=5_000, max_page_bytes=5_000)
 
-    assert raised.value.failure.kind is FailureKind.UNSUPPORTED
-
-
-def test_a_body_beyond_the_limit_is_refused_by_the_client(site: Site) -> None:
-    url = site.put("/feed", b" " * 20_000_001)
-
-    with pytest.raises(FailureError) as raised:
-        walk(url)
+    with pytest.raises(FailureError, match=rf"discovery\.{setting} sets the limit") as raised:
+        walk(url, kind, limits=limits)
 
     assert raised.value.failure.kind is FailureKind.TOO_LONG
+
+
+def test_the_limits_of_documents_are_those_of_the_settings() -> None:
+    discovery = Settings().discovery
+
+    assert DocumentLimits() == DocumentLimits(discovery.max_feed_bytes, discovery.max_page_bytes)
+
+
+def test_a_feed_of_2500_long_episodes_is_read(site: Site) -> None:
+    notes = f"<description><![CDATA[{'<p>Ngày xưa có một cô bé</p>' * 250}]]></description>"
+    url = site.put("/feed", rss(*(audio(number, notes) for number in range(2_500))))
+    assert len(site.answers["/feed"][0]) > 20_000_000
+
+    pages = walk(url)
+
+    assert len(addresses(*pages)) == 2_500
+    assert [len(page.candidates) for page in pages] == [500] * 5
+    assert site.requests == ["/feed"]
+
+
+BOMBS = {
+    "one tag of countless attributes": ("page", "<a " + "x=1 " * 2_500_000 + ">"),
+    "attributes without value": ("page", "<a " + "x " * 3_000_000 + ">"),
+    "a feed of countless attributes": ("rss", "<rss><item><x " + "y=1 " * 2_500_000 + "/></item></rss>"),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_document_that_unfolds_in_memory_does_so_in_a_process_of_its_own(site: Site, name: str) -> None:
+    kind, bomb = BOMBS[name]
+    url = site.put("/d", bomb)
+    walk(site.put("/small", "<audio src=1.mp3>"), "page")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    limits = DocumentLimits(max_page_bytes=100_000_000)
+
+    with pytest.raises(FailureError) as raised:
+        walk(url, kind, limits=limits)
+
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert raised.value.failure.kind is FailureKind.UNSUPPORTED
+    assert "MiB of memory" in raised.value.failure.message
+    assert url in raised.value.failure.message
+    assert grown < 150_000  # kB: the document itself, a few times
+
+
+def test_a_reader_gets_its_document_and_a_limit_of_memory() -> None:
+    about, size, limit = asyncio.run(confined.in_confinement(document_readers.answer, "x", b"y" * 3_000_000))
+
+    assert (about, size, limit[0]) == ("x", 3_000_000, confined.MEMORY_BYTES)
+
+
+@pytest.mark.parametrize(
+    ("read", "about", "kind", "message"),
+    [
+        (document_readers.die, "SIGKILL", FailureKind.OUT_OF_MEMORY, "killed"),
+        (document_readers.die, "SIGXCPU", FailureKind.UNSUPPORTED, "more than 120 s"),
+        (document_readers.exit, "", FailureKind.INTERNAL_ERROR, "exit code 3"),
+        (document_readers.fail, "", FailureKind.INTERNAL_ERROR, "LookupError: no such thing"),
+        (document_readers.answer_much, "", FailureKind.UNSUPPORTED, "names more"),
+    ],
+)
+def test_a_reader_that_does_not_answer_is_a_typed_failure(
+    read: Callable[[str, bytes], object], about: str, kind: FailureKind, message: str
+) -> None:
+    with pytest.raises(FailureError) as raised:
+        asyncio.run(confined.in_confinement(read, about, b"x" * 1_000_000))
+
+    assert raised.value.failure.kind is kind
+    assert message in raised.value.failure.message
+
+
+def test_a_reader_that_takes_too_long_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confined, "DEADLINE_S", 0.3)
+
+    with pytest.raises(FailureError, match="takes more than") as raised:
+        asyncio.run(confined.in_confinement(document_readers.sleep, "", b"x"))
+
+    assert raised.value.failure.kind is FailureKind.UNSUPPORTED
+    assert _no_reader_is_left()
+
+
+def test_a_reader_ends_with_whoever_waits_for_it() -> None:
+    async def give_up() -> None:
+        async with asyncio.timeout(0.5):
+            await confined.in_confinement(document_readers.sleep, "", b"x" * 10_000_000)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(give_up())
+
+    assert _no_reader_is_left()
+
+
+def _no_reader_is_left() -> bool:
+    readers = [child for child in multiprocessing.active_children() if child.name == "document-reader"]
+    for reader in readers:
+        reader.join(timeout=10)
+    return not any(reader.is_alive() for reader in readers)
+
+
+def moved(url: str) -> str:
+    return f"<title>t</title><itunes:new-feed-url>{url}</itunes:new-feed-url>"
+
+
+def test_a_feed_that_has_moved_is_read_at_its_new_address_too_and_that_is_said(site: Site) -> None:
+    new = site.put("/new", rss(audio(2), channel=moved(f"{site.base}/new")), ETag='"new"')
+    url = site.put("/feed", rss(audio(1), channel=moved(new)), ETag='"old"')
+
+    pages = walk(url)
+
+    assert addresses(*pages) == ["http://media.example/1.mp3", "http://media.example/2.mp3"]
+    [problem] = pages[0].problems
+    assert f"rss:{new}" in problem.message
+    assert site.requests == ["/feed", "/new"]
+    # The old feed may never change again, while the new one does: neither is taken for unchanged.
+    assert dict(pages[-1].memory) == {}
+
+
+def test_a_feed_that_moves_on_and_on_is_followed_once(site: Site) -> None:
+    for number in range(5):
+        site.put(f"/{number}", rss(audio(number), channel=moved(f"{site.base}/{number + 1}")))
+
+    pages = walk(f"{site.base}/0")
+
+    assert site.requests == ["/0", "/1"]
+    assert "moved once more" in pages[-1].problems[0].message
+
+
+@pytest.mark.parametrize("new", ["{base}/feed", " {base}/feed#x ", "javascript:alert(1)", "", "http://[x"])
+def test_a_feed_that_moves_nowhere_stays_where_it_is(site: Site, new: str) -> None:
+    url = site.put("/feed", rss(audio(1), channel=moved(new.format(base=site.base))), ETag='"x"')
+
+    page = one(url)
+
+    assert site.requests == ["/feed"]
+    assert page.problems == ()
+    assert dict(page.memory) == {"etag": '"x"', "reading": READING}
+
+
+def test_two_feeds_that_name_each_other_as_the_new_one_are_read_once_each(site: Site) -> None:
+    site.put("/b", rss(audio(2), channel=moved(f"{site.base}/a")))
+    url = site.put("/a", rss(audio(1), channel=moved(f"{site.base}/b")))
+
+    pages = walk(url)
+
+    assert site.requests == ["/a", "/b"]
+    assert len(addresses(*pages)) == 2
+
+
+def test_what_an_earlier_way_of_reading_overlooked_is_found_in_an_unchanged_feed(site: Site) -> None:
+    url = site.put("/feed", rss(audio(1)), ETag='"x"')
+
+    page = one(url, memory={"etag": '"x"'})
+
+    assert len(page.candidates) == 1
+
+
+def test_archived_feeds_are_walked_by_their_previous_archives(site: Site) -> None:
+    for number in (1, 2, 3):
+        link = f'<atom:link rel="prev-archive" href="{number + 1}"/>' if number < 3 else ""
+        site.put(f"/{number}", rss(audio(number), channel=f'{link}<atom:link rel="current" href="1"/>'))
+
+    assert addresses(*walk(f"{site.base}/1")) == [f"http://media.example/{number}.mp3" for number in (1, 2, 3)]
+
+
+def test_a_page_that_nobody_can_parse_is_one_request_and_gives_what_it_holds(site: Site) -> None:
+    page = one(site.put("/p", "<audio src=1.mp3></audio><![foo[ x <audio src=2.mp3></audio>"), "page")
+
+    assert addresses(page) == [f"{site.base}/1.mp3"]
+    assert site.requests == ["/p"]

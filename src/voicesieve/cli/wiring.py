@@ -40,6 +40,7 @@ from voicesieve.policy.platforms import PlatformRules
 from voicesieve.policy.retries import RetryRules
 from voicesieve.policy.screening import ScreeningRules
 from voicesieve.settings import Settings, SettingsError, load_settings
+from voicesieve.sources.documents import DocumentLimits
 from voicesieve.sources.protocol import Source
 from voicesieve.sources.registry import YOUTUBE_KINDS, make_source
 from voicesieve.sources.youtube_settings import ApiAccess, YoutubeSettings
@@ -47,6 +48,9 @@ from voicesieve.voices.detector import DetectorChoice
 
 if TYPE_CHECKING:
     from voicesieve.fetching.client import HttpClient
+
+WORKERS_LOAD = ("voicesieve.pipeline.stages", "voicesieve.sources.rss", "voicesieve.sources.page")
+"""Modules that analysis workers and the readers of documents have from the start, as both come from one process."""
 
 
 def settings_for(
@@ -159,7 +163,9 @@ def source_of(kind: str, context: RunContext, settings: Settings) -> Source:
     from voicesieve.fetching.ytdlp_lister import YtDlpLister
 
     lister = YtDlpLister(allow_private_addresses=settings.fetching.allow_private_addresses)
-    return make_source(kind, context.client, context.folder.root.absolute(), youtube_of(settings), lister)
+    discovery = settings.discovery
+    limits = DocumentLimits(discovery.max_feed_bytes, discovery.max_page_bytes)
+    return make_source(kind, context.client, context.folder.root.absolute(), youtube_of(settings), lister, limits)
 
 
 def fetch_limits_of(settings: Settings) -> FetchLimits:
@@ -315,9 +321,7 @@ async def opened_run(
     model, rules = configured_model(choice), rules_of(settings, choice)
     watch = folder.watch()
     committer = Committer(catalog, watch.check)
-    engine = LocalEngine(
-        worker_count(settings), memory_mb=settings.analysis.memory_mb, preload=("voicesieve.pipeline.stages",)
-    )
+    engine = LocalEngine(worker_count(settings), memory_mb=settings.analysis.memory_mb, preload=WORKERS_LOAD)
     try:
         async with client:
             yield RunContext(

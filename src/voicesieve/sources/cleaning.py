@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import re
 import unicodedata
 
@@ -11,12 +10,6 @@ from voicesieve.domain.candidates import MAX_TITLE_CHARS
 _SHOWN_CHARS = 80  # a message with the offending text still fits two lines of a terminal
 _CONTROL_OR_SURROGATE = ("Cc", "Cs")
 _WHITE_SPACE = re.compile(r"\s+")
-_CHARACTER_SET = re.compile(
-    r"ascii|latin.*|utf-8.*|utf-16.*|utf-32.*|iso8859-.*|cp\d+|mac-.*|koi8-.*|gb.*|big5.*|hz|shift_jis.*|euc_.*|"
-    r"iso2022_.*|tis-620"
-)
-"""The names Python gives to character sets of the world. Its other text codecs are no character sets, and decoding
-``punycode`` takes time quadratic in the length: 0.3 s for 40 kB on one core, so days for 20 MB."""
 
 
 def clean_text(value: object, limit: int = MAX_TITLE_CHARS) -> str:
@@ -37,11 +30,3 @@ def shown(text: str) -> str:
     short = text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"
     escaped = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in short)
     return f"“{escaped}”"
-
-
-def is_character_set(name: str) -> bool:
-    """Whether ``name``, as a remote party states it, is a character set that is safe to decode."""
-    try:
-        return _CHARACTER_SET.fullmatch(codecs.lookup(name).name) is not None
-    except (LookupError, ValueError):  # ValueError: a name with a NUL or a lone surrogate
-        return False

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from abc import ABC
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from email.message import Message
 from typing import ClassVar
@@ -13,31 +12,87 @@ from typing import ClassVar
 from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, PassedOver, Query, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.quotas import Price
-from voicesieve.sources.cleaning import clean_text, is_character_set, shown
+from voicesieve.sources.cleaning import clean_text, shown
+from voicesieve.sources.confined import in_confinement
 from voicesieve.sources.identity import host_of, normalise_url
 from voicesieve.sources.paging import Finding, Findings
 from voicesieve.sources.protocol import Answer, Reader
 
-MAX_DOCUMENT_BYTES = 20_000_000
-"""Podcast feeds of thousands of episodes with full show notes stay below this; more is an attack or a mistake."""
 DEADLINE_S = 120.0
-"""Lets the greatest document come over a link of 170 kB/s."""
-MAX_TAGS = 1_000_000
-"""Opening angle brackets in a document. Even 20 MB of show notes in HTML have one per 40 bytes or so; parsing takes 25
-to 40 µs for each on one core, so this bounds it to 40 s."""
+"""Lets 32 MB come over a link of 270 kB/s."""
+MAX_FINDINGS = 50_000
+"""Entries of one document that are read. The feeds of daily news programmes have some 20,000."""
 MAX_DOCUMENTS = 1_000
 """Length of a chain of documents (feeds show some 10 to 50 entries each); keeps the cursor below 20 kB."""
+READING = 2
+"""Counts the ways of reading documents: what an earlier one overlooked is found in documents that did not change."""
 
 _DIGEST_HEX_DIGITS = 16
 _CONDITIONS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 
 
 @dataclass(frozen=True)
+class Limit:
+    """How long a document may be, and the setting that says so."""
+
+    max_bytes: int
+    setting: str
+
+
+@dataclass(frozen=True)
+class DocumentLimits:
+    """The longest feed and the longest page that are read, in bytes."""
+
+    max_feed_bytes: int = 100_000_000
+    max_page_bytes: int = 2_000_000
+
+    @property
+    def feed(self) -> Limit:
+        return Limit(self.max_feed_bytes, "discovery.max_feed_bytes")
+
+    @property
+    def page(self) -> Limit:
+        return Limit(self.max_page_bytes, "discovery.max_page_bytes")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a document was found in the end, and its ``Content-Type`` as stated there (empty where it was not)."""
+
+    url: str
+    content_type: str = ""
+
+    @property
+    def mime_type(self) -> str:
+        """In lower case; empty when none is stated."""
+        return self._header.get_content_type() if self.content_type else ""
+
+    @property
+    def charset(self) -> str | None:
+        return self._header.get_content_charset()
+
+    @property
+    def _header(self) -> Message:
+        header = Message()
+        header["content-type"] = self.content_type
+        return header
+
+
+@dataclass(frozen=True)
 class Document:
-    """What one document holds, in its own order, and the address that it names as the next one of a chain."""
+    """What one document holds, in its own order, and the address that it names as the next one of a chain.
+
+    ``moved_url`` is where it says that it is kept up to date now.
+    """
 
     findings: tuple[Candidate | SourceProblem | PassedOver, ...]
     next_url: str | None = None
+    moved_url: str | None = None
+
+
+ReadDocument = Callable[[Origin, bytes], Document]
+"""Picks a document apart, in a process of its own (`in_confinement`). Raises FailureError, with a reason to put behind
+the address, when it is not this kind of document."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +106,7 @@ class _Position:
     skip: int = 0
     digest: str | None = None
     visited: tuple[str, ...] = ()
-    validators: Mapping[str, str] = field(default_factory=dict)
+    validators: Cursor = field(default_factory=dict)
 
     @property
     def is_start(self) -> bool:
@@ -73,7 +128,7 @@ class _Opened:
     digest: str
     document: Document
     final_url: str
-    validators: Mapping[str, str]
+    validators: Cursor
 
 
 class DocumentSource(ABC):
@@ -86,13 +141,11 @@ class DocumentSource(ABC):
 
     kind: ClassVar[str]
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, read: ReadDocument, limit: Limit) -> None:
         self._reader = reader
+        self._read = read
+        self._limit = limit
         self._opened: dict[str, _Opened] = {}
-
-    @abstractmethod
-    def parse(self, answer: Answer) -> Document:
-        """Pick ``answer`` apart; runs in a thread. Raises FailureError when it is not this kind of document."""
 
     def fair_host(self, query: Query) -> str | None:
         return host_of(query.argument)
@@ -105,7 +158,7 @@ class DocumentSource(ABC):
         opened = self._opened.pop(query.argument, None)
         requests = 0
         if opened is None or (opened.url, opened.digest) != (position.url, position.digest):
-            answer = await self._read(position, memory)
+            answer = await self._ask(position, memory)
             requests = 1
             if answer.status == 304:
                 return Page(memory=memory, requests=requests, unchanged=True)
@@ -131,11 +184,17 @@ class DocumentSource(ABC):
             passed_over=taken.passed_over,
         )
 
-    async def _read(self, position: _Position, memory: Cursor) -> Answer:
+    async def _ask(self, position: _Position, memory: Cursor) -> Answer:
         conditions = _conditions(memory) if position.is_start else {}
-        answer = await self._reader.read(
-            position.url, max_bytes=MAX_DOCUMENT_BYTES, deadline_s=DEADLINE_S, headers=conditions
-        )
+        try:
+            answer = await self._reader.read(
+                position.url, max_bytes=self._limit.max_bytes, deadline_s=DEADLINE_S, headers=conditions
+            )
+        except FailureError as error:
+            if error.failure.kind is not FailureKind.TOO_LONG:
+                raise
+            message = f"{error.failure.message}; {self._limit.setting} sets the limit"
+            raise FailureError(replace(error.failure, message=message)) from error
         if answer.status == 304 and not conditions:
             message = f"{host_of(position.url)} answers “not modified” although nothing was asked to compare with"
             raise FailureError(Failure(FailureKind.SERVER_ERROR, message))
@@ -145,38 +204,48 @@ class DocumentSource(ABC):
         if not answer.body.strip():
             message = f"{shown(position.url)} is empty: check the address in a browser"
             raise FailureError(Failure(FailureKind.UNSUPPORTED, message))
-        if answer.body.count(b"<") > MAX_TAGS:
-            message = f"{shown(position.url)} has more than {MAX_TAGS:,} tags, more than any real feed or page"
-            raise FailureError(Failure(FailureKind.UNSUPPORTED, message))
-        document = await asyncio.to_thread(self.parse, answer)
+        origin = Origin(answer.url, clean_text(answer.headers.get("content-type", "")))
+        try:
+            document = await in_confinement(self._read, origin, answer.body)
+        except FailureError as error:
+            message = f"{shown(answer.url)} cannot be used: {error.failure.message}"
+            raise FailureError(replace(error.failure, message=message)) from error
         return _Opened(position.url, _digest(answer.body), document, answer.url, _validators(answer))
-
-
-def content_type(answer: Answer) -> tuple[str, str | None]:
-    """MIME type in lower case (empty when not stated) and character set (``None`` when not stated or not safe)."""
-    header = Message()
-    header["content-type"] = clean_text(answer.headers.get("content-type", ""))
-    stated = header.get_content_type() if header["content-type"] else ""
-    charset = header.get_content_charset()
-    return stated, charset if charset is not None and is_character_set(charset) else None
 
 
 def _next_document(
     query: Query, position: _Position, opened: _Opened
 ) -> tuple[_Position | None, tuple[SourceProblem, ...]]:
-    if opened.document.next_url is None:
-        return None, ()
     visited = (*position.visited, _address_digest(position.url))
+    document, where = opened.document, f"document {len(visited)}"
+    move = _move(document, opened.final_url, visited)
+    if move is not None and not position.visited:
+        # What the old address says of itself tells nothing of what is new at the other one: it is not remembered.
+        message = f"the feed says that it has moved, and is read there: replace it by {shown(f'rss:{move}')}"
+        return _Position(move, visited=visited), (SourceProblem(where, message),)
+    if move is not None:
+        return None, (SourceProblem(where, f"the feed says that it has moved once more, to {shown(move)}"),)
+    if document.next_url is None:
+        return None, ()
     try:
-        url = normalise_url(opened.document.next_url)
+        url = normalise_url(document.next_url)
     except ValueError as error:
         objection: str | None = str(error)
     else:
         objection = _objection(url, visited, (host_of(query.argument), host_of(opened.final_url)))
     if objection is not None:
-        message = f"its next link is not followed: {objection}: {shown(opened.document.next_url)}"
-        return None, (SourceProblem(f"document {len(visited)}", message),)
+        message = f"its next link is not followed: {objection}: {shown(document.next_url)}"
+        return None, (SourceProblem(where, message),)
     return _Position(url, visited=visited, validators=position.validators), ()
+
+
+def _move(document: Document, url: str, visited: tuple[str, ...]) -> str | None:
+    """Where a feed has moved to. Most that say so name the very address at which they are."""
+    try:
+        move = normalise_url(document.moved_url) if document.moved_url is not None else url
+    except ValueError:
+        return None
+    return None if move == url or _address_digest(move) in visited else move
 
 
 def _objection(url: str, visited: tuple[str, ...], own_hosts: tuple[str, ...]) -> str | None:
@@ -214,13 +283,16 @@ def _position(cursor: Cursor | None, query: Query) -> _Position:
 
 
 def _conditions(memory: Cursor) -> dict[str, str]:
+    if memory.get("reading") != READING:
+        return {}
     return {ask: value for name, ask in _CONDITIONS.items() if isinstance(value := memory.get(name), str)}
 
 
-def _validators(answer: Answer) -> dict[str, str]:
+def _validators(answer: Answer) -> dict[str, object]:
     """The headers to compare with next time. One that cleaning would change could not be sent back as it was."""
     stated = {name: answer.headers.get(name, "") for name in _CONDITIONS}
-    return {name: value for name, value in stated.items() if value and clean_text(value) == value}
+    usable = {name: value for name, value in stated.items() if value and clean_text(value) == value}
+    return {**usable, "reading": READING} if usable else {}
 
 
 def _digest(body: bytes) -> str:

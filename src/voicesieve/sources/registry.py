@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.platforms import YOUTUBE, platform_of
 from voicesieve.sources.cleaning import shown
+from voicesieve.sources.documents import DocumentLimits
 from voicesieve.sources.identity import normalise_url
 from voicesieve.sources.protocol import Reader, Source
 from voicesieve.sources.youtube_settings import YoutubeSettings
@@ -61,13 +62,16 @@ def make_source(
     data: Path | None = None,
     youtube: YoutubeSettings | None = None,
     lister: Lister | None = None,
+    limits: DocumentLimits | None = None,
 ) -> Source:
-    """A source of ``kind``; ``client`` is used by the remote ones, and ``data``, our own folder, is found by none.
+    """A source of ``kind``; ``client`` is used by the remote ones, ``limits`` hold for the documents that they
+    read, and ``data``, our own folder, is found by none.
 
     ``youtube:`` needs a ``lister``.
 
     Raises ValueError for an unknown kind.
     """
+    limits = limits or DocumentLimits()
     # Imported here because feedparser is heavy, and a list or a folder does not need it.
     if kind == "folder":
         from voicesieve.sources.folder import FolderSource
@@ -80,11 +84,11 @@ def make_source(
     if kind == "rss":
         from voicesieve.sources.rss import FeedSource
 
-        return FeedSource(client)
+        return FeedSource(client, limits)
     if kind == "page":
         from voicesieve.sources.page import PageSource
 
-        return PageSource(client)
+        return PageSource(client, limits)
     if kind == "youtube" and lister is not None:
         from voicesieve.sources.youtube import YoutubeSource
 

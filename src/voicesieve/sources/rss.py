@@ -1,178 +1,120 @@
-"""RSS and Atom feeds: podcasts, and the feeds of video channels."""
+"""Feeds: podcasts, and the feeds of video channels."""
 
 from __future__ import annotations
 
-import calendar
-import io
-import re
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import feedparser
-
-from voicesieve.domain.candidates import Candidate, SourceProblem
+from voicesieve.domain.candidates import Candidate, PassedOver, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.sources.cleaning import is_character_set, shown
-from voicesieve.sources.documents import Document, DocumentSource, content_type
-from voicesieve.sources.durations import parse_duration
+from voicesieve.sources.cleaning import shown
+from voicesieve.sources.documents import MAX_FINDINGS, Document, DocumentLimits, DocumentSource, Origin
+from voicesieve.sources.durations import plausible_duration
+from voicesieve.sources.encodings import decoded
+from voicesieve.sources.feeds import Entry, Feed, NoFeedError, Offer
 from voicesieve.sources.identity import absolute_url
-from voicesieve.sources.media import is_media_address, is_media_type
+from voicesieve.sources.json_feeds import read_json_feed
+from voicesieve.sources.media import Likeness, is_media_type
 from voicesieve.sources.offers import remote_candidate
-from voicesieve.sources.protocol import Answer
+from voicesieve.sources.protocol import Reader
+from voicesieve.sources.xml_feeds import XML_ENCODING, read_xml_feed
 
-_XML_ENCODING = re.compile(rb"<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([^\"'>]{0,100})", re.IGNORECASE)
-_Described = dict[str, Any]
-"""A feed, an entry or a link as feedparser describes it. Always read by ``dict.get``: the ``get`` of its own class
-answers some keys, ``license`` among them, from elsewhere or not at all."""
-_NO_MEDIA_TYPES = frozenset({"", "application/octet-stream"})
+_MAX_NAMED = 10
+"""Things of one entry that are named one by one as left out."""
+
+
+def read_feed(origin: Origin, body: bytes) -> Document:
+    """Every entry of a feed. Raises FailureError when it is none."""
+    feed = _feed(origin, body)
+    findings = tuple(
+        what for number, entry in enumerate(feed.entries, start=1) for what in _read_entry(entry, number, feed, origin)
+    )
+    if feed.has_more:
+        message = f"has more than {MAX_FINDINGS:,} entries; those behind them are not read"
+        findings = (*findings, SourceProblem("feed", message))
+    if not findings:
+        findings = (SourceProblem("feed", f"{shown(origin.url)} has no entries"),)
+    return Document(findings, feed.next_url, feed.moved_url)
 
 
 class FeedSource(DocumentSource):
-    """Every entry of a feed and of the older pages it links to (``rel="next"``, RFC 5005) on the same host.
+    """Every entry of a feed and of the older pages it links to (``next``, ``prev-archive``: RFC 5005) on the same host.
 
-    An entry is its first audio or video enclosure or ``media:content``; without one, it is the page it links to.
+    An entry is the best of its enclosures: by the address, then by the stated type, and the bytes decide where both say
+    nothing. What is surely no sound is passed over. An entry without enclosure is the page that it links to. A feed
+    that says that it has moved is read at its new address too, once.
     """
 
     kind: ClassVar[str] = "rss"
 
-    def parse(self, answer: Answer) -> Document:
-        parsed = _parsed(answer)
-        feed = parsed["feed"]
-        channel = _Channel(_text(feed, "title"), _text(feed, "language"), _licence(feed))
-        findings = tuple(
-            _read_entry(entry, f"entry {number}", channel, answer.url)
-            for number, entry in enumerate(parsed["entries"], start=1)
-        )
-        if not findings:
-            findings = (SourceProblem("feed", f"{shown(answer.url)} has no entries"),)
-        return Document(findings, _next_url(feed, answer.url))
+    def __init__(self, reader: Reader, limits: DocumentLimits) -> None:
+        super().__init__(reader, read_feed, limits.feed)
 
 
-@dataclass(frozen=True)
-class _Channel:
-    """What holds for every entry that does not say otherwise."""
-
-    title: str
-    language: str
-    licence: str
-
-
-@dataclass(frozen=True)
-class _Offer:
-    address: str
-    duration: str = ""
-
-
-def _parsed(answer: Answer) -> _Described:
-    encoding = _XML_ENCODING.match(answer.body.lstrip()[:500])
-    if encoding and not is_character_set(encoding[1].decode("latin-1")):
-        raise _no_feed(answer, "it claims to be encoded in something that is no character set")
-    mime_type, charset = content_type(answer)
-    stated_type = f"{mime_type or 'application/xml'}" + (f"; charset={charset}" if charset else "")
+def _feed(origin: Origin, body: bytes) -> Feed:
+    stated = XML_ENCODING.search(body[:2_000])
+    text = decoded(body, origin.charset, stated[1].decode("latin-1") if stated else None)
+    read = read_json_feed if text.lstrip().startswith("{") else read_xml_feed
     try:
-        parsed: _Described = feedparser.parse(
-            io.BytesIO(answer.body),
-            response_headers={"content-type": stated_type, "content-location": answer.url},
-            resolve_relative_uris=False,  # these two concern HTML inside of texts, which we do not use
-            sanitize_html=False,
-        )
+        return read(text, origin.url, MAX_FINDINGS)
+    except MemoryError:
+        raise
+    except NoFeedError as error:
+        reason = f"{error}; {_advice(origin.mime_type, text)}"
+        raise FailureError(Failure(FailureKind.UNSUPPORTED, f"it is not a feed: {reason}")) from error
     except Exception as error:  # feedparser is lenient code for broken input: what it may raise is not known
-        raise _no_feed(answer, "its parsing failed", error) from error
-    if not parsed.get("version") and not parsed["entries"]:
-        raise _no_feed(answer, _what_it_is(mime_type, answer.body))
-    return parsed
+        failure = Failure.from_exception(FailureKind.UNSUPPORTED, error, "it is not a feed: its parsing failed")
+        raise FailureError(failure) from error
 
 
-def _read_entry(entry: _Described, where: str, channel: _Channel, base: str) -> Candidate | SourceProblem:
-    offer = next(_media(entry), None) or _Offer(_text(entry, "link"))
-    if not offer.address.strip():
-        return SourceProblem(where, "it has neither an audio or video enclosure nor a link")
-    try:
-        return remote_candidate(
-            offer.address,
-            base=base,
-            title=_text(entry, "title"),
-            channel=channel.title or _text(entry, "author"),
-            duration_s=parse_duration(_text(entry, "itunes_duration")) or parse_duration(offer.duration),
-            published_at=_published_at(entry),
-            language=_text(entry, "language") or channel.language,
-            licence=_licence(entry) or channel.licence,
-        )
-    except ValueError as error:
-        return SourceProblem(where, f"{error}: {shown(offer.address)}")
+def _read_entry(
+    entry: Entry, number: int, feed: Feed, origin: Origin
+) -> Iterator[Candidate | SourceProblem | PassedOver]:
+    where = f"entry {number}"
+    usable = sorted((offer for offer in entry.offers if offer.likeness is not Likeness.OTHER), key=_rank)
+    offered = usable or ([Offer(entry.link, origin.url, Likeness.UNKNOWN)] if entry.link.strip() else [])
+    left_out = [offer for offer in entry.offers if offer.likeness is Likeness.OTHER]
+    objection = "it has neither an audio or video enclosure nor a link"
+    if left_out:
+        objection = f"it has no link, and its enclosure is no audio or video: {_described(left_out[0])}"
+    for place, offer in enumerate(offered):
+        further = [other for other in offered[place + 1 :] if not (other.is_form or other.address == offer.address)]
+        named = [f"a further enclosure: {shown(other.address)}" for other in further]
+        named += [f"an enclosure that is no audio or video: {_described(other)}" for other in left_out]
+        try:
+            yield remote_candidate(
+                absolute_url(offer.base, offer.address) if offer.base else offer.address,
+                base=origin.url,
+                title=entry.title,
+                channel=feed.title or entry.author,
+                duration_s=plausible_duration(entry.duration) or plausible_duration(offer.duration),
+                published_at=entry.published_at,
+                language=entry.language or feed.language,
+                licence=entry.licence or feed.licence,
+                metadata={"passed_over": named[:_MAX_NAMED]} if named else {},
+            )
+        except ValueError as error:
+            objection = f"{error}: {shown(offer.address)}" if place == 0 else objection
+            continue
+        yield from (PassedOver("further enclosures", 1, f"{where}: {shown(other.address)}") for other in further)
+        break
+    else:
+        yield SourceProblem(where, objection)
+    for other in left_out:
+        yield PassedOver("enclosures that are no audio or video", 1, f"{where}: {_described(other)}")
 
 
-def _media(entry: _Described) -> Iterator[_Offer]:
-    """The audio and video of an entry, enclosures first."""
-    for link in _mappings(entry, "links"):
-        if _text(link, "rel") == "enclosure" and _is_media(link, "href"):
-            yield _Offer(_text(link, "href"))
-    for content in _mappings(entry, "media_content"):
-        if _text(content, "medium") in ("audio", "video") or _is_media(content, "url"):
-            yield _Offer(_text(content, "url"), _text(content, "duration"))
+def _rank(offer: Offer) -> tuple[Likeness, bool]:
+    return offer.likeness, offer.is_form
 
 
-def _is_media(link: _Described, key: str) -> bool:
-    mime_type = _text(link, "type").strip().lower()
-    if mime_type not in _NO_MEDIA_TYPES:
-        return is_media_type(mime_type)
-    try:
-        return is_media_address(_text(link, key))
-    except ValueError:
-        return False
+def _described(offer: Offer) -> str:
+    return f"{shown(offer.address)} of type {shown(offer.stated)}" if offer.stated else shown(offer.address)
 
 
-def _licence(described: _Described) -> str:
-    """The licence of a feed or an entry as it states it: a licence element or link, else the copyright line."""
-    links = (_text(link, "href") for link in _mappings(described, "links") if _text(link, "rel") == "license")
-    media = dict.get(described, "media_license")
-    media_link = _text(media, "href") if isinstance(media, dict) else ""
-    named = (_text(described, key) for key in ("license", "podcast_license", "rights"))
-    return next((text for text in (*links, media_link, *named) if text.strip()), "")
-
-
-def _published_at(entry: _Described) -> float | None:
-    """Seconds since the epoch; ``None`` when the entry has no date that can be read."""
-    moment = dict.get(entry, "published_parsed")
-    if not isinstance(moment, time.struct_time):
-        return None
-    try:
-        return float(calendar.timegm(moment))
-    except (ValueError, OverflowError):
-        return None
-
-
-def _next_url(feed: _Described, base: str) -> str | None:
-    for link in _mappings(feed, "links"):
-        if _text(link, "rel") == "next" and _text(link, "href"):
-            try:
-                return absolute_url(base, _text(link, "href"))
-            except ValueError:
-                return _text(link, "href")  # refused, with a problem, where it would be followed
-    return None
-
-
-def _mappings(described: _Described, key: str) -> list[_Described]:
-    return [item for item in dict.get(described, key) or [] if isinstance(item, dict)]
-
-
-def _text(described: _Described, key: str) -> str:
-    value = dict.get(described, key)
-    return value if isinstance(value, str) else ""
-
-
-def _what_it_is(mime_type: str, body: bytes) -> str:
+def _advice(mime_type: str, text: str) -> str:
     if is_media_type(mime_type):
         return "it is a media file; put its address into a list and use urls:"
-    if b"<html" in body[:2_000].lower():
+    if "<html" in text[:2_000].lower():
         return "it is a web page; use page: for it, or look there for the address of the feed"
-    return "it holds no RSS or Atom; check the address in a browser"
-
-
-def _no_feed(answer: Answer, reason: str, error: Exception | None = None) -> FailureError:
-    message = f"{shown(answer.url)} is not a feed: {reason}"
-    if error is None:
-        return FailureError(Failure(FailureKind.UNSUPPORTED, message))
-    return FailureError(Failure.from_exception(FailureKind.UNSUPPORTED, error, message))
+    return "check the address in a browser"

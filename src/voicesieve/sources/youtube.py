@@ -16,6 +16,7 @@ from voicesieve.domain.listings import ListedVideo, ListPage
 from voicesieve.domain.platforms import YOUTUBE_HOST
 from voicesieve.domain.quotas import Price
 from voicesieve.sources.cleaning import shown
+from voicesieve.sources.documents import DocumentLimits
 from voicesieve.sources.offers import remote_candidate
 from voicesieve.sources.protocol import Reader
 from voicesieve.sources.rss import FeedSource
@@ -106,7 +107,7 @@ class YoutubeSource:
     kind: ClassVar[str] = "youtube"
 
     def __init__(self, reader: Reader, lister: Lister, settings: YoutubeSettings) -> None:
-        self._feeds = FeedSource(reader)
+        self._feeds = FeedSource(reader, DocumentLimits())
         self._lister = lister
         self._settings = settings
 

@@ -1,0 +1,232 @@
+"""Feeds in XML: RSS of every version, RDF and Atom, well-formed or not."""
+
+from __future__ import annotations
+
+import io
+import re
+import xml.sax
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from feedparser.api import LooseFeedParser, StrictFeedParser
+from feedparser.mixin import _FeedParserMixin
+from feedparser.sanitizer import replace_doctype
+
+from voicesieve.sources.dates import epoch_s
+from voicesieve.sources.feeds import Entry, Feed, NoFeedError, Offer
+from voicesieve.sources.identity import absolute_url
+from voicesieve.sources.media import Likeness, likeness
+
+_Described = dict[str, Any]
+"""A feed, an entry or a link as feedparser describes it. Always read by ``dict.get``: the ``get`` of its own class
+answers some keys, ``license`` among them, from elsewhere or not at all."""
+
+XML_ENCODING = re.compile(rb"<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([^\"'>]{0,100})", re.IGNORECASE)
+_DECLARATION = re.compile(r"<\?xml[^>]{0,500}\?>\s*", re.IGNORECASE)
+_ROOT = re.compile(r"<(?:\?xml\b|!DOCTYPE\s|rss\b|feed\b|[\w-]{1,20}:(?:RDF|feed)\b)", re.IGNORECASE)
+_JUNK_CHARS = 10_000
+"""Where a feed may begin at the latest: programs print warnings and comments before it."""
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # XML 1.0, section 2.2
+
+_DATES = ("published", "updated", "created")
+
+_PODCAST = "https://podcastindex.org/namespace/1.0"
+_PODCAST_DRAFT = "https://github.com/podcastindex-org/podcast-namespace/blob/main/docs/1.0.md"
+_ENCLOSURES_OF_RDF = "http://purl.oclc.org/net/rss_2.0/enc#"
+
+
+def read_xml_feed(text: str, url: str, max_entries: int) -> Feed:
+    """The feed in ``text``, which was read at ``url``. Raises `NoFeedError`.
+
+    Whatever feedparser may raise passes through: it is lenient code for broken input, and has no list of that.
+    """
+    version, parsed = _parsed(text, url, max_entries)
+    if not version and not parsed.entries:
+        raise NoFeedError("it holds no RSS or Atom")
+    feed: _Described = parsed.feeddata
+    return Feed(
+        tuple(_entry(entry) for entry in parsed.entries[:max_entries]),
+        title=_text(feed, "title"),
+        language=_text(feed, "language"),
+        licence=_licence(feed),
+        next_url=_linked(feed, "next", url) or _linked(feed, "prev-archive", url),
+        moved_url=_text(feed, "itunes_new-feed-url").strip() or None,
+        has_more=len(parsed.entries) > max_entries,
+    )
+
+
+class _EnoughError(Exception):
+    """There are more entries than are wanted."""
+
+
+class _OfferReader:
+    """Makes feedparser note every address that an entry offers, with the base that holds just there.
+
+    feedparser calls ``_start_PREFIX_NAME`` and ``_end_PREFIX_NAME`` for each element; for enclosures it forgets
+    ``xml:base``, and of several elements whose name it does not know it keeps the last.
+    """
+
+    namespaces: ClassVar[dict[str, str]] = {
+        **_FeedParserMixin.namespaces,
+        _PODCAST: "podcast",
+        _PODCAST_DRAFT: "podcast",
+        _ENCLOSURES_OF_RDF: "enc",
+    }
+    _matchnamespaces: ClassVar[dict[str, str]] = {}
+    max_entries = 0
+    _in_group = False
+    _is_form = False
+    _alternate_type = ""
+
+    # What feedparser's own classes bring.
+    inentry: int
+    baseuri: str
+    entries: list[_Described]
+    _get_context: Callable[[], _Described]
+
+    def _start_item(self, attrs: _Described) -> None:
+        if len(self.entries) > self.max_entries:
+            raise _EnoughError
+        self._in_group = self._is_form = False
+        super()._start_item(attrs)  # type: ignore[misc]
+
+    _start_entry = _start_item
+
+    def _start_enclosure(self, attrs: _Described) -> None:
+        self._offer(_first(attrs, "url", "href", "uri"), _text(attrs, "type"))
+
+    def _start_enc_enclosure(self, attrs: _Described) -> None:
+        self._offer(_first(attrs, "rdf:resource", "resource", "enc:url"), _first(attrs, "enc:type", "type"))
+
+    def _start_link(self, attrs: _Described) -> None:
+        super()._start_link(attrs)  # type: ignore[misc]
+        if _text(attrs, "rel").strip() == "enclosure":
+            self._offer(_text(attrs, "href"), _text(attrs, "type"))
+
+    def _start_content(self, attrs: _Described) -> None:
+        super()._start_content(attrs)  # type: ignore[misc]
+        if _text(attrs, "src"):
+            self._offer(_text(attrs, "src"), _text(attrs, "type"))
+
+    def _start_media_group(self, attrs: _Described) -> None:
+        self._in_group, self._is_form = True, False
+
+    def _end_media_group(self) -> None:
+        self._in_group = self._is_form = False
+
+    def _start_media_content(self, attrs: _Described) -> None:
+        address, stated = _text(attrs, "url"), _text(attrs, "type")
+        medium = _text(attrs, "medium").strip().lower()
+        if medium in ("audio", "video") and likeness(stated, address) is Likeness.UNKNOWN:
+            stated = medium
+        # Elements of this name mostly hold pictures, so it takes a sign that this one does not.
+        likely = likeness(stated, address)
+        if medium in ("", "audio", "video") and (likely is not Likeness.UNKNOWN or "octet" in stated):
+            self._offer(address, stated, likely, _text(attrs, "duration"))
+
+    def _start_podcast_alternateenclosure(self, attrs: _Described) -> None:
+        self._alternate_type = _text(attrs, "type")
+
+    def _start_podcast_source(self, attrs: _Described) -> None:
+        self._is_form = True
+        self._offer(_text(attrs, "uri"), _text(attrs, "contenttype") or self._alternate_type)
+        self._is_form = self._in_group
+
+    def _offer(self, address: str, stated: str, likely: Likeness | None = None, duration: str = "") -> None:
+        if self.inentry and address.strip():
+            likely = likeness(stated, address) if likely is None else likely
+            offer = Offer(address, self.baseuri, likely, stated, duration, self._is_form)
+            self._get_context().setdefault("offers", []).append(offer)
+            self._is_form = self._in_group
+
+
+class _Strict(_OfferReader, StrictFeedParser):  # type: ignore[misc]
+    pass
+
+
+class _Loose(_OfferReader, LooseFeedParser):  # type: ignore[misc]
+    pass
+
+
+def _parsed(text: str, url: str, max_entries: int) -> tuple[str, Any]:
+    """The version of the feed, empty where it is none, and the parser of feedparser that went through it."""
+    begin = _ROOT.search(text[:_JUNK_CHARS])
+    text = _NO_XML.sub("", _DECLARATION.sub("", text[begin.start() if begin else 0 :], count=1))
+    doctype, body, entities = replace_doctype(text.encode("utf-8", "replace"))
+    parser = _prepared(_Strict(url, None, "utf-8"), max_entries)
+    source = xml.sax.xmlreader.InputSource()
+    source.setByteStream(io.BytesIO(body))
+    source.setEncoding("utf-8")
+    reader = xml.sax.make_parser()  # noqa: S317 - entities are gone by now, and nothing external is read
+    reader.setFeature(xml.sax.handler.feature_namespaces, True)
+    reader.setFeature(xml.sax.handler.feature_external_ges, False)
+    reader.setContentHandler(parser)
+    reader.setErrorHandler(parser)
+    try:
+        reader.parse(source)
+    except xml.sax.SAXException:
+        parser = _prepared(_Loose(url, None, "utf-8", entities), max_entries)
+        with suppress(_EnoughError):
+            parser.feed(body.decode("utf-8", "replace"))
+    except _EnoughError:
+        pass
+    return doctype or parser.version, parser
+
+
+def _prepared(parser: Any, max_entries: int) -> Any:
+    parser.max_entries = max_entries
+    # These two concern HTML inside of texts, which we do not use.
+    parser.resolve_relative_uris = parser.sanitize_html = False
+    return parser
+
+
+def _entry(entry: _Described) -> Entry:
+    return Entry(
+        tuple(dict.get(entry, "offers") or ()),
+        link=_text(entry, "link"),
+        guid=_text(entry, "id"),
+        title=_text(entry, "title") or _text(entry, "itunes_title"),
+        author=_text(entry, "author"),
+        language=_text(entry, "language"),
+        licence=_licence(entry),
+        duration=_text(entry, "itunes_duration"),
+        published_at=_published_at(entry),
+    )
+
+
+def _published_at(entry: _Described) -> float | None:
+    # feedparser's own reading makes a date of nearly everything: November of 2026/03/03, and 2003 of 03-03-2026.
+    return next((moment for name in _DATES if (moment := epoch_s(_text(entry, name))) is not None), None)
+
+
+def _licence(described: _Described) -> str:
+    """The licence of a feed or an entry as it states it: a licence element or link, else the copyright line."""
+    links = (_text(link, "href") for link in _mappings(described, "links") if _text(link, "rel") == "license")
+    media = dict.get(described, "media_license")
+    media_link = _text(media, "href") if isinstance(media, dict) else ""
+    named = (_text(described, key) for key in ("license", "podcast_license", "rights"))
+    return next((text for text in (*links, media_link, *named) if text.strip()), "")
+
+
+def _linked(feed: _Described, rel: str, base: str) -> str | None:
+    for link in _mappings(feed, "links"):
+        if _text(link, "rel") == rel and _text(link, "href"):
+            try:
+                return absolute_url(base, _text(link, "href"))
+            except ValueError:
+                return _text(link, "href")  # refused, with a problem, where it would be followed
+    return None
+
+
+def _mappings(described: _Described, key: str) -> list[_Described]:
+    return [item for item in dict.get(described, key) or [] if isinstance(item, dict)]
+
+
+def _first(described: _Described, *keys: str) -> str:
+    return next(filter(str.strip, (_text(described, key) for key in keys)), "")
+
+
+def _text(described: _Described, key: str) -> str:
+    value = dict.get(described, key)
+    return value if isinstance(value, str) else ""
