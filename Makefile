@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 DEMO_OUTPUT ?= demo-output
-TORCH ?= torch
+EXTRAS := plots postgres parquet whisper transformers train consumers
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet \
+	--no-emit-index-url pyproject.toml
 
 .PHONY: demo test test-extras check lock clips picture clean
 
@@ -13,13 +15,15 @@ demo: $(VENV)/.core
 test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2
 
-test-extras: $(VENV)/.dev  ## Tests that need optional extras: faster-whisper, lhotse and transformers with torch (TORCH= names a build)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable '.[whisper]'
+test-extras: $(VENV)/.dev  ## Tests that need optional extras, each in the versions of its lock file (several GB, most of it torch)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/whisper.txt
 	$(BIN)/python -m pytest -n 2 tests/integration/test_languages_whisper.py
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) lhotse
-	$(BIN)/python -m pytest -n 2 tests/unit/test_export_consumers.py
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check $(TORCH) 'transformers>=5' 'safetensors>=0.5'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/transformers.txt
 	$(BIN)/python -m pytest -n 2 tests/unit/test_voices_wav2vec.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/train.txt
+	$(BIN)/python -m pytest -n 2 tests/unit/test_training_network.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/consumers.txt
+	$(BIN)/python -m pytest -n 2 tests/unit/test_export_consumers.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -52,11 +56,13 @@ $(VENV)/.dev: $(VENV)/.core requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements/dev.txt
 	touch $@
 
-lock:  ## Resolve the lock files anew (needs uv: pip install uv)
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet \
-		--no-emit-index-url --extra build pyproject.toml --output-file requirements/core.txt
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet \
-		--no-emit-index-url --extra build --extra dev pyproject.toml --output-file requirements/dev.txt
+lock:  ## Resolve the lock files anew (needs uv: pip install uv): the core first, the extras with the core's versions
+	$(LOCK) --extra build --output-file requirements/core.txt
+	$(LOCK) --constraint requirements/core.txt --extra build --extra dev --output-file requirements/dev.txt
+	for extra in $(EXTRAS); do \
+		$(LOCK) --constraint requirements/core.txt --constraint requirements/constraints.in --extra build --extra $$extra \
+			--output-file requirements/$$extra.txt || exit 1; \
+	done
 
 clips:  ## Make the demo's clips anew (needs espeak-ng)
 	$(BIN)/python -m demo.make_clips

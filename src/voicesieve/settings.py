@@ -126,6 +126,11 @@ class Voices(_Section):
     weights_sha256: str = Field(
         "", pattern="^([0-9A-Fa-f]{64})?$", description="SHA-256 of that model.safetensors; needed with weights."
     )
+    commit: str = Field(
+        "",
+        pattern="^([0-9a-f]{40})?$",
+        description="Commit of a detector on the hub; needed without a folder.",
+    )
 
 
 class Policy(_Section):
@@ -144,6 +149,11 @@ class Language(_Section):
     model: str = Field("", description="Whisper that listens: name on the hub such as small, or a folder. Empty = off.")
     checksum: str = Field(
         "", pattern="^([0-9a-fA-F]{64})?$", description="SHA-256 of its model.bin; needed for a folder."
+    )
+    commit: str = Field(
+        "",
+        pattern="^([0-9a-f]{40})?$",
+        description="Commit of the model on the hub. Empty = ours, where we know one.",
     )
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="Where it runs; auto takes a GPU that works.")
     votes: int = Field(3, ge=1, le=9, description="Stretches of child speech that it hears, up to 30 s each.")

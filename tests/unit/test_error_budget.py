@@ -55,6 +55,7 @@ LEDGER = {
     "pipeline/fetch_stage.py:_remove_scratch": "cancelled before anything was written",
     "pipeline/folder.py:_who_holds": "only the name of the other run is lost from the message",
     "sources/youtube_api/source.py:_place": "a place noted by another revision: the walk begins again",
+    "languages/whisper.py:_downloaded": "not in this machine's cache: it is asked of the hub next",
     "voices/hub.py:_from_hub": "not in this machine's cache: it is asked of the hub next",
 }
 """`file:function` of every other handler that neither raises nor uses its error, and why that hides nothing."""

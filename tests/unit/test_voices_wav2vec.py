@@ -248,5 +248,12 @@ def test_revisions_tell_weights_and_configurations_apart(bookbot: Path, audeerin
 
 def test_the_hub_is_not_asked_for_what_could_not_be_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"needs torch and transformers; install with: pip install"):
+    with pytest.raises(ValueError, match=r"needs torch and transformers; in voicesieve's source folder, run: pip"):
+        load_detector(DetectorChoice("bookbot"))
+
+
+def test_no_name_on_the_hub_is_followed_to_whatever_lies_there_today(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a commit the hub is not asked: its owner can put other files under the same name."""
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: object())
+    with pytest.raises(ValueError, match=r"voices\.commit must name the commit of bookbot/distil"):
         load_detector(DetectorChoice("bookbot"))

@@ -18,6 +18,7 @@ from sqlalchemy.pool import QueuePool
 from voicesieve.catalog import schema, versions
 from voicesieve.catalog.backups import CATALOG_FILE, RESTORING, BackupError, backup_catalog, finish_putting_back
 from voicesieve.catalog.turnstile import Turnstile, TurnstileTimeoutError, Waits
+from voicesieve.domain.extras import how_to_install
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.files import OUT_OF_SPACE, identity_of, space_needed
 
@@ -260,7 +261,7 @@ def _open_postgres(url: str, *, create: bool) -> Catalog:
             raise CatalogError("The PostgreSQL database of catalog.url holds no catalog yet. Start with a crawl.")
         versions.bring_up_to_date(writer)
     except ModuleNotFoundError as error:
-        raise CatalogError("PostgreSQL needs an extra: pip install 'voicesieve[postgres]'.") from error
+        raise CatalogError(f"PostgreSQL needs an extra: {how_to_install('postgres')}.") from error
     except sql_errors.SQLAlchemyError as error:
         # The driver's text may hold the URL with its password.
         raise CatalogError(f"The PostgreSQL database of catalog.url cannot be used: {type(error).__name__}.") from None

@@ -33,7 +33,7 @@ def _choice(name: str, calibration: Path | None, settings: Settings) -> Detector
         return DetectorChoice(name, calibration)
     voices = settings.voices
     weights = Path(voices.weights) if voices.weights else None
-    return DetectorChoice(name, calibration, weights, voices.weights_sha256, voices.accept_noncommercial)
+    return DetectorChoice(name, calibration, weights, voices.weights_sha256, voices.accept_noncommercial, voices.commit)
 
 
 def tell_licence(choice: DetectorChoice) -> None:

@@ -235,10 +235,15 @@ def listener_of(settings: Settings) -> Listener | None:
     local = whisper.is_local(language.model)
     if local and not language.checksum:
         raise SettingsError(f"language.checksum: give the SHA-256 of the model.bin in {language.model}.")
+    if not local:
+        try:
+            whisper.pinned(language.model, language.commit)
+        except whisper.ListenerError as error:
+            raise SettingsError(f"{error}.") from error
     if not local and sys.stderr.isatty():
         note(f"Looking for the Whisper model {language.model}; where it is not there yet it is fetched from its hub.")
     try:
-        folder, weights = whisper.locate(language.model, language.checksum)
+        folder, weights = whisper.locate(language.model, language.checksum, language.commit)
     except whisper.ListenerError as error:
         if local or not whisper.installed():
             raise SettingsError(f"language.model: {error}.") from error

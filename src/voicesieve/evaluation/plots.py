@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from voicesieve.domain.extras import how_to_install
 from voicesieve.evaluation import statistics
 from voicesieve.evaluation.figures import Scored, ages_and_scores, curve_sample
 from voicesieve.evaluation.labels import OLDEST_CHILD, YOUNGEST_ADULT, Heard
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ADVICE = "Plots need matplotlib: pip install 'voicesieve[plots]'"
+ADVICE = f"Plots need matplotlib: {how_to_install('plots')}"
 INCHES, DPI = (6.4, 5.4), 120
 COLOURS = {Heard.CHILD: "#d1495b", Heard.TEEN: "#8d6a9f", Heard.ADULT: "#30638e"}
 LINES = ("-", "--", ":", "-.")

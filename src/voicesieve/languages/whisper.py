@@ -13,13 +13,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from voicesieve.domain.extras import how_to_install
+
 if TYPE_CHECKING:
     import numpy as np
 
 SAMPLE_RATE = 16_000
 WEIGHTS, TOKENIZER = "model.bin", "tokenizer.json"
-INSTALL = "Install it with `pip install 'voicesieve[whisper]'`, or leave language.model empty."
+INSTALL = f"Leave language.model empty, or, {how_to_install('whisper')}."
 _BLOCK = 1 << 20
+
+
+HUB = {
+    "tiny": ("Systran/faster-whisper-tiny", "d90ca5fe260221311c53c58e660288d3deb8d356"),
+    "base": ("Systran/faster-whisper-base", "ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66"),
+    "small": ("Systran/faster-whisper-small", "536b0662742c02347bc0e980a01041f333bce120"),
+    "medium": ("Systran/faster-whisper-medium", "08e178d48790749d25932bbc082711ddcfdfbc4f"),
+    "large-v2": ("Systran/faster-whisper-large-v2", "f0fe81560cb8b68660e564f55dd99207059c092e"),
+    "large-v3": ("Systran/faster-whisper-large-v3", "edaa852ec7e145841d8ffdb056a99866b5f0a478"),
+    "turbo": ("mobiuslabsgmbh/faster-whisper-large-v3-turbo", "0a363e9161cbc7ed1431c9597a8ceaf0c4f78fcf"),
+}
+"""Names of models with repository and commit. What a name on a hub stands for can change; a commit cannot."""
 
 
 class ListenerError(Exception):
@@ -30,15 +44,29 @@ def installed() -> bool:
     return importlib.util.find_spec("faster_whisper") is not None
 
 
-def locate(model: str, checksum: str) -> tuple[Path, str]:
+def pinned(model: str, commit: str) -> tuple[str, str]:
+    """Repository and commit behind a name on the hub; ``commit`` is the operator's, if they named one.
+
+    Raises `ListenerError` for a name that we know no commit of.
+    """
+    repository, ours = HUB.get(model, (model, ""))
+    if not (commit or ours):
+        raise ListenerError(
+            f"language.commit must name the commit of {repository} that you have looked at (40 hex digits, listed "
+            f"under 'Files and versions' on its page); it is known only of {', '.join(HUB)}"
+        )
+    return repository, commit or ours
+
+
+def locate(model: str, checksum: str, commit: str = "") -> tuple[Path, str]:
     """The folder of ``model``, a path or a name on the hub, and the SHA-256 of its weights.
 
-    A name is downloaded once into the hub's own cache; a path needs no network. Raises `ListenerError` where there is
-    no such model, or its weights are not those of ``checksum``.
+    A name is downloaded once, at one commit, into the hub's own cache; a path needs no network. Raises
+    `ListenerError` where there is no such model, or its weights are not those of ``checksum``.
     """
     if not installed():
         raise ListenerError(f"language.model needs faster-whisper, which is not installed. {INSTALL}")
-    folder = Path(model).expanduser() if is_local(model) else _downloaded(model)
+    folder = Path(model).expanduser() if is_local(model) else _downloaded(*pinned(model, commit))
     for name in (WEIGHTS, TOKENIZER):
         if not (folder / name).is_file():
             raise ListenerError(f"{folder} holds no {name}; it must be a Whisper model converted for CTranslate2")
@@ -56,15 +84,22 @@ def is_local(model: str) -> bool:
     return model.startswith(("/", ".", "~")) or Path(model).is_dir()
 
 
-def _downloaded(name: str) -> Path:
+def _downloaded(repository: str, commit: str) -> Path:
     from faster_whisper.utils import download_model
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
     try:
-        return Path(download_model(name))
+        return Path(download_model(repository, revision=commit, local_files_only=True))
+    except LocalEntryNotFoundError:
+        pass  # never fetched on this machine
     except ValueError as error:
-        raise ListenerError(f"language.model {name!r}: {error}") from error
+        raise ListenerError(f"language.model {repository!r}: {error}") from error
+    try:
+        return Path(download_model(repository, revision=commit))
     except Exception as error:
-        raise ListenerError(f"the model {name!r} could not be fetched: {type(error).__name__}: {error}") from error
+        raise ListenerError(
+            f"the model {repository!r} could not be fetched: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _sha256(path: Path) -> str:

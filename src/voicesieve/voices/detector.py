@@ -94,7 +94,8 @@ class DetectorChoice:
     """A detector by name, with what loading it needs. Plain data, so that it travels to workers.
 
     ``calibration``: a file of `voicesieve.voices.calibration`, ``None`` for the detector as it is. ``weights``: the
-    folder of a published detector's files, ``None`` for the hub; ``weights_sha256`` says what its weights must be.
+    folder of a published detector's files, ``None`` for the hub's at ``commit``; ``weights_sha256`` says what its
+    weights must be.
     """
 
     name: str
@@ -102,6 +103,7 @@ class DetectorChoice:
     weights: Path | None = None
     weights_sha256: str = ""
     accept_noncommercial: bool = False
+    commit: str = ""
 
 
 def load_detector(choice: DetectorChoice | str) -> Detector:

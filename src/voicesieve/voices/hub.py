@@ -11,9 +11,9 @@ import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 
+from voicesieve.domain.extras import how_to_install
 from voicesieve.voices.detector import DetectorChoice
 
-ADVICE = "install with: pip install 'voicesieve[transformers]'"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
@@ -66,7 +66,7 @@ def files_of(choice: DetectorChoice) -> tuple[Path, str]:
             "otherwise use bookbot or network"
         )
     if choice.weights is None:
-        folder = _from_hub(published.repository)
+        folder = _from_hub(published.repository, choice.commit)
     elif not choice.weights_sha256:
         raise ValueError(f"voices.weights names {choice.weights}; voices.weights_sha256 must say what its file is")
     else:
@@ -80,20 +80,31 @@ def files_of(choice: DetectorChoice) -> tuple[Path, str]:
     return folder, sha256
 
 
-def _from_hub(repository: str) -> Path:
-    """What is in the hub's cache on this machine, else a download into it, if it could be used at all."""
+def _from_hub(repository: str, commit: str) -> Path:
+    """What is in the hub's cache on this machine, else a download into it, if it could be used at all.
+
+    Always of one ``commit``: what a name on the hub stands for changes whenever its owner, or a thief of their account,
+    wants it to.
+    """
     missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
     if missing:
-        raise ValueError(f"{repository} needs {' and '.join(missing)}; {ADVICE}")
+        raise ValueError(f"{repository} needs {' and '.join(missing)}; {how_to_install('transformers')}")
+    if not commit:
+        raise ValueError(
+            f"voices.commit must name the commit of {repository} that you have looked at (40 hex digits, listed under "
+            "'Files and versions' on its page): the name alone may stand for other files tomorrow"
+        )
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(repository, allow_patterns=[CONFIG, WEIGHTS], local_files_only=True))
+        return Path(
+            snapshot_download(repository, revision=commit, allow_patterns=[CONFIG, WEIGHTS], local_files_only=True)
+        )
     except LocalEntryNotFoundError:
         pass  # never fetched on this machine
     try:
-        return Path(snapshot_download(repository, allow_patterns=[CONFIG, WEIGHTS]))
+        return Path(snapshot_download(repository, revision=commit, allow_patterns=[CONFIG, WEIGHTS]))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise ValueError(
             f"{repository} cannot be fetched from the Hugging Face hub ({type(error).__name__}); without a connection, "

@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from voicesieve.audio.decode import SAMPLE_RATE
+from voicesieve.domain.extras import how_to_install
 from voicesieve.domain.verdicts import Model
 from voicesieve.voices import floor
 from voicesieve.voices.activity import CHUNK, WEIGHTS_FILE, VoiceActivity
 from voicesieve.voices.detector import CHILD, CLASSES, MAN, NONSPEECH, WOMAN, DetectorChoice, WindowScores
-from voicesieve.voices.hub import ADVICE, CONFIG, PUBLISHED, files_of
+from voicesieve.voices.hub import CONFIG, PUBLISHED, files_of
 from voicesieve.voices.network import pages, widened
 
 if TYPE_CHECKING:
@@ -98,7 +99,8 @@ def load_wav2vec(choice: DetectorChoice) -> Wav2VecDetector:
         import transformers
         from safetensors import SafetensorError
     except ImportError as error:
-        raise ValueError(f"the detector {choice.name} needs torch and transformers; {ADVICE}") from error
+        advice = how_to_install("transformers")
+        raise ValueError(f"the detector {choice.name} needs torch and transformers; {advice}") from error
     from voicesieve.voices.wav2vec_heads import one_head, two_heads
 
     transformers.logging.set_verbosity_error()

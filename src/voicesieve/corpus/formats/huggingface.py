@@ -10,6 +10,7 @@ from typing import IO, Any
 from voicesieve.corpus.formats.files import Tables, place_file, sound_of
 from voicesieve.corpus.formats.items import Item, Order, Place
 from voicesieve.corpus.publishing import ExportError
+from voicesieve.domain.extras import how_to_install
 from voicesieve.files import new_file
 
 ROW_GROUP = 100
@@ -150,7 +151,7 @@ def refuse_without_pyarrow() -> None:
     try:
         import pyarrow  # noqa: F401
     except ModuleNotFoundError as error:
-        raise ExportError("Parquet needs an extra: pip install 'voicesieve[parquet]'.") from error
+        raise ExportError(f"Parquet needs an extra: {how_to_install('parquet')}.") from error
 
 
 class AudioFolderWriter:
