@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from voicesieve.domain.candidates import Budget, Cursor, Page, Query
+from voicesieve.domain.candidates import Budget, Cursor, Page, PassedOver, Query
 from voicesieve.domain.failures import FailureError, FailureKind
 from voicesieve.sources.urls import UrlListSource
 
@@ -70,7 +70,7 @@ def test_addresses_are_read_without_a_problem(tmp_path: Path, content: str, expe
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
-        (b"hello world", "white space"),
+        (b"hello world", "not an http or https address"),
         (b"hello", "not an http or https address"),
         (ID.encode(), "YouTube video ID"),
         (b"example.org/a.mp3", "not an http or https address"),
@@ -85,7 +85,20 @@ def test_addresses_are_read_without_a_problem(tmp_path: Path, content: str, expe
         (b"http://a.example/" + b"x" * 5000, "more than 4000"),
         (b"http://a.example/" + b"x" * 300_000, "longer than 100000 bytes"),
         (b"\x1b[31mred", "\\x1b[31m"),
-        (b"-----BEGIN RSA PRIVATE KEY-----", "white space"),
+        (b"-----BEGIN RSA PRIVATE KEY-----", "not an http or https address"),
+        (b"www.example.org/a", "write https:// before it"),
+        (b"example.org", "write https:// before it"),
+        (b"file:///home/me/a.mp3", "--source folder:DIR"),
+        (b"/home/me/a.mp3", "--source folder:DIR"),
+        (b"~/a.mp3", "--source folder:DIR"),
+        (b"C:\\me\\a.mp3", "--source folder:DIR"),
+        (b"a.ogg", "--source folder:DIR"),
+        (b"B\xc3\xa9 k\xe1\xbb\x83 chuy\xe1\xbb\x87n.mp3", "--source folder:DIR"),
+        (b"rss:https://a.example/feed", "https://a.example"),
+        (b"youtube:truyen", "add it as --source"),
+        (b"itpc://a.example/feed", "--source rss:"),
+        (b"ftp://a.example/1.mp3", "not an http or https address"),
+        (b"http://a.example/b\xe9 na.mp3", "%20"),
     ],
 )
 def test_a_bad_line_costs_only_itself(tmp_path: Path, line: bytes, reason: str) -> None:
@@ -109,9 +122,10 @@ def test_a_nul_byte_far_inside_costs_only_its_line(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("http://a.example/1\n".encode("utf-16"), "UTF-16"),
-        ("http://a.example/1\n".encode("utf-16-le"), "binary"),
         (b"RIFF\x00\x00\x00\x00WAVE", "binary"),
+        (b"RIFF" + b"\x01\x00\x02\x00" * 500, "binary"),
+        (b"PK\x03\x04" + bytes(range(256)), "binary"),
+        ("http://a.example/1\n".encode("utf-32"), "binary"),
     ],
 )
 def test_a_file_that_is_no_list_fails_with_what_to_do(tmp_path: Path, content: bytes, message: str) -> None:
@@ -232,3 +246,104 @@ def test_whatever_a_list_holds_it_gives_clean_candidates_or_a_typed_failure(tmp_
 
     assert all(url.startswith(("http://", "https://")) and url.isascii() for url in addresses(page))
     assert all(problem.message.isprintable() for problem in page.problems)
+
+
+WRITTEN = {
+    "comments of yt-dlp": "; comment\n] comment\n# comment\nhttp://a.example/1.mp3\n",
+    "a title behind a tab": "http://a.example/1.mp3\tTấm Cám\n",
+    "a title behind a bar": "http://a.example/1.mp3|Tấm Cám\n",
+    "a remark": "http://a.example/1.mp3 Tấm Cám\n",
+    "a number before": "1. http://a.example/1.mp3\n",
+    "a bullet before": "- http://a.example/1.mp3\n",
+    "a label before": "Link: http://a.example/1.mp3\n",
+    "a title before": "Tấm Cám\thttp://a.example/1.mp3\n",
+    "in angle brackets": "<http://a.example/1.mp3>\n",
+    "in quotes with commas": '"http://a.example/1.mp3",\n',
+    "in a link of Markdown": "* [Tấm Cám](http://a.example/1.mp3)\n",
+    "in a link of HTML": '<a href="http://a.example/1.mp3">Tấm Cám</a>\n',
+    "in JSON": '{"url": "http://a.example/1.mp3", "title": "x"}\n',
+    "a table without heading": "http://a.example/1.mp3,Tấm Cám,120\n",
+    "a table with the title first": '"Tấm, Cám",http://a.example/1.mp3,120\n',
+    "a quoted table": '"http://a.example/1.mp3","Tấm Cám"\n',
+    "an m3u playlist": "#EXTM3U\n#EXTINF:120,Tấm Cám\nhttp://a.example/1.mp3\n",
+    "a pls playlist": "[playlist]\nNumberOfEntries=1\nFile1=http://a.example/1.mp3\nTitle1=x\nLength1=120\nVersion=2\n",
+    "an XSPF line": "<location>http://a.example/1.mp3</location>\n",
+    "left-to-right marks": "\u200ehttp://a.example/1.mp3\u200f\n",
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_good_address_is_read_whatever_stands_around_it(tmp_path: Path, name: str) -> None:
+    page = read(tmp_path, WRITTEN[name].replace("\n", "\r\n") if "table" in name else WRITTEN[name])
+
+    assert addresses(page) == ["http://a.example/1.mp3"]
+    assert page.problems == ()
+
+
+def test_a_title_behind_a_tab_is_the_title_and_a_remark_is_named(tmp_path: Path) -> None:
+    page = read(tmp_path, "http://a.example/1\t Tấm  Cám \nhttp://a.example/2 not yet\nhttp://a.example/3\n")
+
+    assert [candidate.title for candidate in page.candidates] == ["Tấm Cám", "", ""]
+    assert page.passed_over == (PassedOver("remarks behind an address", 1, "line 2: “not yet”"),)
+
+
+def test_bytes_that_are_no_text_behind_an_address_cost_nothing(tmp_path: Path) -> None:
+    page = read(tmp_path, "http://a.example/1.mp3\tKể".encode() + b"\xff\n" + b"http://a.example/2 # \xe9t\xe9\n")
+
+    assert addresses(page) == ["http://a.example/1.mp3", "http://a.example/2"]
+    assert page.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "address"),
+    [
+        ('"http://a.example/my file.mp3"', "http://a.example/my%20file.mp3"),
+        ("http://a.example/it's,here;now.mp3", "http://a.example/it's,here;now.mp3"),
+        ("http://a.example/a,b", "http://a.example/a,b"),
+        ("http://a.example/?a=1,2;b=(3)", "http://a.example/?a=1,2;b=(3)"),
+        ("http://a.example/wiki/X_(y)", "http://a.example/wiki/X_(y)"),
+        ("http://a.example/#;x", "http://a.example/"),
+    ],
+)
+def test_what_belongs_to_an_address_stays_with_it(tmp_path: Path, line: str, address: str) -> None:
+    page = read(tmp_path, line + "\n")
+
+    assert addresses(page) == [address]
+    assert page.problems == ()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'title,url,duration\n"Tấm, Cám","http://a.example/get?id=1,2",90\nSọ Dừa,http://a.example/my file,\n',
+        "# exported\n\nid;Title;URL\n1;Tấm, Cám;http://a.example/get?id=1,2\n2;Sọ Dừa;http://a.example/my file\n",
+        "\ufeffurl\ttitle\nhttp://a.example/get?id=1,2\tTấm, Cám\nhttp://a.example/my file\tSọ Dừa\n",
+    ],
+)
+def test_a_table_is_read_by_its_heading(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "list.csv"
+    path.write_text(content + "no address here\n")
+
+    first = read_page(path, max_candidates=1)
+    second = read_page(path, first.cursor)
+
+    seen = [(candidate.url, candidate.title) for page in (first, second) for candidate in page.candidates]
+    assert seen == [("http://a.example/get?id=1,2", "Tấm, Cám"), ("http://a.example/my%20file", "Sọ Dừa")]
+    assert len(first.problems + second.problems) == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_list_is_read_in_the_encodings_of_windows(tmp_path: Path, encoding: str, end: str) -> None:
+    # Characters that hold the byte of a line feed are among them: U+0A05, U+010A.
+    lines = ["# Tấm Cám ਅ Ċ", *(f"http://a.example/{n}\tTập {n} ਅĊ" for n in range(5)), "wrong", "http://a.example/5"]
+    path = tmp_path / "list.txt"
+    path.write_bytes((end.join(lines) + end).encode(encoding))
+
+    pages = [read_page(path, max_candidates=2)]
+    while pages[-1].cursor is not None:
+        pages.append(read_page(path, pages[-1].cursor, max_candidates=2))
+
+    assert [url for page in pages for url in addresses(page)] == [f"http://a.example/{n}" for n in range(6)]
+    assert pages[0].candidates[0].title == "Tập 0 ਅĊ"
+    assert [problem.where for page in pages for problem in page.problems] == ["line 7"]

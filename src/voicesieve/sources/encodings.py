@@ -37,7 +37,7 @@ def sniffed(head: bytes) -> str | None:
     head = head[: len(head) // 2 * 2]
     zeros = head[1::2].count(0), head[::2].count(0)
     # Markup and addresses are ASCII for the greater part, so every second byte is zero, and always the same one.
-    if max(zeros) * 4 > len(head) and min(zeros) == 0:
+    if max(zeros) * 4 > len(head) and min(zeros) * 10 < max(zeros):
         return _UTF16[zeros[1] > zeros[0]]
     return None
 

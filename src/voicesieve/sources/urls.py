@@ -11,34 +11,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, ClassVar
 
-from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, Query, SourceProblem
+from voicesieve.domain.candidates import Budget, Cursor, Page, Query, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.quotas import Price
 from voicesieve.sources.cleaning import shown
-from voicesieve.sources.offers import remote_candidate
+from voicesieve.sources.encodings import sniffed
+from voicesieve.sources.list_lines import Entry, Table, is_blank, read_line, table_of
 from voicesieve.sources.paging import Finding, Findings
 
 _MAX_LINE_BYTES = 100_000  # holds 25 addresses of the greatest length; anything longer is no list of addresses
-_SNIFFED_BYTES = 8_192  # a NUL byte here means a binary file, the test that git and grep make
-_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-
-_COMMENT = re.compile(r"(?:^|\s)#.*", re.DOTALL)
-_INVISIBLE = "\ufeff\u200b"  # byte-order marks inside joined files, zero-width spaces of copied web pages
-_WRAPPING = "\"'<>“”‘’,;" + _INVISIBLE
-_GLUED = re.compile(r"(?<=[^/=?&#:%])(?=https?://)", re.IGNORECASE)
-"""Where one address ends and the next begins without a line break. An address inside another one (an archive's path,
-a ``?url=`` parameter) follows a delimiter and stays where it is."""
-_SCHEME = re.compile(r"https?://", re.IGNORECASE)
-_BARE_YOUTUBE = re.compile(r"(?:(?:www|m|music)\.)?(?:youtube|youtube-nocookie)\.com/|youtu\.be/", re.IGNORECASE)
-_BARE_VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+_SNIFFED_BYTES = 8_192  # a NUL byte here means a binary file, the test that git and grep make, or UTF-16
+_NEWLINES = {"utf-8": b"\n", "utf-16-le": b"\n\x00", "utf-16-be": b"\x00\n"}
+_MAX_LINES_TO_HEADING = 20
+_NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 
 
 class UrlListSource:
-    """Reads a UTF-8 list of ``http`` and ``https`` addresses.
+    """Reads a list of ``http`` and ``https`` addresses in UTF-8 or UTF-16.
 
-    Blank lines and comments (``#`` at the start of a line or after white space) are passed over; so is an address that
-    a page already has. The cursor is a byte offset with the size and time of the file: a file that changed between two
-    pages is read again from its start.
+    Blank lines and comments (``#``, ``;`` or ``]`` at the start of a line, ``#`` after white space) are passed over; so
+    is an address that a page already has. What stands behind an address and a tab is its title. A list with a heading
+    that has a column ``url`` is read as a table. The cursor is a byte offset with the size and time of the file: a file
+    that changed between two pages is read again from its start.
     """
 
     kind: ClassVar[str] = "urls"
@@ -62,29 +56,40 @@ class _Position:
     taken: int = 0
 
 
+@dataclass(frozen=True)
+class _Form:
+    """How a list is written. ``heading`` is the number of the line with the names of its columns."""
+
+    encoding: str
+    table: Table | None = None
+    heading: int = 0
+
+
 def _page(path: Path, cursor: Cursor | None, budget: Budget) -> Page:
     with _open_regular(path) as handle:
         status = os.fstat(handle.fileno())
         fingerprint = {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
-        _check_is_text(path, handle)
-        taken = Findings(_findings(handle, _position(cursor, fingerprint))).take(budget)
+        form = _form(path, handle)
+        taken = Findings(_findings(handle, _position(cursor, fingerprint), form)).take(budget)
     if taken.resume is None:
         return Page(taken.candidates, problems=taken.problems, passed_over=taken.passed_over)
     cursor = {**taken.resume, **fingerprint}
     return Page(taken.candidates, cursor=cursor, problems=taken.problems, passed_over=taken.passed_over)
 
 
-def _findings(handle: BinaryIO, start: _Position) -> Iterator[Finding]:
+def _findings(handle: BinaryIO, start: _Position, form: _Form) -> Iterator[Finding]:
     handle.seek(start.offset)
     position = start
-    while raw := handle.readline(_MAX_LINE_BYTES + 1):
+    while raw := _raw_line(handle, form.encoding):
         number = position.line + 1
-        found: list[Candidate | SourceProblem]
-        if len(raw) > _MAX_LINE_BYTES and not raw.endswith(b"\n"):
-            _skip_rest_of_line(handle)
-            found = [SourceProblem(f"line {number}", f"longer than {_MAX_LINE_BYTES} bytes: {_begin(raw)}")]
+        text = raw.decode(form.encoding, "replace")
+        found: list[Entry]
+        if len(raw) > _MAX_LINE_BYTES:
+            found = [SourceProblem(f"line {number}", f"longer than {_MAX_LINE_BYTES} bytes: {shown(text[:400])}")]
+        elif number == form.heading:
+            found = []
         else:
-            found = read_line(raw, f"line {number}")
+            found = read_line(text, f"line {number}", form.table)
         behind = _Position(handle.tell(), number)
         for count, what in enumerate(found[position.taken :], start=position.taken + 1):
             within = _Position(position.offset, position.line, count)
@@ -92,53 +97,17 @@ def _findings(handle: BinaryIO, start: _Position) -> Iterator[Finding]:
         position = behind
 
 
-def read_line(raw: bytes, where: str) -> list[Candidate | SourceProblem]:
-    """What one line of a list names. ``where`` is for the problems."""
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return [SourceProblem(where, f"not UTF-8 text: {_begin(raw)}")]
-    # A lone carriage return ends a line too, as on old Macs; such lines share one number.
-    return [what for line in text.split("\r") for what in _read_entries(line, where)]
-
-
-def _read_entries(line: str, where: str) -> list[Candidate | SourceProblem]:
-    text = _COMMENT.sub("", line.strip(_INVISIBLE + " \t\n")).strip()
-    tokens = text.split()
-    if len(tokens) > 1 and not all(_is_address(token.strip(_WRAPPING)) for token in tokens):
-        return [SourceProblem(where, f"white space inside an address (write it as %20): {shown(text)}")]
-    return [_read_entry(address, where) for token in tokens for address in _GLUED.split(token.strip(_WRAPPING))]
-
-
-def _read_entry(address: str, where: str) -> Candidate | SourceProblem:
-    bare = address.strip(_WRAPPING)
-    try:
-        return remote_candidate(_with_scheme(bare))
-    except ValueError as error:
-        return SourceProblem(where, f"{error}: {shown(address)}")
-
-
-def _is_address(text: str) -> bool:
-    return _SCHEME.match(text) is not None or _BARE_YOUTUBE.match(text) is not None
-
-
-def _with_scheme(text: str) -> str:
-    if _SCHEME.match(text):
-        return text
-    if _BARE_YOUTUBE.match(text):
-        return f"https://{text}"
-    if _BARE_VIDEO_ID.fullmatch(text):
-        raise ValueError("if this is a YouTube video ID, write https://www.youtube.com/watch?v= before it")
-    raise ValueError("not an http or https address")
-
-
-def _begin(raw: bytes) -> str:
-    return shown(raw[:400].decode("utf-8", "replace"))
-
-
-def _skip_rest_of_line(handle: BinaryIO) -> None:
-    while (rest := handle.readline(_MAX_LINE_BYTES)) and not rest.endswith(b"\n"):
-        pass
+def _raw_line(handle: BinaryIO, encoding: str) -> bytes:
+    """The next line with its end; of one beyond the greatest length only the beginning, which is longer than that."""
+    newline = _NEWLINES[encoding]
+    raw = b""
+    while piece := handle.readline(_MAX_LINE_BYTES):
+        if len(piece) % len(newline):
+            piece += handle.read(1)  # the other half of a character
+        raw += piece if len(raw) <= _MAX_LINE_BYTES else b""
+        if piece.endswith(newline):
+            break
+    return raw
 
 
 def _resume(position: _Position) -> Cursor:
@@ -173,12 +142,20 @@ def _open_regular(path: Path) -> BinaryIO:
     return os.fdopen(descriptor, "rb")
 
 
-def _check_is_text(path: Path, handle: BinaryIO) -> None:
+def _form(path: Path, handle: BinaryIO) -> _Form:
+    """How the list is written, by its beginning. Raises FailureError for what is no text."""
     head = handle.read(_SNIFFED_BYTES)
-    if head.startswith(_UTF16_MARKS):
-        raise _unsupported(path, "is UTF-16 text: save it as UTF-8 (iconv -f UTF-16 -t UTF-8)")
-    if b"\x00" in head:
-        raise _unsupported(path, "is a binary file: give a UTF-8 text file with one address a line")
+    encoding = sniffed(head) or "utf-8"
+    if encoding not in _NEWLINES or _NO_TEXT.search(head.decode(encoding, "ignore")):
+        raise _unsupported(path, "is a binary file: give a text file (UTF-8 or UTF-16) with one address a line")
+    handle.seek(0)
+    for number in range(1, _MAX_LINES_TO_HEADING + 1):
+        line = _raw_line(handle, encoding).decode(encoding, "replace")
+        if (table := table_of(line)) is not None:
+            return _Form(encoding, table, number)
+        if not is_blank(line):
+            break
+    return _Form(encoding)
 
 
 def _unsupported(path: Path, reason: str) -> FailureError:

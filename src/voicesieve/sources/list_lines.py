@@ -1,0 +1,173 @@
+"""What one line of a list names, as people and programs write lists: plain, with remarks, as tables and playlists."""
+
+from __future__ import annotations
+
+import csv
+import re
+from dataclasses import dataclass
+
+from voicesieve.domain.candidates import Candidate, PassedOver, SourceProblem
+from voicesieve.sources.cleaning import shown
+from voicesieve.sources.media import Likeness, likeness
+from voicesieve.sources.offers import remote_candidate
+
+Entry = Candidate | SourceProblem | PassedOver
+
+_INVISIBLE = "\ufeff\u200b\u200e\u200f\u2060"
+"""Byte-order marks inside of joined files, and what comes along unseen when something is copied from a web page."""
+_COMMENT = re.compile(
+    r"[#;\]].*"  # the three of yt-dlp; "#EXTM3U" is one as well
+    r"|\[\w+\]|(?:NumberOfEntries|Version|Title\d+|Length\d+)\s?=.*",  # what stands around addresses in a .pls file
+    re.IGNORECASE | re.DOTALL,
+)
+_REMARK = re.compile(r"\s#.*", re.DOTALL)
+_WRAPPED = re.compile(r"""[<("'“‘](https?://[^<>"“”]*)[>)"'”’][,;]?""", re.IGNORECASE)
+_WRAPPING = "\"'<>“”‘’,;|" + _INVISIBLE
+_GLUED = re.compile(r"(?<=[^/=?&#:%])(?=https?://)", re.IGNORECASE)
+"""Where one address ends and the next begins without a line break. An address inside another one (an archive's path,
+a ``?url=`` parameter) follows a delimiter and stays where it is."""
+_SCHEME = re.compile(r"https?://", re.IGNORECASE)
+_BARE_YOUTUBE = re.compile(r"(?:(?:www|m|music)\.)?(?:youtube|youtube-nocookie)\.com/|youtu\.be/", re.IGNORECASE)
+_ADDRESS_END = re.compile(r"[\"<>“”]")
+_FIELD_END = re.compile(r"[,;|]")
+
+_BARE_VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+_BARE_HOST = re.compile(r"(?:[\w-]{1,63}\.){1,8}[a-z]{2,24}(?::\d{1,5})?(?:/\S*)?", re.IGNORECASE)
+_LOCAL = re.compile(r"file:|[~.]{0,2}[/\\]|[a-z]:[/\\]", re.IGNORECASE)
+_OTHER_SOURCE = re.compile(r"(?:rss|page|folder|urls|youtube|youtube-api):", re.IGNORECASE)
+_FEED = re.compile(r"(?:feed|itpc|pcast|podcast)s?:", re.IGNORECASE)
+
+_ADDRESS_COLUMN = re.compile(
+    r"(?:(?:audio|media|video|download|webpage|enclosure|file)[_ ])?(?:urls?|uri|links?|href|address)|"
+    r"enclosure|audio|media"
+)
+_TITLE_COLUMNS = frozenset({"title", "name", "episode"})
+
+
+@dataclass(frozen=True)
+class Table:
+    """The columns of a list that has a heading. ``title`` is ``None`` where there is none."""
+
+    delimiter: str
+    address: int
+    title: int | None
+
+
+def table_of(heading: str) -> Table | None:
+    """The columns that the first line of a list names, if it names any."""
+    text = heading.strip(_INVISIBLE + " \t\r\n")
+    if _SCHEME.search(text):
+        return None
+    for delimiter in (",", ";", "\t", "|"):
+        names = [name.strip().lower() for name in _fields(text, delimiter)]
+        addresses = [place for place, name in enumerate(names) if _ADDRESS_COLUMN.fullmatch(name)]
+        titles = [place for place, name in enumerate(names) if name in _TITLE_COLUMNS]
+        if addresses:
+            return Table(delimiter, addresses[0], titles[0] if titles else None)
+    return None
+
+
+def is_blank(line: str) -> bool:
+    """Whether a line is empty or a comment."""
+    text = line.strip(_INVISIBLE + " \t\r\n")
+    return not text or _COMMENT.fullmatch(text) is not None
+
+
+def read_line(text: str, where: str, table: Table | None = None) -> list[Entry]:
+    """What one line of a list names, where it stands in a ``table``. ``where`` is for the problems.
+
+    U+FFFD stands for bytes that were no text. A line that names nothing is one problem, however long it is.
+    """
+    # A lone carriage return ends a line too, as on old Macs; such lines share one number.
+    return [what for line in text.split("\r") for what in _read(line.strip(_INVISIBLE + " \n\t"), where, table)]
+
+
+def _read(text: str, where: str, table: Table | None) -> list[Entry]:
+    if not text or _COMMENT.fullmatch(text):
+        return []
+    if table is not None:
+        fields = [field.strip() for field in _fields(text, table.delimiter)]
+        address = fields[table.address] if len(fields) > table.address else ""
+        if _SCHEME.match(address):
+            title = fields[table.title] if table.title is not None and len(fields) > table.title else ""
+            return [_entry(address, where, title)]
+        if not _SCHEME.search(text):
+            text = address or text
+    if wrapped := _WRAPPED.fullmatch(text):
+        return [_entry(wrapped[1], where)]
+    return _read_words(_REMARK.sub("", text).strip(), where)
+
+
+def _read_words(text: str, where: str) -> list[Entry]:
+    words = text.split()
+    named = [(place, address) for place, word in enumerate(words) for address in _addresses(word)]
+    if not named or _OTHER_SOURCE.match(text) or _FEED.match(text):
+        return [SourceProblem(where, f"{_objection(text)}: {shown(text)}")]
+    last, address = named[-1]
+    # What stands on its own in between is a label, and what stands behind the last address is about it.
+    rest = " ".join(words[last + 1 :])
+    if rest and _is_media(rest) and not _is_media(address):
+        return [SourceProblem(where, f"white space inside an address (write it as %20): {shown(text)}")]
+    tabbed = "\t" in text and len(named) == 1
+    title = text.partition("\t")[2] if tabbed and text.partition("\t")[0].strip() == words[last] else ""
+    entries = [_entry(address, where, title) for _, address in named]
+    if rest and not title:
+        entries.append(PassedOver("remarks behind an address", 1, f"{where}: {shown(rest)}"))
+    return entries
+
+
+def _addresses(word: str) -> list[str]:
+    """The addresses in a word without white space, which may be glued together, wrapped, labelled, or end a field."""
+    addresses = []
+    for piece in _GLUED.split(word.strip(_WRAPPING)):
+        begin = _SCHEME.search(piece)
+        bare = piece.lstrip("([")
+        if begin is None and not _BARE_YOUTUBE.match(bare):
+            continue
+        address = _ADDRESS_END.split(piece[begin.start() :] if begin else f"https://{bare}", maxsplit=1)[0]
+        address = address.rstrip(_WRAPPING)
+        field = _FIELD_END.split(address, maxsplit=1)[0]
+        if _is_media(field):
+            address = field
+        if address.endswith(")") and address.count("(") < address.count(")"):
+            address = address[:-1]  # of [text](address)
+        addresses.append(address)
+    return addresses
+
+
+def _entry(address: str, where: str, title: str = "") -> Entry:
+    if "\ufffd" in address:
+        return SourceProblem(where, f"not UTF-8 text: {shown(address)}")
+    try:
+        return remote_candidate(address, title=title.replace("\ufffd", ""))
+    except ValueError as error:
+        return SourceProblem(where, f"{error}: {shown(address)}")
+
+
+def _objection(text: str) -> str:
+    """Why ``text`` names nothing, and what to write instead."""
+    if "\ufffd" in text:
+        return "not UTF-8 text"
+    if _BARE_VIDEO_ID.fullmatch(text):
+        return "if this is a YouTube video ID, write https://www.youtube.com/watch?v= before it"
+    no_address = "not an http or https address"
+    if _LOCAL.match(text) or (_is_media(text) and "/" not in text):
+        return f"{no_address}: for files of this machine, add their folder as --source folder:DIR"
+    if _OTHER_SOURCE.match(text):
+        return f"{no_address}, but a source of its own: add it as --source"
+    if _FEED.match(text):
+        return f"{no_address}, but a feed: add it as --source rss:https://..."
+    if _BARE_HOST.fullmatch(text):
+        return f"{no_address}: write https:// before it"
+    return no_address
+
+
+def _is_media(text: str) -> bool:
+    return likeness("", text) is Likeness.MEDIA
+
+
+def _fields(text: str, delimiter: str) -> list[str]:
+    try:
+        return next(csv.reader([text], delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:
+        return []
