@@ -114,6 +114,13 @@ def enrol(connection: Connection, rows: Sequence[Row[Any]], merit: Callable[[Can
     _add_parts(connection, rows, {place["b_key"]: place for place in placed}, dict(arms.values()))
 
 
+def move(connection: Connection, row: Row[Any]) -> None:
+    """Let a video of an arm, ``row`` as it stands now, go over to the arm of the host that it has now."""
+    whole = row._asdict()
+    account_many(connection, [(whole, {**whole, "state": VideoState.DISCOVERED, "stage": None})])
+    enrol(connection, [row], lambda candidate: row.merit)
+
+
 def _fresh_arm(key: str, row: Row[Any]) -> dict[str, Any]:
     counts: dict[str, Any] = dict.fromkeys(("known", "waiting", "judged", "accepted", "lost"), 0)
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, bindparam, select, update
 
@@ -176,11 +176,13 @@ def child_seconds_of(connection: Connection, recordings: Sequence[str]) -> dict[
     return found
 
 
+_Value = TypeVar("_Value")
+
 MOST_PARAMETERS = 5_000
 """In one statement; SQLite takes 32,766, PostgreSQL twice that."""
 
 
-def chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+def chunks(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:
     """``values`` in portions that one statement can name."""
     for start in range(0, len(values), MOST_PARAMETERS):
         yield values[start : start + MOST_PARAMETERS]

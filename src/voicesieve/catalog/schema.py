@@ -229,6 +229,13 @@ video = Table(
     Column("changed_at", Double, nullable=False),
     Column("lent", JsonText),
     Column("lent_until", Double),
+    Column("address", Words),
+    Index(
+        "ix_video_address",
+        "address",
+        sqlite_where=text("address IS NOT NULL"),
+        postgresql_where=text("address IS NOT NULL"),
+    ),
     Index(
         "ix_video_lent_until",
         "lent_until",
@@ -273,6 +280,24 @@ video = Table(
     Index("ix_video_state", "state", "key"),
     Index("ix_video_channel", "channel"),
 )
+
+alias = Table(
+    "alias",
+    metadata,
+    Column("name", String(80), primary_key=True),
+    Column("kind", String(10), nullable=False),
+    Column("video", Key, ForeignKey("video.key"), nullable=False, index=True),
+    Column("feed", String(64)),
+)
+"""Further names of videos, which are ids and hashes. One of an entry holds within its ``feed`` and hashes that, too."""
+
+feed = Table(
+    "feed",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("feed", String(64), nullable=False),
+)
+"""Hashes of what feeds are known by, each with the one under which the feed was first met."""
 
 finding = Table(
     "finding",

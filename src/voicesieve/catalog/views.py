@@ -93,9 +93,11 @@ def _query_facts(row: Row[Any]) -> dict[str, Any]:
 
 
 def find_video(connection: Connection, wanted: str) -> Row[Any]:
-    """A video by its id or its URL. Raises `UnknownVideoError`."""
-    for column in (schema.video.c.id, schema.video.c.url):
-        row = connection.execute(select(schema.video).where(column == wanted).limit(1)).one_or_none()
+    """A video by its id, its URL, or another id by which it is recognised. Raises `UnknownVideoError`."""
+    by_alias = select(schema.alias.c.video).where(schema.alias.c.name == wanted).scalar_subquery()
+    table = schema.video
+    for this in (table.c.id == wanted, table.c.url == wanted, table.c.address == wanted, table.c.key == by_alias):
+        row = connection.execute(select(table).where(this).limit(1)).one_or_none()
         if row is not None:
             return row
     raise UnknownVideoError(wanted)

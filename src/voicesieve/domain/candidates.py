@@ -4,12 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 MAX_TITLE_CHARS = 1_000
 MAX_URL_CHARS = 4_000
 
 TAKEN = "taken"
 """Mark in a candidate's metadata: its page was read when it was taken, so what is not known by now stays unknown."""
+
+
+class NameKind(StrEnum):
+    """What a further name of a video is, and so how far it is believed."""
+
+    ADDRESS = "address"
+    """The id of another spelling of its address: surely the same."""
+    ENTRY = "entry"
+    """Its entry in a feed: the same, whatever address the feed gives it today. Means nothing outside of that feed."""
+    FILE = "file"
+    """What a file system says of a file: the same if nothing lies any longer where it lay, so a file that was moved."""
+
+
+@dataclass(frozen=True)
+class Name:
+    """A further name by which a source recognises a video. ``value`` is an id or a hash, never remote text."""
+
+    kind: NameKind
+    value: str
 
 
 @dataclass(frozen=True)
@@ -22,7 +42,8 @@ class Candidate:
     know them use the names ``channel_id, description, tags, category, text_language, captions, made_for_kids,
     synthetic_media, availability, live_status, age_limit``, and any source may state ``passed_over``: a list of
     sentences for people, one for each thing of this entry that was left out, such as a further enclosure. ``keep_s`` is
-    how long the source lets us keep what it says (seconds), ``None`` for as long as we like.
+    how long the source lets us keep what it says (seconds), ``None`` for as long as we like. ``names`` are further
+    names, the most exact first: by one of them the catalog may recognise a video whose address has changed.
     """
 
     source: str
@@ -36,6 +57,7 @@ class Candidate:
     licence: str | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
     keep_s: float | None = None
+    names: tuple[Name, ...] = ()
 
     @property
     def id(self) -> str:
@@ -108,7 +130,8 @@ class Page:
     ``cursor`` is where the next page starts, ``None`` when the query is exhausted. ``memory`` is kept for the
     next time the query is asked from its start (an ETag, say). ``requests`` counts what was spent. ``passed_over`` is
     what was left out on purpose on this page. ``unchanged`` means that nothing has changed since the last walk, so
-    what was passed over then still holds.
+    what was passed over then still holds. ``feed`` are the hashes of what the feed behind this page is known by, within
+    which its candidates' entry names count, the query's own address first; empty where there is no feed.
     """
 
     candidates: tuple[Candidate, ...] = ()
@@ -118,3 +141,4 @@ class Page:
     requests: int = 0
     passed_over: tuple[PassedOver, ...] = ()
     unchanged: bool = False
+    feed: tuple[str, ...] = ()

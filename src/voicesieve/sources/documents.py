@@ -14,6 +14,7 @@ from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.quotas import Price
 from voicesieve.sources.cleaning import clean_text, shown
 from voicesieve.sources.confined import in_confinement
+from voicesieve.sources.entries import Entries, feed_key
 from voicesieve.sources.identity import host_of, normalise_url
 from voicesieve.sources.paging import Finding, Findings
 from voicesieve.sources.protocol import Answer, Reader
@@ -82,12 +83,14 @@ class Origin:
 class Document:
     """What one document holds, in its own order, and the address that it names as the next one of a chain.
 
-    ``moved_url`` is where it says that it is kept up to date now.
+    ``moved_url`` is where it says that it is kept up to date now. ``known_as``: what it says of itself by which it is
+    recognised at another address.
     """
 
     findings: tuple[Candidate | SourceProblem | PassedOver, ...]
     next_url: str | None = None
     moved_url: str | None = None
+    known_as: tuple[str, ...] = ()
 
 
 ReadDocument = Callable[[Origin, bytes], Document]
@@ -100,6 +103,7 @@ class _Position:
     """Where a walk stands: how many findings of the document at ``url`` were given, and what that document was.
 
     ``visited`` are digests of the addresses before this one; ``validators`` belong to the first document.
+    ``has_moved``: the document before this one says that the feed is kept here now.
     """
 
     url: str
@@ -107,6 +111,7 @@ class _Position:
     digest: str | None = None
     visited: tuple[str, ...] = ()
     validators: Cursor = field(default_factory=dict)
+    has_moved: bool = False
 
     @property
     def is_start(self) -> bool:
@@ -146,6 +151,7 @@ class DocumentSource(ABC):
         self._read = read
         self._limit = limit
         self._opened: dict[str, _Opened] = {}
+        self._entries: dict[str, Entries] = {}
 
     def fair_host(self, query: Query) -> str | None:
         return host_of(query.argument)
@@ -155,6 +161,8 @@ class DocumentSource(ABC):
 
     async def page(self, query: Query, cursor: Cursor | None, memory: Cursor, budget: Budget) -> Page:
         position = _position(cursor, query)
+        if position.is_start:
+            self._entries.pop(query.argument, None)
         opened = self._opened.pop(query.argument, None)
         requests = 0
         if opened is None or (opened.url, opened.digest) != (position.url, position.digest):
@@ -162,7 +170,7 @@ class DocumentSource(ABC):
             requests = 1
             if answer.status == 304:
                 return Page(memory=memory, requests=requests, unchanged=True)
-            opened = await self._open(position, answer)
+            opened = await self._open(query, position, answer)
         if position.digest != opened.digest:
             position = replace(position, skip=0, digest=opened.digest)
         if not position.visited:
@@ -175,6 +183,8 @@ class DocumentSource(ABC):
         else:
             following, objection = _next_document(query, position, opened)
             problems = taken.problems + objection
+            if following is not None and following.has_moved:
+                self._entries.pop(query.argument, None)  # the same entries once more, each at another address
         return Page(
             candidates=taken.candidates,
             cursor=following.cursor() if following is not None else None,
@@ -182,6 +192,7 @@ class DocumentSource(ABC):
             problems=problems,
             requests=requests,
             passed_over=taken.passed_over,
+            feed=_feed(query, position, opened),
         )
 
     async def _ask(self, position: _Position, memory: Cursor) -> Answer:
@@ -200,7 +211,7 @@ class DocumentSource(ABC):
             raise FailureError(Failure(FailureKind.SERVER_ERROR, message))
         return answer
 
-    async def _open(self, position: _Position, answer: Answer) -> _Opened:
+    async def _open(self, query: Query, position: _Position, answer: Answer) -> _Opened:
         if not answer.body.strip():
             message = f"{shown(position.url)} is empty: check the address in a browser"
             raise FailureError(Failure(FailureKind.UNSUPPORTED, message))
@@ -210,6 +221,8 @@ class DocumentSource(ABC):
         except FailureError as error:
             message = f"{shown(answer.url)} cannot be used: {error.failure.message}"
             raise FailureError(replace(error.failure, message=message)) from error
+        entries = self._entries.setdefault(query.argument, Entries())
+        document = replace(document, findings=entries.unambiguous(document.findings))
         return _Opened(position.url, _digest(answer.body), document, answer.url, _validators(answer))
 
 
@@ -222,7 +235,7 @@ def _next_document(
     if move is not None and not position.visited:
         # What the old address says of itself tells nothing of what is new at the other one: it is not remembered.
         message = f"the feed says that it has moved, and is read there: replace it by {shown(f'rss:{move}')}"
-        return _Position(move, visited=visited), (SourceProblem(where, message),)
+        return _Position(move, visited=visited, has_moved=True), (SourceProblem(where, message),)
     if move is not None:
         return None, (SourceProblem(where, f"the feed says that it has moved once more, to {shown(move)}"),)
     if document.next_url is None:
@@ -246,6 +259,16 @@ def _move(document: Document, url: str, visited: tuple[str, ...]) -> str | None:
     except ValueError:
         return None
     return None if move == url or _address_digest(move) in visited else move
+
+
+def _feed(query: Query, position: _Position, opened: _Opened) -> tuple[str, ...]:
+    """By what the feed of a query is known: its address, what it says itself, and where its address leads to."""
+    names = [query.argument, *opened.document.known_as]
+    if (move := _move(opened.document, opened.final_url, position.visited)) is not None:
+        names.append(move)
+    if not position.visited and "?" not in opened.final_url:  # an address with a token never comes again
+        names.append(opened.final_url)
+    return tuple(dict.fromkeys(feed_key(name) for name in names))
 
 
 def _objection(url: str, visited: tuple[str, ...], own_hosts: tuple[str, ...]) -> str | None:

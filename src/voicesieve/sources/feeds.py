@@ -39,7 +39,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Feed:
-    """A feed, and what holds for every entry that does not say otherwise. ``has_more``: not all entries were read."""
+    """A feed, and what holds for every entry that does not say otherwise.
+
+    ``guid`` is its own name of itself (``podcast:guid``). ``has_more``: not all entries were read.
+    """
 
     entries: tuple[Entry, ...]
     title: str = ""
@@ -47,6 +50,7 @@ class Feed:
     licence: str = ""
     next_url: str | None = None
     moved_url: str | None = None
+    guid: str = ""
     has_more: bool = False
 
 

@@ -8,7 +8,8 @@ from voicesieve.domain.candidates import Candidate
 from voicesieve.domain.platforms import is_youtube
 from voicesieve.languages.codes import normalise
 from voicesieve.sources.cleaning import clean_text
-from voicesieve.sources.identity import FILE, absolute_url, candidate_identity, youtube_video_id
+from voicesieve.sources.entries import entry_names
+from voicesieve.sources.identity import FILE, URL, absolute_url, candidate_identity, youtube_video_id
 
 
 def remote_candidate(
@@ -23,8 +24,11 @@ def remote_candidate(
     licence: object = "",
     metadata: Mapping[str, object] | None = None,
     keep_s: float | None = None,
+    guid: str = "",
 ) -> Candidate:
     """A candidate for ``address``, which may be relative to ``base``. Texts are as the other side gave them.
+
+    ``guid`` is the name that its feed gives this entry, empty for none.
 
     Raises ValueError, with a reason for people, when the address is not one that a fetcher may open.
     """
@@ -45,4 +49,5 @@ def remote_candidate(
         licence=clean_text(licence) or None,
         metadata=metadata or {},
         keep_s=keep_s,
+        names=entry_names(guid, identity.url) if identity.source == URL else (),
     )

@@ -34,7 +34,7 @@ def read_feed(origin: Origin, body: bytes) -> Document:
         findings = (*findings, SourceProblem("feed", message))
     if not findings:
         findings = (SourceProblem("feed", f"{shown(origin.url)} has no entries"),)
-    return Document(findings, feed.next_url, feed.moved_url)
+    return Document(findings, feed.next_url, feed.moved_url, (feed.guid,) if feed.guid else ())
 
 
 class FeedSource(DocumentSource):
@@ -92,6 +92,7 @@ def _read_entry(
                 language=entry.language or feed.language,
                 licence=entry.licence or feed.licence,
                 metadata={"passed_over": named[:_MAX_NAMED]} if named else {},
+                guid=entry.guid,
             )
         except ValueError as error:
             objection = f"{error}: {shown(offer.address)}" if place == 0 else objection

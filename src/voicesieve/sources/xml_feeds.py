@@ -52,6 +52,7 @@ def read_xml_feed(text: str, url: str, max_entries: int) -> Feed:
         licence=_licence(feed),
         next_url=_linked(feed, "next", url) or _linked(feed, "prev-archive", url),
         moved_url=_text(feed, "itunes_new-feed-url").strip() or None,
+        guid=_text(feed, "podcast_guid").strip().lower(),
         has_more=len(parsed.entries) > max_entries,
     )
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, select, update
 
 from voicesieve.catalog import arms, schema
-from voicesieve.catalog.changes import add_hosts, add_waiting, change
+from voicesieve.catalog.changes import add_hosts, add_waiting, change, chunks
 from voicesieve.catalog.records import PageResult, QueryRow
 from voicesieve.catalog.rows import candidate_of
 from voicesieve.catalog.store import add_to_counter
-from voicesieve.catalog.transactions.takedown import channel_hash, tombstone_hash
+from voicesieve.catalog.transactions import naming
+from voicesieve.catalog.transactions.takedown import add_tombstones, channel_hash, tombstone_hash
 from voicesieve.domain.candidates import TAKEN, Candidate, Page, PassedOver, Query, added_up
 from voicesieve.domain.decisions import Reason
 from voicesieve.domain.failures import Failure
@@ -57,12 +58,21 @@ def commit_page(
     now: float,
     *,
     refresh_s: float,
+    gone: Collection[str] = (),
 ) -> PageResult:
-    """Store a page's candidates and the query's cursor together, so that a restart repeats no request."""
-    candidates = _without_tombstones(connection, {c.id: c for c in page.candidates}.values())
+    """Store a page's candidates and the query's cursor together, so that a restart repeats no request.
+
+    ``gone`` are addresses of known files that are no longer there: a candidate of the same name is that file, moved.
+    """
+    feed = naming.feed_of(connection, page.feed) if any(c.names for c in page.candidates) else None
+    wanted = _without_tombstones(connection, {c.id: c for c in page.candidates}.values(), feed, now)
+    recognised = naming.recognise(connection, wanted, feed, gone)
+    naming.renew(connection, recognised, host_of, now)
+    candidates = list({one.candidate.id: one.candidate for one in recognised}.values())
     _describe_known(connection, query_id, candidates, now)
     new_channels = _new_channels(connection, candidates, host_of)
     new = insert_videos(connection, candidates, host_of, now, query_id=query_id)
+    naming.bind(connection, recognised, feed)
     found = _insert_findings(connection, query_id, candidates)
     exhausted = page.cursor is None
     connection.execute(
@@ -117,16 +127,28 @@ def put_off(connection: Connection, query_id: int, kind: str, reason: str) -> No
     )
 
 
-def _without_tombstones(connection: Connection, candidates: Iterable[Candidate]) -> list[Candidate]:
+def _without_tombstones(
+    connection: Connection, candidates: Iterable[Candidate], feed: str | None, now: float
+) -> list[Candidate]:
+    """What may come in. The names of what is kept out by its id are withdrawn, too: its address may change next."""
     wanted = list(candidates)
+    names = {c.id: {tombstone_hash(name.value) for name in naming.names_of(c, feed)} for c in wanted}
     hashes = {tombstone_hash(c.id) for c in wanted} | {channel_hash(c.channel) for c in wanted if c.channel}
-    withdrawn = set(
-        connection.execute(select(schema.tombstone.c.hash).where(schema.tombstone.c.hash.in_(hashes))).scalars()
-    )
+    stones = schema.tombstone
+    withdrawn = {
+        digest
+        for some in chunks(list(hashes.union(*names.values())))
+        for digest in connection.execute(select(stones.c.hash).where(stones.c.hash.in_(some))).scalars()
+    }
+    by_id = [c.id for c in wanted if tombstone_hash(c.id) in withdrawn]
+    fresh = set().union(*(names[id_] for id_ in by_id)) - withdrawn
+    add_tombstones(connection, fresh, "video", "another name of what was withdrawn", now)
     return [
         c
         for c in wanted
-        if tombstone_hash(c.id) not in withdrawn and not (c.channel and channel_hash(c.channel) in withdrawn)
+        if c.id not in by_id
+        and not names[c.id] & withdrawn
+        and not (c.channel and channel_hash(c.channel) in withdrawn)
     ]
 
 

@@ -34,12 +34,18 @@ def inherit(connection: Connection, left: Mapping[str, Rows], now: float) -> int
 def _withdrawn_since(connection: Connection, hashes: set[str]) -> list[str]:
     video = schema.video
     rows = connection.execute(
-        select(video.c.id, video.c.channel, video.c.recording).where(video.c.state != VideoState.WITHDRAWN)
+        select(video.c.id, video.c.channel, video.c.recording, video.c.address, video.c.key).where(
+            video.c.state != VideoState.WITHDRAWN
+        )
     )
+    aliases = connection.execute(select(schema.alias.c.video, schema.alias.c.name))
+    named = {alias.video for alias in aliases if tombstone_hash(alias.name) in hashes}
     return [
         row.id
         for row in rows
         if tombstone_hash(row.id) in hashes
+        or row.key in named
+        or (row.address and tombstone_hash(row.address) in hashes)
         or (row.channel and channel_hash(row.channel) in hashes)
         or row.recording in hashes
     ]

@@ -252,6 +252,9 @@ def fail(
     if row.state in DECIDED:
         # Analysing again has failed: the old verdict and its decision stand, whether it is tried once more or not.
         step = replace(step, state=VideoState(row.state))
+    if blames_item and claim.stage is Stage.FETCH and row.url != claim.url:
+        sentence = "its source has given it another address meanwhile, which is tried next"
+        step = NextStep(claim.waiting_state, now, sentence)
     failed = step.state in (VideoState.FAILED, VideoState.GIVEN_UP)
     change(
         connection,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, select
@@ -34,7 +35,7 @@ def withdraw_video(connection: Connection, video_id: str, reason: str, now: floa
 
 def withdraw_channel(connection: Connection, channel: str, reason: str, now: float) -> int:
     """Remove every video of a channel, and keep out what it publishes later."""
-    _add_tombstone(connection, channel_hash(channel), "channel", reason, now)
+    add_tombstones(connection, [channel_hash(channel)], "channel", reason, now)
     rows = list(connection.execute(select(video).where(video.c.channel == channel)).all())
     return _withdraw_rows(connection, rows, "channel", reason, now)
 
@@ -49,7 +50,7 @@ def withdraw_recording(connection: Connection, sha256: str, reason: str, now: fl
 
 def keep_out(connection: Connection, video_id: str, reason: str, now: float) -> None:
     """Leave a tombstone for a video that the catalog does not know."""
-    _add_tombstone(connection, tombstone_hash(video_id), "video", reason, now)
+    add_tombstones(connection, [tombstone_hash(video_id)], "video", reason, now)
 
 
 def _withdraw_rows(connection: Connection, rows: list[Row[Any]], asked: str, reason: str, now: float) -> int:
@@ -57,7 +58,7 @@ def _withdraw_rows(connection: Connection, rows: list[Row[Any]], asked: str, rea
     sharing = connection.execute(select(video).where(video.c.recording.in_(recordings))).all()
     affected = {row.key: row for row in [*rows, *sharing] if row.state != VideoState.WITHDRAWN}
     for row in affected.values():
-        _add_tombstone(connection, tombstone_hash(row.id), "video", reason, now)
+        add_tombstones(connection, names_withdrawn(connection, row), "video", reason, now)
         removed = {"video": row.id, "recording": row.recording, "asked": asked, "removed_at": now}
         connection.execute(schema.removal.insert().values(removed))
         bury(connection, row, now)
@@ -66,8 +67,14 @@ def _withdraw_rows(connection: Connection, rows: list[Row[Any]], asked: str, rea
     return len(affected)
 
 
+def names_withdrawn(connection: Connection, row: Row[Any]) -> set[str]:
+    """The tombstones of a video: its id, the address where it lies now, and all else by which it is recognised."""
+    aliases = connection.execute(select(schema.alias.c.name).where(schema.alias.c.video == row.key)).scalars()
+    return {tombstone_hash(name) for name in (row.id, row.address, *aliases) if name}
+
+
 def _withdraw_audio(connection: Connection, sha256: str, reason: str, now: float) -> None:
-    _add_tombstone(connection, sha256, "audio", reason, now)
+    add_tombstones(connection, [sha256], "audio", reason, now)
     path = connection.execute(
         select(schema.recording.c.path).where(schema.recording.c.sha256 == sha256)
     ).scalar_one_or_none()
@@ -87,14 +94,14 @@ def bury(connection: Connection, row: Row[Any], now: float) -> None:
     blank |= dict.fromkeys(("rights_basis", "rights_statement", "decided_by", "arm", "first_query", "choice"), None)
     blank |= dict.fromkeys(("language_probability", "language_state", "language_unavailable"), None)
     blank |= dict.fromkeys(("merit", "child_s"), 0.0)
-    blank |= dict.fromkeys(("stage", "due_at", "failure_kind", "lease_token", "lease_until"), None)
+    blank |= dict.fromkeys(("stage", "due_at", "failure_kind", "lease_token", "lease_until", "address"), None)
     withdrawn = [{"rule": "withdrawn", "message": "taken down; later crawls keep it out"}]
     change(connection, row, now, state=VideoState.WITHDRAWN, reasons=withdrawn, metadata={}, facts={}, **blank)
 
 
-def _add_tombstone(connection: Connection, digest: str, subject: str, reason: str, now: float) -> None:
-    row = {"hash": digest, "subject": subject, "reason": reason, "made_at": now}
-    insert_missing(connection, schema.tombstone, [row])
+def add_tombstones(connection: Connection, digests: Iterable[str], subject: str, reason: str, now: float) -> None:
+    rows = [{"hash": digest, "subject": subject, "reason": reason, "made_at": now} for digest in sorted(digests)]
+    insert_missing(connection, schema.tombstone, rows)
 
 
 def is_withdrawn(connection: Connection, digest: str) -> bool:
