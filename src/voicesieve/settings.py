@@ -87,6 +87,9 @@ class Discovery(_Section):
     refresh_s: Seconds = Field(3600.0, description="A feed or page that was read to its end is asked again after this.")
     max_feed_bytes: int = Field(100_000_000, ge=1024, description="Longest feed that is read, in bytes.")
     max_page_bytes: int = Field(2_000_000, ge=1024, description="Longest web page that is read, in bytes.")
+    obey_robots: bool = Field(
+        True, description="robots.txt decides which pages page: reads, and what it takes from their links."
+    )
     page_size: int = Field(500, ge=1, le=10_000, description="Candidates in one discovery transaction.")
 
 

@@ -86,6 +86,7 @@ ONLY_HERE: dict[str, tuple[str, ...]] = {
     "yt_dlp": ("fetching",),
     "aiohttp": ("fetching",),
     "feedparser": ("sources",),
+    "protego": ("sources",),
     "av": ("audio",),
     "onnxruntime": ("voices",),
     "py3langid": ("languages",),

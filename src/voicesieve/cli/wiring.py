@@ -165,7 +165,15 @@ def source_of(kind: str, context: RunContext, settings: Settings) -> Source:
     lister = YtDlpLister(allow_private_addresses=settings.fetching.allow_private_addresses)
     discovery = settings.discovery
     limits = DocumentLimits(discovery.max_feed_bytes, discovery.max_page_bytes)
-    return make_source(kind, context.client, context.folder.root.absolute(), youtube_of(settings), lister, limits)
+    return make_source(
+        kind,
+        context.client,
+        context.folder.root.absolute(),
+        youtube_of(settings),
+        lister,
+        limits,
+        obey_robots=discovery.obey_robots,
+    )
 
 
 def fetch_limits_of(settings: Settings) -> FetchLimits:

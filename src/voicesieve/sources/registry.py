@@ -63,9 +63,10 @@ def make_source(
     youtube: YoutubeSettings | None = None,
     lister: Lister | None = None,
     limits: DocumentLimits | None = None,
+    obey_robots: bool = False,
 ) -> Source:
     """A source of ``kind``; ``client`` is used by the remote ones, ``limits`` hold for the documents that they
-    read, and ``data``, our own folder, is found by none.
+    read, and ``data``, our own folder, is found by none. With ``obey_robots``, robots.txt decides which pages are read.
 
     ``youtube:`` needs a ``lister``.
 
@@ -88,7 +89,12 @@ def make_source(
     if kind == "page":
         from voicesieve.sources.page import PageSource
 
-        return PageSource(client, limits)
+        pages = PageSource(client, limits)
+        if not obey_robots:
+            return pages
+        from voicesieve.sources.robots import RobotsSource
+
+        return RobotsSource(pages, client)
     if kind == "youtube" and lister is not None:
         from voicesieve.sources.youtube import YoutubeSource
 
