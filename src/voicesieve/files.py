@@ -228,6 +228,13 @@ def identity_of(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def refuse_little_space(folder: Path, needed_bytes: int = WORKING_SPACE) -> None:
+    """Raise `FailureError` ``disk_full`` unless ``needed_bytes`` are free where ``folder`` lies or will lie."""
+    if shutil.disk_usage(nearest_folder(folder)).free < needed_bytes:
+        message = f"too little space below {nearest_folder(folder)} to begin: {space_needed(folder, needed_bytes)}"
+        raise FailureError(Failure(FailureKind.DISK_FULL, message))
+
+
 def nearest_folder(path: Path) -> Path:
     """``path`` itself or the nearest folder above it that exists."""
     return next((parent for parent in [path, *path.parents] if parent.is_dir()), Path("/"))

@@ -33,6 +33,7 @@ LEDGER = {
     "audio/probe.py:_packets": "the sound ends where its data ends; a header that promised more makes it truncated",
     "catalog/backups.py:rows_of": "a catalog too damaged to be asked; the caller says what that means for takedowns",
     "catalog/turnstile.py:_locked_descriptor": "the lock is taken: that is when the wait in line begins",
+    "pipeline/engines/local.py:_joined": "no thread may be started, so the loop itself waits for the worker's end",
     "cli/errors.py:explained": "Ctrl-C and a reader that left are no errors; the exit code tells them",
     "cli/language_evaluation.py:eval_language": "told by the number of its line among the problems",
     "corpus/formats/files.py:place_file": "another file system takes no link, so the file is copied",

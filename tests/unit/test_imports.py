@@ -18,12 +18,15 @@ HOUSE = Path(voicesieve.__file__).parent
 ALLOWED: dict[str, tuple[str, ...]] = {
     "domain": (),
     "files": ("domain",),
+    "machine": ("domain", "files"),
     "settings": (),
     "policy": ("domain",),
     "frontier": ("domain",),
     "catalog": (
         "domain",
         "files",
+        "machine",
+        "machine",
         "policy.retries",
         "frontier.rates",
         "frontier.facts",
@@ -33,8 +36,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "audio": ("domain", "files"),
     "voices": ("domain", "audio"),
     "evaluation": ("domain", "audio", "voices"),
-    "languages": ("domain", "files"),
-    "fetching": ("domain", "files"),
+    "languages": ("domain", "files", "machine"),
+    "fetching": ("domain", "files", "machine"),
     "sources": ("domain", "languages.codes"),
     "observability": ("files",),
     "legacy": ("domain", "sources"),
@@ -42,6 +45,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "pipeline": (
         "domain",
         "files",
+        "machine",
         "policy",
         "frontier",
         "catalog",
@@ -58,6 +62,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "cli": (
         "domain",
         "files",
+        "machine",
         "settings",
         "policy",
         "frontier",

@@ -23,6 +23,7 @@ from voicesieve.files import (
     atomic_path,
     make_folder,
     move_durably,
+    refuse_little_space,
     space_needed,
     sweep_unfinished,
     sync_folder,
@@ -92,6 +93,7 @@ def backup_catalog(
     try:
         make_folder(folder)
         sweep_unfinished(folder)
+        refuse_little_space(folder, file.stat().st_size)
         with atomic_path(target) as temporary:
             _copy(file, temporary, turn, stopped, progressed)
             examine(temporary)

@@ -7,9 +7,8 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, update
 from sqlalchemy import exc as sql_errors
@@ -21,6 +20,7 @@ from voicesieve.catalog.turnstile import Turnstile, TurnstileTimeoutError, Waits
 from voicesieve.domain.extras import how_to_install
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.files import OUT_OF_SPACE, identity_of, space_needed
+from voicesieve.machine import folder_failure
 
 BUSY_TIMEOUT_S = 30.0
 """Measured worst wait behind 20 writers is below 1 s; 30 s means that the holder is stuck, not slow."""
@@ -115,8 +115,17 @@ class Catalog:
             self._reader.dispose()
             self._writer.dispose()
 
-    def _turn(self) -> Any:
-        return self._turnstile.hold() if self._turnstile else nullcontext()
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if self._turnstile is None:
+            yield
+            return
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._turnstile.hold())
+            except OSError as error:
+                raise FailureError(folder_failure(error, self._turnstile.path.parent)) from error
+            yield
 
     def _record_waits(self, connection: Connection) -> None:
         if self._turnstile is None:
@@ -236,6 +245,8 @@ def _sqlite_engine(file: Path, *, writing: bool) -> Engine:
         cursor = connection.cursor()
         cursor.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
         cursor.execute("PRAGMA foreign_keys=ON")
+        # Savepoints and sorting would need files in TMPDIR: one more disk that can be full.
+        cursor.execute("PRAGMA temp_store=MEMORY")
         if writing:
             cursor.execute("PRAGMA journal_mode=WAL")
             cursor.execute("PRAGMA synchronous=FULL")
@@ -374,10 +385,31 @@ def _typed_errors(file: Path | None) -> Iterator[None]:
 
 
 def _refusal(error: sql_errors.DatabaseError, file: Path | None) -> Failure:
-    text = " ".join(str(error.orig).split())
+    text = " ".join(str(_first_refusal(error).orig).split())
+    if "unable to open" in text and file is not None and (refused := _why_unopened(file)) is not None:
+        return folder_failure(refused, file)
     if _is_full(text, error):
         return _full(text, error, file)
     if _is_damage(text):
         message = f"the catalog is damaged: {text}. {_RESTORE}"
         return Failure.from_exception(FailureKind.CATALOG_UNAVAILABLE, error, message)
     return Failure.from_exception(FailureKind.CATALOG_UNAVAILABLE, error, f"the catalog cannot be used: {text}")
+
+
+def _first_refusal(error: sql_errors.DatabaseError) -> sql_errors.DatabaseError:
+    """The error that began it: after a full disk SQLite has rolled back, and rolling back once more fails, too."""
+    first, current = error, error.__context__
+    while current is not None:
+        if isinstance(current, sql_errors.DatabaseError):
+            first = current
+        current = current.__context__
+    return first
+
+
+def _why_unopened(file: Path) -> OSError | None:
+    """The system's reason, which SQLite keeps to itself; ``None`` where the file opens after all."""
+    try:
+        file.open("rb").close()
+    except OSError as error:
+        return error
+    return None

@@ -43,7 +43,7 @@ class Turnstile:
     """One lock file; ``hold`` is a critical section over all processes and threads that use it."""
 
     def __init__(self, path: Path, *, timeout_s: float) -> None:
-        self._path = path
+        self.path = path
         self._timeout_s = timeout_s
         self._threads = threading.Lock()
         self.waits = Waits()
@@ -59,7 +59,7 @@ class Turnstile:
                 os.close(descriptor)
 
     def _locked_descriptor(self) -> int:
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -94,4 +94,4 @@ class Turnstile:
         if got_it.is_set():
             return
         self.waits.timeouts += 1
-        raise TurnstileTimeoutError(f"{self._path} has been held by another process for {self._timeout_s:.0f} s")
+        raise TurnstileTimeoutError(f"{self.path} has been held by another process for {self._timeout_s:.0f} s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import os
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 from voicesieve.cli.detectors import configured_model, detector_choice
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, print_json
 from voicesieve.cli.wiring import acceptance_of, settings_for, worker_count
-from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
 from voicesieve.domain.verdicts import OperatingPoint, Verdict
 from voicesieve.observability.terminal import safe_text
 from voicesieve.pipeline import stages
@@ -45,7 +46,10 @@ def _paths(arguments: list[str]) -> Iterator[Path]:
 async def _analyse(paths: Iterable[Path], settings: Settings, choice: DetectorChoice, *, as_json: bool) -> int:
     point = acceptance_of(settings).operating_point
     engine = LocalEngine(
-        worker_count(settings), memory_mb=settings.analysis.memory_mb, preload=("voicesieve.pipeline.stages",)
+        worker_count(settings),
+        memory_mb=settings.analysis.memory_mb,
+        preload=("voicesieve.pipeline.stages",),
+        trial=functools.partial(stages.prove_detector, choice),
     )
     code = EXIT_OK
     try:
@@ -68,20 +72,26 @@ async def _results(
     running: set[asyncio.Task[dict[str, Any]]] = set()
     names = iter(paths)
     more = True
-    while more or running:
-        while more and len(running) < 2 * engine.workers:
-            # Standard input may be a pipe that is still being written to.
-            path = await asyncio.to_thread(next, names, None)
-            if path is None:
-                more = False
-            else:
-                running.add(asyncio.create_task(_one(path, engine, settings, choice, point)))
-            if any(task.done() for task in running):
-                break
-        if running:
-            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                yield task.result()
+    try:
+        while more or running:
+            while more and len(running) < 2 * engine.workers:
+                # Standard input may be a pipe that is still being written to.
+                path = await asyncio.to_thread(next, names, None)
+                if path is None:
+                    more = False
+                else:
+                    running.add(asyncio.create_task(_one(path, engine, settings, choice, point)))
+                if any(task.done() for task in running):
+                    break
+            if running:
+                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for task in [task for task in running if task.done()]:
+                    running.remove(task)
+                    yield task.result()
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
 
 
 async def _one(
@@ -92,6 +102,8 @@ async def _one(
     try:
         found = await engine.run(stages.analyse_local, order, deadline_s=settings.analysis.deadline_s)
     except FailureError as error:
+        if error.failure.remedy is Remedy.STOP_RUN:
+            raise
         return _error(shown, error.failure)
     except OSError as error:
         return _error(

@@ -23,9 +23,18 @@ from voicesieve.cli.output import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_OP
 from voicesieve.cli.progress import Progress
 from voicesieve.cli.report import print_status
 from voicesieve.cli.rights import closed_platforms, refuse_without_basis
-from voicesieve.cli.wiring import backup_rules_of, opened_catalog, opened_run, settings_for, source_of, status_facts
+from voicesieve.cli.wiring import (
+    backup_rules_of,
+    opened_catalog,
+    opened_run,
+    settings_for,
+    source_of,
+    status_facts,
+    worker_count,
+)
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
+from voicesieve.machine import folder_failure, refuse_tight_limits
 from voicesieve.observability.events import Events
 from voicesieve.observability.logs import LogSink
 from voicesieve.observability.metrics import Metrics
@@ -40,6 +49,9 @@ from voicesieve.pipeline.takedown import finish_deletions
 from voicesieve.settings import Settings
 from voicesieve.sources.phrases import FILE, PhrasesError, read_queries
 from voicesieve.sources.registry import YOUTUBE_KINDS, parse_query, platform_of_query
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""Ctrl-C, a job manager or a shutdown, and a terminal that was closed: all ask a run to stop."""
 
 METRICS_EVERY_S = 15.0
 """Prometheus scrapes every 15 s in many set-ups; more often would show nothing more."""
@@ -66,6 +78,7 @@ def crawl(options: CrawlOptions) -> int:
     settings = settings_for(options.data, options.config)
     queries = [parsed_source(text) for text in options.sources] or _phrases(options)
     refuse_without_basis(settings, queries, options.data)
+    refuse_tight_limits(workers=worker_count(settings), downloads=settings.fetching.max_concurrent_downloads)
     folder = DataFolder(options.data)
     folder.prepare()
     with folder.exclusive(), opened_catalog(options.data, settings, create=True) as catalog:
@@ -107,6 +120,7 @@ async def _crawl(
                 async with backed_up(context, _backup_rules(folder, settings)):
                     result = await _drive(context, plan)
                 writing.cancel()
+                await asyncio.wait({writing})
             _conclude(context, settings, result)
             _retain(context, settings, result)
             if folder.log.parent.is_dir():  # else the run has said that its folder is gone
@@ -132,14 +146,17 @@ async def _write_metrics(
 
 def _log_sink(options: CrawlOptions, settings: Settings, folder: DataFolder, run: str) -> LogSink:
     levels = {0: None, 1: logging.INFO}
-    return LogSink(
-        folder.log,
-        run=run,
-        file_bytes=settings.logging.file_bytes,
-        file_count=settings.logging.file_count,
-        console_level=None if options.quiet else levels.get(options.verbose, logging.DEBUG),
-        secrets=[settings.catalog.url.get_secret_value(), settings.youtube_api.key.get_secret_value()],
-    )
+    try:
+        return LogSink(
+            folder.log,
+            run=run,
+            file_bytes=settings.logging.file_bytes,
+            file_count=settings.logging.file_count,
+            console_level=None if options.quiet else levels.get(options.verbose, logging.DEBUG),
+            secrets=[settings.catalog.url.get_secret_value(), settings.youtube_api.key.get_secret_value()],
+        )
+    except OSError as error:
+        raise FailureError(folder_failure(error, folder.root)) from error
 
 
 def _recover(context: RunContext, *, only_driver: bool) -> None:
@@ -190,7 +207,7 @@ def _refresh_setting(row: QueryRow) -> str:
 
 
 async def _drive(context: RunContext, plan: Plan) -> RunResult:
-    ending = Ending()
+    ending = Ending(context.stopping)
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -199,12 +216,12 @@ async def _drive(context: RunContext, plan: Plan) -> RunResult:
         context.events.emit("run_stopping", message=message)
         ending.ask()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOP_SIGNALS:
         loop.add_signal_handler(number, stop)
     try:
         return await Driver(context, plan, ending).run()
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in STOP_SIGNALS:
             loop.remove_signal_handler(number)
 
 

@@ -26,6 +26,7 @@ from voicesieve.corpus.verifying import verify as verify_folder
 from voicesieve.domain.languages import UNDETERMINED
 from voicesieve.languages.codes import normalise
 from voicesieve.observability.terminal import safe_text
+from voicesieve.pipeline import stages
 from voicesieve.pipeline.engines.local import LocalEngine
 from voicesieve.pipeline.exporting import Exported, ExportJob
 from voicesieve.pipeline.exporting import export as run_export
@@ -74,6 +75,7 @@ def export(kind: str, where: Where, wanted: Mapping[str, Any], present: Present,
                     worker_count(settings),
                     memory_mb=settings.analysis.memory_mb,
                     preload=("voicesieve.corpus.cutting", "voicesieve.audio.decode", "voicesieve.audio.quality"),
+                    trial=stages.prove_decoder,
                 ),
                 actor=actor(),
                 update=present.update,

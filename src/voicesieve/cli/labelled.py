@@ -19,6 +19,7 @@ from voicesieve.evaluation import scoring
 from voicesieve.evaluation.labels import LabelsError, Problem, Stretch, read_labels
 from voicesieve.evaluation.scoring import SpansOrder
 from voicesieve.observability.terminal import safe_text
+from voicesieve.pipeline import stages
 from voicesieve.pipeline.engines.local import LocalEngine
 from voicesieve.settings import Settings
 from voicesieve.voices.detector import DetectorChoice
@@ -145,7 +146,10 @@ class Workshop:
 @asynccontextmanager
 async def workshop(settings: Settings, data: Path, *, quiet: bool) -> AsyncIterator[Workshop]:
     engine = LocalEngine(
-        worker_count(settings), memory_mb=settings.analysis.memory_mb, preload=("voicesieve.evaluation.scoring",)
+        worker_count(settings),
+        memory_mb=settings.analysis.memory_mb,
+        preload=("voicesieve.evaluation.scoring",),
+        trial=stages.prove_decoder,
     )
     try:
         with tempfile.TemporaryDirectory(prefix="voicesieve-eval-") as scratch, stepper(quiet=quiet) as progress:

@@ -79,6 +79,7 @@ async def _import(plan: Plan, data: Path, config: Path | None, *, dry_run: bool,
     from voicesieve.cli.actor import actor
     from voicesieve.cli.bars import bar as progress_bar
     from voicesieve.cli.wiring import import_rules_of, opened_catalog, settings_for, worker_count
+    from voicesieve.pipeline import stages
     from voicesieve.pipeline.engines.local import LocalEngine
     from voicesieve.pipeline.folder import DataFolder
     from voicesieve.pipeline.importing import Destination, import_plan
@@ -95,7 +96,10 @@ async def _import(plan: Plan, data: Path, config: Path | None, *, dry_run: bool,
         if not dry_run or settings.catalog.url.get_secret_value() or (data / "catalog.sqlite3").exists():
             catalog = stack.enter_context(opened_catalog(data, settings, create=not dry_run))
         engine = LocalEngine(
-            worker_count(settings), memory_mb=settings.analysis.memory_mb, preload=("voicesieve.pipeline.stages",)
+            worker_count(settings),
+            memory_mb=settings.analysis.memory_mb,
+            preload=("voicesieve.pipeline.stages",),
+            trial=stages.prove_decoder,
         )
         progress = stack.enter_context(progress_bar("importing", quiet=quiet))
         task = progress.add_task("records", total=len(plan.items))

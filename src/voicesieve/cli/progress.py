@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from voicesieve.cli.report import STATE_STYLES
-from voicesieve.domain.failures import FailureError
+from voicesieve.domain.failures import REMEDIES, FailureError, FailureKind, Remedy
 from voicesieve.observability.events import Event
 from voicesieve.observability.terminal import safe_text
 
@@ -48,6 +48,8 @@ class Progress:
             self._line(facts["outcome"], facts["video"], facts["title"], facts["reason"])
         elif event.name == "attempt_failed":
             self._failing[facts["kind"]] += 1
+            if REMEDIES[FailureKind(facts["kind"])] is Remedy.STOP_RUN:
+                return  # said once, when the run has stopped
             step = f"{facts['kind']}: {facts['message']} [{facts['method']}; {facts['next']}]"
             self._line(facts["state"], facts["video"], facts["title"], step)
         elif event.name == "page_committed":

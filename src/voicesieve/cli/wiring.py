@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import os
 import sys
 import time
@@ -327,6 +328,7 @@ async def opened_run(
     from voicesieve.fetching.http import HttpFetcher
     from voicesieve.fetching.local import LocalFetcher
     from voicesieve.fetching.ytdlp import YtDlpFetcher
+    from voicesieve.pipeline import stages
     from voicesieve.pipeline.engines.local import LocalEngine
 
     client = client_of(settings)
@@ -334,7 +336,12 @@ async def opened_run(
     model, rules = configured_model(choice), rules_of(settings, choice)
     watch = folder.watch()
     committer = Committer(catalog, watch.check)
-    engine = LocalEngine(worker_count(settings), memory_mb=settings.analysis.memory_mb, preload=WORKERS_LOAD)
+    engine = LocalEngine(
+        worker_count(settings),
+        memory_mb=settings.analysis.memory_mb,
+        preload=WORKERS_LOAD,
+        trial=functools.partial(stages.prove_detector, choice),
+    )
     try:
         async with client:
             yield RunContext(

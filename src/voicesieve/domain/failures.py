@@ -36,6 +36,7 @@ class FailureKind(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     INTERNAL_ERROR = "internal_error"
 
+    MACHINE_FAULT = "machine_fault"
     DISK_FULL = "disk_full"
     CATALOG_UNAVAILABLE = "catalog_unavailable"
 
@@ -80,6 +81,7 @@ REMEDIES: dict[FailureKind, Remedy] = {
     FailureKind.ANALYSER_CRASHED: Remedy.RETRY_ALONE,
     FailureKind.OUT_OF_MEMORY: Remedy.RETRY_ALONE,
     FailureKind.INTERNAL_ERROR: Remedy.RETRY_ALONE,
+    FailureKind.MACHINE_FAULT: Remedy.STOP_RUN,
     FailureKind.DISK_FULL: Remedy.STOP_RUN,
     FailureKind.CATALOG_UNAVAILABLE: Remedy.STOP_RUN,
 }

@@ -15,6 +15,7 @@ from voicesieve.fetching.guard import check_address, check_platform, check_url
 from voicesieve.fetching.resolver import PublicResolver
 from voicesieve.fetching.statuses import status_failure
 from voicesieve.fetching.text import clean
+from voicesieve.machine import exhausted
 
 __all__ = ["HttpAnswer", "HttpClient", "broken_transfer", "connection_failure", "content_refusal", "status_failure"]
 
@@ -144,7 +145,9 @@ class HttpClient:
 
 
 def connection_failure(url: str, error: Exception) -> Failure:
-    """Type what aiohttp raises before or instead of an answer: DNS, refused, reset, TLS, not HTTP."""
+    """Type what aiohttp raises before or instead of an answer: DNS, refused, reset, TLS, not HTTP, no descriptors."""
+    if (ours := exhausted(error)) is not None:
+        return ours
     return Failure.from_exception(FailureKind.NETWORK, error, f"{_host(url)} cannot be reached: {_cause(error)}")
 
 

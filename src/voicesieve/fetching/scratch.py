@@ -7,6 +7,7 @@ from pathlib import Path
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.files import OUT_OF_SPACE, WORKING_SPACE, space_needed
+from voicesieve.machine import folder_failure
 
 MEDIA_NAME = "media"
 """Constant, because a name made from remote text is a path made from remote text."""
@@ -37,5 +38,4 @@ def disk_failure(error: OSError, path: Path, whole_bytes: int | None) -> Failure
         room = space_needed(path, WORKING_SPACE + (whole_bytes or 0))
         message = f"no space left in the scratch folder ({error.strerror}); {needed}; {room}"
         return Failure.from_exception(FailureKind.DISK_FULL, error, message)
-    message = f"the scratch folder cannot be written: {error.strerror or error}"
-    return Failure.from_exception(FailureKind.INTERNAL_ERROR, error, message)
+    return folder_failure(error, path)

@@ -6,6 +6,7 @@ look whenever yt-dlp is upgraded.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,6 +25,7 @@ from voicesieve.fetching.guard import NOT_PUBLIC, ForbiddenAddressError, Forbidd
 from voicesieve.fetching.statuses import status_failure
 from voicesieve.fetching.text import clean
 from voicesieve.files import OUT_OF_SPACE
+from voicesieve.machine import EXHAUSTED
 
 YOUTUBE_PAUSE_S = 3_600.0
 """YouTube's own words: rate-limited "for up to an hour"."""
@@ -117,8 +119,12 @@ def _by_our_own_limits(related: list[BaseException], text: str, youtube: bool) -
         return FailureKind.FORBIDDEN_ADDRESS
     if any(isinstance(one, MemoryError) for one in related):
         return FailureKind.OUT_OF_MEMORY
-    numbers = {one.errno for one in related if isinstance(one, OSError)}
-    return FailureKind.DISK_FULL if numbers & OUT_OF_SPACE else None
+    errors = [one for one in related if isinstance(one, OSError)]
+    if any(one.errno in OUT_OF_SPACE for one in errors):
+        return FailureKind.DISK_FULL
+    # Errors of files name the file, those of connections do not; all that yt-dlp writes is in our scratch folder.
+    ours = any(one.errno in EXHAUSTED or (one.filename and one.errno != errno.ENOENT) for one in errors)
+    return FailureKind.MACHINE_FAULT if ours else None
 
 
 def _by_class(related: list[BaseException], text: str, youtube: bool) -> FailureKind | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.fetching.text import clean
+from voicesieve.machine import start_failure
 
 MAX_ANSWER_BYTES = 2**20
 MAX_ITEMS = 500
@@ -68,8 +69,7 @@ async def start(module: str, order: Mapping[str, object], folder: Path, approve:
             start_new_session=True,
         )
     except OSError as error:
-        message = f"no worker process can be started: {error.strerror or error}"
-        raise FailureError(Failure.from_exception(FailureKind.INTERNAL_ERROR, error, message)) from error
+        raise FailureError(start_failure(error)) from error
     assert process.stdin and process.stdout and process.stderr
     process.stdin.write(json.dumps(order).encode() + b"\n")
     return Worker(

@@ -57,6 +57,7 @@ async def _analyse_and_publish(context: RunContext, claim: Claim, recording: str
     except Exception as error:  # noqa: BLE001 - typed, recorded and told, whatever it is
         await record_failure(context, claim, attempt, typed(error, context))
     else:
+        context.streaks.succeeded(claim)
         _tell(context, claim, verdict, language, decision, context.clock() - started)
 
 

@@ -23,6 +23,7 @@ from voicesieve.observability.events import Events
 from voicesieve.pipeline.engines.protocol import Engine
 from voicesieve.pipeline.folder import DataFolder
 from voicesieve.pipeline.frontier import Frontier
+from voicesieve.pipeline.streaks import Streaks
 from voicesieve.policy.acceptance import AcceptanceRules
 from voicesieve.policy.retries import RetryRules
 from voicesieve.policy.screening import ScreeningRules
@@ -68,8 +69,8 @@ class RunContext:
     ``in_analysis`` holds a lock for each recording whose analysis is in hand, ``told`` what people were told already.
     ``downloads`` has a place for each download at the same time; ``between_methods`` are the tokens of claims that wait
     for their host's next slot and take no place meanwhile. ``progressed`` is set whenever there may be something new to
-    take up, ``faulted`` when nothing may be taken up any more because the run cannot go on. ``frontier`` says what to
-    take first.
+    take up, ``faulted`` when nothing may be taken up any more because the run cannot go on, ``stopping`` when somebody
+    asked the run to stop. ``streaks`` notices defects of our own; ``frontier`` says what to take first.
     """
 
     run: str
@@ -93,3 +94,5 @@ class RunContext:
     between_methods: set[str] = field(default_factory=set)
     progressed: asyncio.Event = field(default_factory=asyncio.Event)
     faulted: asyncio.Event = field(default_factory=asyncio.Event)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    streaks: Streaks = field(default_factory=Streaks)

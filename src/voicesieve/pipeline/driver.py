@@ -17,7 +17,7 @@ from voicesieve.pipeline.analyse_stage import analyse_video
 from voicesieve.pipeline.context import RunContext
 from voicesieve.pipeline.discover_stage import screen_discovered, walk_query
 from voicesieve.pipeline.expanding import expand, page_pays
-from voicesieve.pipeline.failing import RunFaultError
+from voicesieve.pipeline.failing import RunFaultError, TakenBackError, typed
 from voicesieve.pipeline.fetch_stage import PutOffError, fetch_video
 from voicesieve.pipeline.frontier import enrol_all, learn_when_due
 from voicesieve.policy.revision import revision_of
@@ -60,8 +60,8 @@ class Plan:
 class Ending:
     """How a run may be told to stop: once to finish what is in hand, twice to stop now."""
 
-    def __init__(self) -> None:
-        self.requested = asyncio.Event()
+    def __init__(self, requested: asyncio.Event | None = None) -> None:
+        self.requested = requested or asyncio.Event()
         self.urgent = asyncio.Event()
 
     def ask(self) -> None:
@@ -255,7 +255,7 @@ class Driver:
             await work
         except StaleLeaseError:
             self._context.events.emit("stale_result_dropped", video=claim.video, stage=claim.stage.value)
-        except PutOffError:
+        except (PutOffError, TakenBackError):
             await self._context.committer.run(leases.release, claim, self._context.clock())
         except asyncio.CancelledError:
             await self._context.committer.run(leases.release, claim, self._context.clock())
@@ -273,10 +273,12 @@ class Driver:
         error = None if task.cancelled() else task.exception()
         if isinstance(error, RunFaultError | FailureError):
             self._result.fault = self._result.fault or error.failure
-        elif error is not None:
-            message = f"a defect of voicesieve stopped the run: {type(error).__name__}: {error}"
-            defect = Failure.from_exception(FailureKind.INTERNAL_ERROR, error, message)
-            self._result.fault = self._result.fault or defect
+        elif isinstance(error, Exception):
+            failure = typed(error, self._context)
+            if failure.kind is FailureKind.INTERNAL_ERROR:
+                message = f"a defect of voicesieve stopped the run: {type(error).__name__}: {error}"
+                failure = Failure.from_exception(FailureKind.INTERNAL_ERROR, error, message)
+            self._result.fault = self._result.fault or failure
 
     async def _wind_down(self) -> None:
         """Let work in hand finish for a while, then take it back. Every lease is returned before this ends."""

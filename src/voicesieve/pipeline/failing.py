@@ -12,25 +12,37 @@ from voicesieve.catalog.records import Claim
 from voicesieve.catalog.transactions import leases, results
 from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
 from voicesieve.domain.states import VideoState
-from voicesieve.files import OUT_OF_SPACE, disk_full_message
+from voicesieve.machine import MEMORY_RAN_OUT, folder_failure, machine_failure
 from voicesieve.pipeline.context import RunContext
 from voicesieve.policy.retries import NextStep, next_step
 
 
 class RunFaultError(Exception):
-    """Nothing can go on: the disk is full or the catalog cannot be written. The run stops cleanly."""
+    """Nothing can go on: the machine or the catalog refuses us. The run stops cleanly."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
         self.failure = failure
 
 
+class TakenBackError(Exception):
+    """Our machinery was ended while the run stops: the video goes back as it was, and nobody is blamed."""
+
+
 def typed(error: Exception, context: RunContext) -> Failure:
-    """The failure that ``error`` carries or stands for; a defect of ours becomes ``internal_error``."""
+    """The failure that ``error`` carries or stands for; a defect of ours becomes ``internal_error``.
+
+    Fetchers type the errors of the other side, so an `OSError` that arrives here is one of our own folders. Only a file
+    that is missing may have been removed a moment ago.
+    """
     if isinstance(error, FailureError):
         return error.failure
-    if isinstance(error, OSError) and error.errno in OUT_OF_SPACE:
-        return Failure.from_exception(FailureKind.DISK_FULL, error, disk_full_message(context.folder.root, error))
+    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError | ConnectionError | TimeoutError):
+        return folder_failure(error, context.folder.root)
+    if (failure := machine_failure(error, context.folder.root)) is not None:
+        return failure
+    if isinstance(error, MemoryError):
+        return Failure.from_exception(FailureKind.OUT_OF_MEMORY, error, MEMORY_RAN_OUT)
     message = f"a defect of voicesieve, not of the video: {type(error).__name__}: {error}"
     return Failure.from_exception(FailureKind.INTERNAL_ERROR, error, message)
 
@@ -56,14 +68,14 @@ async def open_attempt(context: RunContext, claim: Claim, method: str, scratch: 
     return OpenAttempt(id_, method, scratch)
 
 
-async def interrupt_attempt(context: RunContext, attempt: OpenAttempt) -> None:
+async def interrupt_attempt(context: RunContext, attempt: OpenAttempt, why: str = "") -> None:
     """The run is stopping: end the attempt without blaming anyone."""
     await context.committer.run(
         leases.finish_attempt,
         attempt.id,
         context.clock(),
         interrupted=True,
-        next_sentence="due again when a run starts",
+        next_sentence=f"{why}due again when a run starts",
     )
 
 
@@ -73,9 +85,14 @@ async def record_failure(
     """End the attempt with ``failure``, commit what follows for the video, and tell it with all a person needs.
 
     What follows is judged by ``deciding``, the most telling failure of several methods; by default it is this
-    one. Raises `RunFaultError` when the run cannot go on, `StaleLeaseError` when the lease is no longer ours.
+    one. Raises `RunFaultError` when the run cannot go on, `TakenBackError` when it stops and a worker ended with it,
+    `StaleLeaseError` when the lease is no longer ours.
     """
     deciding = deciding or failure
+    if context.stopping.is_set() and deciding.remedy is Remedy.RETRY_ALONE:
+        # Who stops a program often stops its workers, too: what they had in hand did not end them.
+        await interrupt_attempt(context, attempt, f"a worker ended while the run was stopping ({failure.message}); ")
+        raise TakenBackError(deciding.message)
     if deciding.remedy is Remedy.STOP_RUN:
         context.faulted.set()  # before the video is due again, or this run would take it up once more
     step = await context.committer.run(_fail, context, claim, attempt, failure, deciding)
@@ -85,6 +102,25 @@ async def record_failure(
         context.events.emit("host_paused", host=claim.host, until=until, reason=deciding.message)
     if deciding.remedy is Remedy.STOP_RUN:
         raise RunFaultError(deciding)
+    if deciding.kind is FailureKind.INTERNAL_ERROR:
+        await _stop_a_streak(context, claim, attempt, deciding)
+
+
+async def _stop_a_streak(context: RunContext, claim: Claim, attempt: OpenAttempt, failure: Failure) -> None:
+    """Raise `RunFaultError` where the same defect has struck too many videos in a row, and give them their budgets
+    back; they are due a little later, so that the next run begins with others."""
+    videos = context.streaks.struck(claim, attempt.method, failure)
+    if not videos:
+        return
+    context.faulted.set()
+    due = context.clock() + context.rules.retry.first_delay_s
+    await context.committer.run(results.retry, due, ids=videos)
+    message = (
+        f"{len(videos)} different videos in a row failed in the same way while {attempt.method} worked on them, which "
+        f"is a defect of voicesieve or its installation, not theirs: {failure.message}. None of them is given up. "
+        "Report it with the log; the same command goes on, with other videos first."
+    )
+    raise RunFaultError(Failure(FailureKind.MACHINE_FAULT, message, None, failure.exception_type, failure.chain))
 
 
 async def tell_failure(

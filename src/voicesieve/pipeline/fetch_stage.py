@@ -96,6 +96,7 @@ async def _try_method(
             state=state.value,
             took_s=context.clock() - started,
         )
+        context.streaks.succeeded(claim)
         return FetchOutcome(claim.video, tuple(attempts), recording=recording)
     attempts.append(MethodAttempt(method, started, context.clock(), failure=failure))
     if failure.kind in METHOD_SPECIFIC and not last:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.files import TEMPORARY_MARK, identity_of, make_folder, sweep_unfinished
+from voicesieve.files import TEMPORARY_MARK, identity_of, make_folder, refuse_little_space, sweep_unfinished
+from voicesieve.machine import folder_failure, refuse_unwritable
 
 
 class DataFolderError(Exception):
@@ -59,12 +60,23 @@ class DataFolder:
         return self.root / "voicesieve.toml"
 
     def prepare(self) -> None:
-        """Create what is missing. Raises `DataFolderError` when the folder cannot be written."""
+        """Create what is missing.
+
+        Raises `DataFolderError` when the folder cannot be written, `FailureError` when something in it cannot, or when
+        there is less space than a run needs.
+        """
+        refuse_little_space(self.root)
         try:
-            for folder in (self.recordings, self.scratch, self.log.parent):
-                make_folder(folder)
+            make_folder(self.root)
         except OSError as error:
             raise self._unwritable(error) from error
+        for folder in (self.recordings, self.scratch, self.log.parent):
+            try:
+                make_folder(folder)
+            except OSError as error:
+                raise FailureError(folder_failure(error, folder)) from error
+            refuse_unwritable(folder)
+            refuse_little_space(folder)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

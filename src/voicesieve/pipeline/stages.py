@@ -90,6 +90,24 @@ def analyse(order: Analysis) -> Analysed:
     return Analysed(found.model, found.duration_s, found.scores.to_bytes(), levels)
 
 
+TRIAL_S = 1.0
+"""Seconds of silence that a new worker scores: enough to load and run all that a recording needs."""
+
+
+def prove_decoder() -> None:
+    """Load what opens media; what goes wrong here is no file's fault."""
+    import voicesieve.audio.probe  # noqa: F401 - loading it is the proof
+
+
+def prove_detector(choice: DetectorChoice) -> None:
+    """Load the decoder and the detector, and score a little silence; what goes wrong here is no recording's fault."""
+    import numpy as np
+
+    from voicesieve.audio.decode import SAMPLE_RATE
+
+    _detector(choice).windows([np.zeros(int(TRIAL_S * SAMPLE_RATE), dtype=np.float32)])
+
+
 @dataclass(frozen=True)
 class LocalFile:
     """Order to score a file that is not in any store."""
