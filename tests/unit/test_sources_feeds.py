@@ -428,6 +428,17 @@ def test_a_vietnamese_title_is_read_in_the_encoding_that_is_declared() -> None:
     assert candidate.title == "ĐƯƠC"
 
 
+@pytest.mark.parametrize("declared", ["", 'encoding="utf-8"', 'encoding="viscii"'])
+def test_a_vietnamese_feed_that_declares_its_encoding_wrongly_is_read_by_its_language(declared: str) -> None:
+    body = f'<?xml version="1.0" {declared}?>' + rss(
+        f"{ENCLOSURE}<title>ĐƯƠC</title>", channel="<language>vi-VN</language>"
+    )
+
+    [candidate] = candidates(read(body.encode("windows-1258")))
+
+    assert candidate.title == "ĐƯƠC"
+
+
 def test_one_character_cut_in_two_spoils_no_other() -> None:
     body = rss(f"{ENCLOSURE}<title>{TITLE}</title><description>cut Đ</description>").encode()
 
@@ -473,6 +484,21 @@ def test_entities_and_ampersands_in_an_address_are_read_once(broken: bool) -> No
     document = read(body.replace("</channel>", "<br></channel>") if broken else body)
 
     assert addresses(document) == ["http://m.example/1.mp3?a=1&b=%26"]
+
+
+def test_a_live_item_is_no_part_of_what_the_feed_says_of_itself() -> None:
+    live = '<podcast:liveItem status="live" start="x"><title>Live</title><enclosure url="live.mp3"/></podcast:liveItem>'
+
+    document = read(rss(f"<title>1</title>{ENCLOSURE}", channel=f"<title>Kể chuyện</title>{live}"))
+
+    assert [(candidate.title, candidate.channel) for candidate in candidates(document)] == [("1", "Kể chuyện")]
+
+
+def test_a_web_page_in_place_of_a_feed_says_where_the_feed_is() -> None:
+    page = '<html><head><link rel="alternate" type="application/rss+xml" href="/feed.xml"></head></html>'
+
+    with pytest.raises(FailureError, match=r"its feed is “/feed.xml”"):
+        read(page, "text/html")
 
 
 def test_paging_and_moving_are_read_from_the_channel_only() -> None:

@@ -62,6 +62,9 @@ def passed_over(document: Document) -> dict[str, tuple[int, str]]:
         ("<div data-mp3='https://m.example/1.mp3'></div>", "https://m.example/1.mp3"),
         ("<div data-src=1.mp3></div>", "1.mp3"),
         ("<iframe src=1.mp3></iframe>", "1.mp3"),
+        ("<meta itemprop=contentUrl content=1.mp3>", "1.mp3"),
+        ("<link itemprop='contentUrl' href=1.mp3>", "1.mp3"),
+        ('<div data-setup=\'{"sources": [{"src": "/dir/1.mp3"}]}\'></div>', "1.mp3"),
         ("<embed src=1.wav>", "1.wav"),
         ("<object data=1.mp3></object>", "1.mp3"),
         (f"<iframe src=https://www.youtube.com/embed/{ID}?rel=0></iframe>", WATCH),
@@ -264,6 +267,11 @@ def test_a_page_of_countless_links_is_cut_and_says_so(monkeypatch: pytest.Monkey
 
     assert len(addresses(document)) == 3
     assert "more than 3 addresses" in problems(document)[0]
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/octet-stream", "text/xml", "nonsense"])
+def test_a_page_of_an_odd_type_is_known_by_its_bytes(content_type: str) -> None:
+    assert addresses(read("<!DOCTYPE html><html><audio src=1.mp3>", content_type)) == ["1.mp3"]
 
 
 def test_what_is_no_page_says_what_it_is() -> None:

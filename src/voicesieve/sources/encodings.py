@@ -8,9 +8,12 @@ import re
 _UTF16 = "utf-16-le", "utf-16-be"
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, _UTF16[0]), (codecs.BOM_UTF16_BE, _UTF16[1]))
 _SNIFFED_BYTES = 1_024
+_LANGUAGE_BYTES = 10_000
 _WORTH_OF_A_MISTAKE = 3
 """Characters that make sense as UTF-8 for each byte that does not: programs cut texts in the middle of a character."""
-_LAST_RESORT = "cp1252"  # what browsers read as, where nothing else is declared (WHATWG Encoding, section 10)
+_LAST_RESORT = "cp1252"  # as which browsers read what declares nothing (HTML standard, section 13.2.3.2)
+_LAST_RESORT_OF_VIETNAMESE = "cp1258"
+_VIETNAMESE = re.compile(rb"(?:<(?:dc:)?language>\s{0,20}|\blang\s?=\s?[\"']?)vi\b", re.IGNORECASE)
 
 _CHARACTER_SET = re.compile(
     r"ascii|utf-8.*|utf-16.*|iso8859-.*|cp(?:125\d|437|65001|8(?:5\d|6\d|74)|9(?:32|36|49|50))|mac-.*|koi8-.*|"
@@ -46,7 +49,8 @@ def decoded(body: bytes, *declared: str | None) -> str:
     """``body`` as text, without a byte order mark.
 
     What the bytes prove counts first, then the ``declared`` encodings: text that is meant to be in another one hardly
-    ever makes sense as UTF-8. What fits none of them is read as Western European, and never refused.
+    ever makes sense as UTF-8. What fits none of them is read as Western European, or as Vietnamese where it says that
+    this is its language, and never refused.
     """
     proven = sniffed(body[:_SNIFFED_BYTES])
     if proven is not None:
@@ -63,4 +67,7 @@ def decoded(body: bytes, *declared: str | None) -> str:
                 return body.decode(name)
             except UnicodeDecodeError:
                 continue
-    return body.decode(_LAST_RESORT, "replace") if wrong else text
+    if not wrong:
+        return text
+    is_vietnamese = _VIETNAMESE.search(body[:_LANGUAGE_BYTES]) is not None
+    return body.decode(_LAST_RESORT_OF_VIETNAMESE if is_vietnamese else _LAST_RESORT, "replace")

@@ -20,6 +20,7 @@ _FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "applica
 _META = re.compile(r"og:(?:audio|video)(?::url|:secure_url)?|twitter:player:stream", re.IGNORECASE)
 _META_FRAME = re.compile(r"twitter:player", re.IGNORECASE)
 _STRUCTURED = re.compile(r"application/(?:[\w.-]+\+)?json", re.IGNORECASE)
+_DATA_MARKS = re.compile(r"^\s*(?://)?\s*<!(?:\[CDATA\[|--)|(?://)?\s*(?:\]\]|--)>\s*$")
 _IN_SCRIPT = re.compile(r"https?:(?:\\?/){2}[^\s\"'<>]{1,1000}?\.(?:mp3|m4a|m4b|mp4|ogg|oga|opus|wav|flac|webm)\b")
 
 _ADDRESS_BEGINS = ("http://", "https://", "/", "./", "../")
@@ -120,6 +121,8 @@ class _Collector(HTMLParser):
             self._begin_link(attributes)
         if tag in ("a", "link", "area") and "license" in attributes.get("rel", "").lower().split():
             seen.licence = seen.licence or attributes.get("href", "")
+        if "contentUrl" in attributes.get("itemprop", "").split():
+            self._note(_address(attributes, ("content", "href", "src")))
         self._late(tag, attributes)
 
     def handle_endtag(self, tag: str) -> None:
@@ -161,10 +164,14 @@ class _Collector(HTMLParser):
         self.seen.references.append(self._open_link)
 
     def _meta(self, name: str, content: str) -> None:
-        if _META.fullmatch(name) and content.strip():
-            self.seen.references.append(Reference(content))
+        if _META.fullmatch(name):
+            self._note(content)
         elif _META_FRAME.fullmatch(name):
             self._note_frame(content)
+
+    def _note(self, address: str) -> None:
+        if address.strip():
+            self.seen.references.append(Reference(address))
 
     def _note_frame(self, address: str) -> None:
         if address.strip() and address.strip() not in ("about:blank", "#"):
@@ -177,6 +184,9 @@ class _Collector(HTMLParser):
         for address in dict.fromkeys(attributes[name] for name in names):
             if _is_media_address(address) or (address in lazy and likeness("", address) is Likeness.MEDIA):
                 self.seen.references.append(Reference(address, is_link=True, title=attributes.get("title", "")))
+        for name in names:
+            if attributes[name].lstrip().startswith(("{", "[")):
+                self._read_data(attributes[name])
         ids = [attributes.get(name, "") for name in (*_YOUTUBE_ATTRIBUTES, _YOUTUBE_ELEMENTS.get(tag, ""))]
         if "youtube" in attributes.get("data-plyr-provider", "").lower():
             ids.append(attributes.get("data-plyr-embed-id", ""))
@@ -188,12 +198,17 @@ class _Collector(HTMLParser):
         if not script.is_data:
             self.seen.in_scripts += _IN_SCRIPT.findall(text)
             return
+        if text.strip() and not self._read_data(_DATA_MARKS.sub("", text)):
+            self.seen.unread_data += 1
+
+    def _read_data(self, text: str) -> bool:
+        """Note the recordings in JSON; false where it is none."""
         try:
-            data = json.loads(re.sub(r"^\s*(?://)?\s*<!(?:\[CDATA\[|--)|(?://)?\s*(?:\]\]|--)>\s*$", "", text))
+            data = json.loads(text)
         except (ValueError, RecursionError):
-            self.seen.unread_data += bool(text.strip())
-            return
+            return False
         self.seen.references += _structured(data)
+        return True
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from voicesieve.sources.protocol import Reader
 
 _HTML_TYPES = frozenset({"", "text/html", "application/xhtml+xml"})
 _FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/xml", "text/xml"})
+_HTML = re.compile(rb"<!doctype\s+html|<html[\s>]", re.IGNORECASE)
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _PRESCAN_BYTES = 1_024  # HTML standard, section 4.2.5.4: the encoding stands within the first 1024 bytes
 _WATCH_SEGMENTS = frozenset({"watch", "video", "videos", "episode", "episodes", "v", "listen", "play"})
@@ -34,7 +35,7 @@ _Finding = Candidate | SourceProblem | PassedOver
 
 def read_page(origin: Origin, body: bytes) -> Document:
     """The recordings of one HTML page. Raises FailureError when it is none."""
-    if origin.mime_type not in _HTML_TYPES:
+    if origin.mime_type not in _HTML_TYPES and not _HTML.search(body[:_PRESCAN_BYTES]):
         raise FailureError(Failure(FailureKind.UNSUPPORTED, f"it is not a web page: {_hint(origin.mime_type)}"))
     stated = _META_CHARSET.search(body[:_PRESCAN_BYTES])
     seen = read_markup(decoded(body, origin.charset, stated[1].decode("ascii") if stated else None))

@@ -14,6 +14,7 @@ from voicesieve.sources.encodings import decoded
 from voicesieve.sources.feeds import Entry, Feed, NoFeedError, Offer
 from voicesieve.sources.identity import absolute_url
 from voicesieve.sources.json_feeds import read_json_feed
+from voicesieve.sources.markup import read_markup
 from voicesieve.sources.media import Likeness, is_media_type
 from voicesieve.sources.offers import remote_candidate
 from voicesieve.sources.protocol import Reader
@@ -117,5 +118,8 @@ def _advice(mime_type: str, text: str) -> str:
     if is_media_type(mime_type):
         return "it is a media file; put its address into a list and use urls:"
     if "<html" in text[:2_000].lower():
+        feed = next(iter(read_markup(text).feeds), None)
+        if feed is not None:
+            return f"it is a web page, which says that its feed is {shown(feed)}: use rss: for that"
         return "it is a web page; use page: for it, or look there for the address of the feed"
     return "check the address in a browser"
