@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from voicesieve.sources.media import Likeness
 
+MAX_OFFERS = 1_000
+"""Of one entry; what stands behind them is not looked at."""
+
 
 @dataclass(frozen=True)
 class Offer:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 
 from voicesieve.sources.dates import epoch_s
-from voicesieve.sources.feeds import Entry, Feed, NoFeedError, Offer
+from voicesieve.sources.feeds import MAX_OFFERS, Entry, Feed, NoFeedError, Offer
 from voicesieve.sources.identity import absolute_url
 from voicesieve.sources.media import likeness
 
@@ -43,7 +43,7 @@ def _entry(item: Mapping[str, object], url: str) -> Entry:
 
 def _offers(item: Mapping[str, object], url: str) -> Iterator[Offer]:
     titles: set[str] = set()
-    for attachment in _mappings(item.get("attachments")):
+    for attachment in _mappings(item.get("attachments"))[:MAX_OFFERS]:
         address, stated, title = (_text(attachment, name) for name in ("url", "mime_type", "title"))
         if address.strip():
             duration = _text(attachment, "duration_in_seconds")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from voicesieve.domain.candidates import Candidate, PassedOver, SourceProblem
+from voicesieve.domain.candidates import Candidate, PassedOver, SourceProblem, added_up
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.documents import MAX_FINDINGS, Document, DocumentLimits, DocumentSource, Origin
@@ -27,15 +27,20 @@ _MAX_NAMED = 10
 def read_feed(origin: Origin, body: bytes) -> Document:
     """Every entry of a feed. Raises FailureError when it is none."""
     feed = _feed(origin, body)
-    findings = tuple(
-        what for number, entry in enumerate(feed.entries, start=1) for what in _read_entry(entry, number, feed, origin)
-    )
+    findings: list[Candidate | SourceProblem] = []
+    left_out: list[PassedOver] = []
+    for number, entry in enumerate(feed.entries, start=1):
+        for what in _read_entry(entry, number, feed, origin):
+            if isinstance(what, PassedOver):
+                left_out.append(what)
+            else:
+                findings.append(what)
     if feed.has_more:
         message = f"has more than {MAX_FINDINGS:,} entries; those behind them are not read"
-        findings = (*findings, SourceProblem("feed", message))
+        findings.append(SourceProblem("feed", message))
     if not findings:
-        findings = (SourceProblem("feed", f"{shown(origin.url)} has no entries"),)
-    return Document(findings, feed.next_url, feed.moved_url, (feed.guid,) if feed.guid else ())
+        findings.append(SourceProblem("feed", f"{shown(origin.url)} has no entries"))
+    return Document((*findings, *added_up(left_out)), feed.next_url, feed.moved_url, (feed.guid,) if feed.guid else ())
 
 
 class FeedSource(DocumentSource):

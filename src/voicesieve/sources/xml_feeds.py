@@ -14,7 +14,7 @@ from feedparser.mixin import _FeedParserMixin
 from feedparser.sanitizer import replace_doctype
 
 from voicesieve.sources.dates import epoch_s
-from voicesieve.sources.feeds import Entry, Feed, NoFeedError, Offer
+from voicesieve.sources.feeds import MAX_OFFERS, Entry, Feed, NoFeedError, Offer
 from voicesieve.sources.identity import absolute_url
 from voicesieve.sources.media import Likeness, likeness
 
@@ -135,10 +135,10 @@ class _OfferReader:
         self._is_form = self._in_group
 
     def _offer(self, address: str, stated: str, likely: Likeness | None = None, duration: str = "") -> None:
-        if self.inentry and address.strip():
+        offers = self._get_context().setdefault("offers", []) if self.inentry else []
+        if address.strip() and len(offers) < MAX_OFFERS:
             likely = likeness(stated, address) if likely is None else likely
-            offer = Offer(address, self.baseuri, likely, stated, duration, self._is_form)
-            self._get_context().setdefault("offers", []).append(offer)
+            offers.append(Offer(address, self.baseuri, likely, stated, duration, self._is_form))
             self._is_form = self._in_group
 
 
