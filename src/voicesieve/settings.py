@@ -51,7 +51,7 @@ class Fetching(_Section):
     max_bytes: int = Field(1_073_741_824, ge=1024, description="Largest file that is fetched, in bytes.")
     min_duration_s: Seconds = Field(1.0, description="Shorter recordings are given up as too_short.")
     max_duration_s: PositiveSeconds = Field(4 * 3600.0, description="Longer recordings are given up as too_long.")
-    max_redirects: int = Field(5, ge=0, le=20)
+    max_redirects: int = Field(20, ge=0, le=50, description="Redirects that are followed from one address.")
     allow_private_addresses: bool = Field(
         False, description="Fetch from loopback and private networks too. Only for servers of your own."
     )

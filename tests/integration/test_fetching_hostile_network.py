@@ -127,8 +127,8 @@ def test_a_packed_body_that_grows_without_end_costs_bounded_memory(
     with serving({"/a": route}) as site:
         failure = by.failure_of(f"{site.base}/a", tmp_path, replace(by.LIMITS, max_bytes=10_000_000))
     expected = {
-        (by_http, b""): FailureKind.UNSUPPORTED,
         (by_http, start): FailureKind.UNSUPPORTED,
+        (by_http, b""): FailureKind.TOO_LONG,
         (by_ytdlp, b""): FailureKind.TOO_LONG,
     }
     assert failure.kind is expected.get((by, start), FailureKind.OUT_OF_MEMORY), failure

@@ -73,14 +73,14 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http, "RESUME_PAUSE_S", 0.0)
 
 
-def test_a_large_file_comes_in_ranges_over_one_honest_client(tmp_path: Path) -> None:
+def test_a_large_file_comes_by_one_request_of_an_honest_client(tmp_path: Path) -> None:
     body = random.Random(2).randbytes(RANGE_BYTES + 5)
-    with serving({"/a.mp3": lambda visit: visit.part(body, ETag='"1"')}) as site:
+    with serving({"/a.mp3": lambda visit: visit.answer(body, Content_Type="audio/mpeg", ETag='"1"')}) as site:
         fetched = fetch(f"{site.base}/a.mp3?token=secret", tmp_path)
     assert fetched.path == tmp_path / "media"
     assert fetched.path.read_bytes() == body
     assert fetched.bytes == len(body)
-    assert site.ranges == [f"bytes=0-{RANGE_BYTES - 1}", f"bytes={RANGE_BYTES}-{2 * RANGE_BYTES - 1}"]
+    assert site.ranges == [None]
     _, headers = site.visits[0]
     assert headers["User-Agent"] == AGENT
     assert headers["Accept-Encoding"] == "identity"
@@ -94,7 +94,7 @@ def test_a_cut_transfer_asks_only_for_what_is_missing(tmp_path: Path) -> None:
     with serving({"/a": route}) as site:
         fetched = fetch(f"{site.base}/a", tmp_path)
     assert fetched.path.read_bytes() == MEDIA
-    assert site.ranges[1] == f"bytes=100000-{100_000 + RANGE_BYTES - 1}"
+    assert site.ranges == [None, f"bytes=100000-{len(MEDIA) - 1}"]
     assert site.visits[1][1]["If-Range"] == '"1"'
 
 
@@ -106,7 +106,7 @@ def test_a_reset_connection_is_resumed_and_the_file_is_identical(tmp_path: Path)
     with serving({"/a": taking_turns(cut, cut, lambda visit: visit.part(MEDIA))}) as site:
         fetched = fetch(f"{site.base}/a", tmp_path)
     assert fetched.path.read_bytes() == MEDIA
-    starts = [int((asked or "").removeprefix("bytes=").partition("-")[0]) for asked in site.ranges]
+    starts = [int((asked or "bytes=0-").removeprefix("bytes=").partition("-")[0]) for asked in site.ranges]
     assert starts == sorted(set(starts))
 
 
@@ -261,7 +261,7 @@ def test_an_endless_body_is_cut_off_at_the_limit(tmp_path: Path) -> None:
         {"Content_Type": "audio/x-mpegurl"},
         {"Content_Type": "application/rss+xml"},
         {"Content_Type": "application/dash+xml"},
-        {"Content_Type": "audio/mpeg", "Content_Encoding": "gzip"},
+        {"Content_Type": "audio/mpeg", "Content_Encoding": "br"},
     ],
 )
 def test_what_is_not_media_is_left_to_another_method(tmp_path: Path, headers: dict[str, object]) -> None:
@@ -446,13 +446,23 @@ def test_credentials_do_not_follow_a_redirect_to_another_origin() -> None:
     assert headers["If-None-Match"] == '"1"'
 
 
-def test_cookies_are_not_kept(tmp_path: Path) -> None:
-    def route(visit: Visit) -> None:
-        visit.part(MEDIA, only=None if "Cookie" in visit.headers else len(MEDIA) - 1, Set_Cookie="id=1")
+def test_cookies_last_as_long_as_one_item(tmp_path: Path) -> None:
+    """Some servers send whoever has no cookie round in a circle. Nobody is followed from one item to the next."""
+    routes = {
+        "/a": lambda visit: (
+            visit.part(MEDIA) if "Cookie" in visit.headers else visit.answer(b"", 302, Location="/a", Set_Cookie="id=1")
+        )
+    }
 
-    with serving({"/a": taking_turns(route, lambda visit: visit.part(MEDIA))}) as site:
-        fetch(f"{site.base}/a", tmp_path)
-    assert not any("Cookie" in headers for _, headers in site.visits)
+    async def run(address: str) -> None:
+        async with client() as opened:
+            for name in ("first", "second"):
+                (tmp_path / name).mkdir()
+                await HttpFetcher(opened).fetch(FetchRequest(name, address, tmp_path / name, LIMITS))
+
+    with serving(routes) as site:
+        asyncio.run(run(f"{site.base}/a"))
+    assert [headers.get("Cookie") for _, headers in site.visits] == [None, "id=1", None, "id=1"]
 
 
 def test_cancelling_thirty_fetches_at_random_leaves_nothing_open(tmp_path: Path) -> None:

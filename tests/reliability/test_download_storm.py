@@ -35,7 +35,7 @@ LIMITS = FetchLimits(
     max_redirects=3,
     allow_private_addresses=True,
 )
-ARRIVING = {Fault.NO_RANGES, Fault.RESET, Fault.BROKEN}
+ARRIVING = {Fault.NO_RANGES, Fault.RESET, Fault.BROKEN, Fault.GZIPPED}
 """Faults behind which the bytes still arrive; whether they are media is not the download's business."""
 
 

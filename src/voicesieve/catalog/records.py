@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from voicesieve.domain.candidates import Query
+from voicesieve.domain.passwords import without_password
 from voicesieve.domain.states import Stage, VideoState
 
 
@@ -137,6 +138,7 @@ class UnknownVideoError(Exception):
 
     def __init__(self, wanted: str) -> None:
         super().__init__(
-            f"No video {wanted!r} is in the catalog. Ids look like url:0f3a..., file:91bc... or youtube:...; "
-            "the crawl prints them, and a video's URL works too."
+            f"No video {without_password(wanted)!r} is in the catalog. "
+            "Ids look like url:0f3a..., file:91bc... or youtube:...; the crawl prints them, "
+            "and a video's URL works too."
         )

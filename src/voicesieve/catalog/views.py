@@ -92,11 +92,15 @@ def _query_facts(row: Row[Any]) -> dict[str, Any]:
     }
 
 
-def find_video(connection: Connection, wanted: str) -> Row[Any]:
-    """A video by its id, its URL, or another id by which it is recognised. Raises `UnknownVideoError`."""
-    by_alias = select(schema.alias.c.video).where(schema.alias.c.name == wanted).scalar_subquery()
+def find_video(connection: Connection, wanted: str, id_: str = "") -> Row[Any]:
+    """A video by its id, its URL, or another id by which it is recognised.
+
+    ``id_`` is the id that the address ``wanted`` stands for, however it is spelt. Raises `UnknownVideoError`.
+    """
+    by_alias = select(schema.alias.c.video).where(schema.alias.c.name.in_((wanted, id_))).limit(1).scalar_subquery()
     table = schema.video
-    for this in (table.c.id == wanted, table.c.url == wanted, table.c.address == wanted, table.c.key == by_alias):
+    addressed = (table.c.url == wanted) | table.c.address.in_((wanted, id_))
+    for this in (table.c.id.in_((wanted, id_)), addressed, table.c.key == by_alias):
         row = connection.execute(select(table).where(this).limit(1)).one_or_none()
         if row is not None:
             return row
@@ -111,9 +115,9 @@ def find_query(connection: Connection, wanted: Query) -> dict[str, Any] | None:
     return None if row is None else _query_facts(row)
 
 
-def why(connection: Connection, wanted: str) -> dict[str, Any]:
-    """Everything that led to a video's state, in order."""
-    row = find_video(connection, wanted)
+def why(connection: Connection, wanted: str, id_: str = "") -> dict[str, Any]:
+    """Everything that led to a video's state, in order. ``wanted`` and ``id_`` as in `find_video`."""
+    row = find_video(connection, wanted, id_)
     return {
         "video": row.id,
         "state": row.state,

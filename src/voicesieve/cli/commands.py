@@ -21,6 +21,7 @@ from voicesieve.files import make_folder, write_text
 from voicesieve.observability.terminal import safe_text
 from voicesieve.pipeline.folder import DataFolder
 from voicesieve.settings import Settings, commented_template
+from voicesieve.sources.identity import video_named
 from voicesieve.sources.registry import parse_query
 
 
@@ -74,7 +75,7 @@ def why(video: str, data: Path, config: Path | None, *, as_json: bool) -> None:
     with opened_catalog(data, settings_for(data, config)) as catalog, catalog.read() as connection:
         wanted = _query_named(video)
         query = None if wanted is None else views.find_query(connection, wanted)
-        story = views.why(connection, video) if query is None else query
+        story = views.why(connection, video, video_named(video)) if query is None else query
     if as_json:
         print_json(story)
     elif query is None:
@@ -105,7 +106,7 @@ def retry(
     if kind is not None and kind not in list(FailureKind):
         raise OperatorError(f"--kind {kind}: no such failure. Kinds: {', '.join(FailureKind)}.")
     with opened_catalog(data, settings_for(data, config)) as catalog, catalog.write() as connection:
-        ids = [views.find_video(connection, video).id for video in videos]
+        ids = [views.find_video(connection, video, video_named(video)).id for video in videos]
         count = results.retry(connection, time.time(), ids=ids, kind=kind)
     note(f"{count} videos are due again; `voicesieve crawl` takes them up.")
 

@@ -21,6 +21,7 @@ from voicesieve.languages.accuracy import KindAccuracy, accuracy_by_kind
 from voicesieve.languages.codes import normalise
 from voicesieve.languages.fusion import fuse
 from voicesieve.observability.terminal import safe_text
+from voicesieve.sources.identity import video_named
 
 COLUMNS = ("video", "language")
 MAX_TOLD = 10
@@ -41,7 +42,7 @@ def eval_language(file: Path, data: Path, config: Path | None, *, as_json: bool)
                 problems.append(f"line {line}: {code!r} is no language code that is known")
                 continue
             try:
-                stored = stored_language(connection, views.find_video(connection, video))
+                stored = stored_language(connection, views.find_video(connection, video, video_named(video)))
             except UnknownVideoError:
                 problems.append(f"line {line}: no video {video!r} is in the catalog")
                 continue

@@ -1,29 +1,61 @@
-"""The HTTP client: public addresses only, limits on everything, no state between requests."""
+"""The HTTP client: public addresses only, limits on everything, no state between items."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+import re
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
 import aiohttp
 from yarl import URL
 
+from voicesieve.domain import addresses
+from voicesieve.domain.addresses import WebAddress
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.fetching.guard import check_address, check_platform, check_url
+from voicesieve.fetching.credentials import Credentials
+from voicesieve.fetching.guard import check_address, check_platform, checked_url
 from voicesieve.fetching.resolver import PublicResolver
 from voicesieve.fetching.statuses import status_failure
 from voicesieve.fetching.text import clean
+from voicesieve.fetching.unpacking import Unpacker, codings_of, is_gzip
 from voicesieve.machine import exhausted
 
-__all__ = ["HttpAnswer", "HttpClient", "broken_transfer", "connection_failure", "content_refusal", "status_failure"]
+__all__ = ["Exchange", "HttpAnswer", "HttpClient", "HttpResponse", "Visit", "broken_transfer", "connection_failure"]
 
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
 _SAFE_FOR_ANY_HOST = frozenset({"accept", "range", "if-range", "if-none-match", "if-modified-since"})
 """Headers that may follow a redirect to another origin; all others could be credentials."""
+_REFRESH = re.compile(r"\s*(\d{1,9})(?:\.\d*)?\s*[;,]\s*(?:url\s*=)?\s*[\"']?([^\"']+)", re.IGNORECASE)
+_LONGEST_REFRESH_S = 10
+"""A page that sends its readers on waits this long at most; one that waits longer shows itself anew."""
 _READ_BUFFER_BYTES = 2**18
 """What a response may hold in memory unread is twice this. Larger brought no speed on loopback."""
+_MAX_HEADER_BYTES = 2**15
+"""Length of a header. Security policies of real sites go beyond the 8 kB that aiohttp allows by itself."""
+_MAX_COOKIE_BYTES = 2**13
+"""What is sent back of cookies in one request; servers refuse longer headers."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request and what came of it, for the log.
+
+    ``visit`` is what it was made for, ``number`` counts the requests of that visit from 1. ``bytes`` are those of the
+    body as they came in, packed or not. ``status`` is ``None`` where no answer came, and ``error`` says why.
+    """
+
+    visit: str
+    number: int
+    url: str
+    range: str
+    status: int | None
+    bytes: int
+    took_s: float
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,10 +69,10 @@ class HttpAnswer:
 
 
 class HttpClient:
-    """One per run; use as ``async with``. Keeps connections alive but no cookies, no proxy, no environment.
+    """One per run; use as ``async with``. Keeps connections alive, but knows no proxy and no environment.
 
     ``user_agent`` should say who crawls and how to reach them. ``closed_platforms`` are asked nothing, redirects
-    included: their terms need a legal basis, and none is stated.
+    included: their terms need a legal basis, and none is stated. ``observe`` is called after every request.
     """
 
     def __init__(
@@ -50,24 +82,30 @@ class HttpClient:
         max_redirects: int,
         user_agent: str,
         closed_platforms: Collection[str] = (),
+        credentials: Credentials | None = None,
+        observe: Callable[[Exchange], None] = lambda exchange: None,
     ) -> None:
-        self._allow_private_addresses = allow_private_addresses
-        self._max_redirects = max_redirects
+        self.allow_private_addresses = allow_private_addresses
+        self.max_redirects = max_redirects
+        self.closed_platforms = frozenset(closed_platforms)
+        self.credentials = credentials or Credentials({})
+        self.observe = observe
         self._user_agent = user_agent
-        self._closed_platforms = frozenset(closed_platforms)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> HttpClient:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                resolver=PublicResolver(allow_private_addresses=self._allow_private_addresses)
+                resolver=PublicResolver(allow_private_addresses=self.allow_private_addresses), ssl=_tls()
             ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
+            cookie_jar=aiohttp.DummyCookieJar(),  # a visit has a jar of its own
+            headers={"User-Agent": self._user_agent},
             timeout=aiohttp.ClientTimeout(total=None),  # every caller sets its own deadline
             auto_decompress=False,
             trust_env=False,
             read_bufsize=_READ_BUFFER_BYTES,
+            max_line_size=_MAX_HEADER_BYTES,
+            max_field_size=_MAX_HEADER_BYTES,
         )
         return self
 
@@ -78,6 +116,16 @@ class HttpClient:
             await self._session.close()
             self._session = None
 
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            raise RuntimeError("HttpClient is used outside its 'async with'")
+        return self._session
+
+    def visit(self, name: str) -> Visit:
+        """All requests for one item, called ``name`` in the log."""
+        return Visit(self, name)
+
     async def read(
         self,
         url: str,
@@ -87,14 +135,14 @@ class HttpClient:
         headers: Mapping[str, str] | None = None,
         any_status: bool = False,
     ) -> HttpAnswer:
-        """Get a whole feed or page of at most ``max_bytes`` within ``deadline_s`` seconds.
+        """Get a whole feed or page of at most ``max_bytes``, unpacked, within ``deadline_s`` seconds.
 
         A 304 is returned like a success, and so is every status with ``any_status``. Raises `FailureError`: a status
         of 400 or more by `status_failure`, too long, timeout, network, truncated, forbidden address, unsupported.
         """
         try:
             async with asyncio.timeout(deadline_s):
-                response = await self.get(url, headers or {})
+                response = await self.visit(url).get(url, headers or {})
                 try:
                     return await _whole(response, max_bytes, any_status=any_status)
                 finally:
@@ -103,45 +151,167 @@ class HttpClient:
             message = f"{_host(url)} did not answer in full within {deadline_s:g} s"
             raise FailureError(Failure.from_exception(FailureKind.TIMEOUT, error, message)) from error
 
-    async def get(self, url: str, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
+
+class Visit:
+    """The requests for one item: they share cookies, which no other item sees, and are counted together."""
+
+    def __init__(self, client: HttpClient, name: str) -> None:
+        self._client = client
+        self._name = name
+        self._cookies = aiohttp.CookieJar(unsafe=True, quote_cookie=False)
+        self._requests = 0
+        self._accepted_codings = "identity"
+
+    async def get(self, url: str, headers: Mapping[str, str], *, follow_refresh: bool = False) -> HttpResponse:
         """Follow redirects, each one checked anew, up to an answer whose body is still to be read.
 
-        The caller closes the response and sets the time limit. Raises `FailureError` (forbidden address,
-        unsupported, network), never for a status.
+        With ``follow_refresh`` also a page that only sends its reader on. The caller closes the response and sets the
+        time limit. Raises `FailureError` (forbidden address, unsupported, network), never for a status.
         """
-        target = self._checked(url)
-        for _ in range(self._max_redirects + 1):
-            response = await self._request(target, headers)
-            location = response.headers.get("Location")
-            if response.status not in _REDIRECTS or location is None:
+        wanted = address = self._checked(url)
+        seen: set[tuple[str, str]] = set()
+        for _ in range(self._client.max_redirects + 1):
+            seen.add((str(address), self._cookies_for(address)))
+            response = await self._request(address, wanted, headers)
+            if response.status == 406 and self._accepted_codings == "identity":
+                response.close()
+                self._accepted_codings = "gzip, deflate"  # which we can unpack, though it saves us nothing
+                response = await self._request(address, wanted, headers)
+            location = _onward(response, follow_refresh=follow_refresh)
+            if location is None:
                 return response
             response.close()
-            following = self._checked(_redirected(target, location))
-            if following.origin() != target.origin():
+            following = self._redirected(address, location)
+            if following.origin != address.origin:
                 headers = {name: value for name, value in headers.items() if name.lower() in _SAFE_FOR_ANY_HOST}
-            target = following
-        message = f"{_host(url)} redirects more than {self._max_redirects} times"
+            address = following
+            if (str(address), self._cookies_for(address)) in seen:
+                message = f"{_host(url)} redirects in a circle; check the address in a browser"
+                raise FailureError(Failure(FailureKind.UNSUPPORTED, message))
+        message = (
+            f"{_host(url)} redirects more than {self._client.max_redirects} times; "
+            "if the address works in a browser, raise fetching.max_redirects"
+        )
         raise FailureError(Failure(FailureKind.UNSUPPORTED, message))
 
-    def _checked(self, url: str) -> URL:
-        check_url(url)
-        check_platform(url, self._closed_platforms)
-        target = _parsed(url)
-        host = target.host or ""
+    def _checked(self, url: str) -> WebAddress:
+        address = checked_url(url)
+        check_platform(address.host, self._client.closed_platforms)
+        host = address.host.strip("[]")
         if ":" in host or host.replace(".", "").isdigit():  # an address, for which no resolver is asked
-            check_address(host, host, allow_private_addresses=self._allow_private_addresses)
-        return target
+            check_address(address.host, host, allow_private_addresses=self._client.allow_private_addresses)
+        return address
 
-    async def _request(self, target: URL, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
-        if self._session is None:
-            raise RuntimeError("HttpClient is used outside its 'async with'")
+    def _redirected(self, source: WebAddress, location: str) -> WebAddress:
         try:
-            return await self._session.get(target, headers=headers, allow_redirects=False)
+            return self._checked(addresses.resolved(str(source), addresses.of_header(location)))
+        except FailureError as error:
+            failure = error.failure
+            message = f"{clean(source.host, 200)} redirects to where we do not follow: {failure.message}"
+            raise FailureError(Failure.from_exception(failure.kind, error, message)) from error
+
+    async def _request(self, address: WebAddress, wanted: WebAddress, headers: Mapping[str, str]) -> HttpResponse:
+        self._requests += 1
+        sent = {"Accept-Encoding": self._accepted_codings, **headers}
+        if cookies := self._cookies_for(address):
+            sent["Cookie"] = cookies
+        if authorization := self._client.credentials.header_for(address, wanted):
+            sent["Authorization"] = authorization
+        record = _Record(self._client.observe, self._name, self._requests, str(address), headers.get("Range", ""))
+        try:
+            response = await self._client.session.get(_as_given(address), headers=sent, allow_redirects=False)
         except aiohttp.InvalidURL as error:
-            message = f"{_host(str(target))} is not a host that can be asked"
+            message = f"{clean(address.host, 200)} is not a host that can be asked"
+            record.end(None, 0, message)
             raise FailureError(Failure.from_exception(FailureKind.UNSUPPORTED, error, message)) from error
         except aiohttp.ClientError as error:
-            raise FailureError(connection_failure(str(target), error)) from error
+            failure = connection_failure(str(address), error)
+            record.end(None, 0, failure.message)
+            raise FailureError(failure) from error
+        except BaseException as error:
+            record.end(None, 0, clean(str(error), 300) or type(error).__name__)
+            raise
+        self._cookies.update_cookies_from_headers(response.headers.getall("Set-Cookie", ()), URL(address.origin))
+        refused = self._client.credentials.why_not(address) if authorization is None else ""
+        return HttpResponse(response, address, record, authorized=authorization is not None, not_shown=refused)
+
+    def _cookies_for(self, address: WebAddress) -> str:
+        path, _, _ = address.target.partition("?")
+        url = URL.build(scheme=address.scheme, authority=_authority(address), path=path, encoded=True)
+        kept, length = [], 0
+        for cookie in self._cookies.filter_cookies(url).values():
+            pair = f"{cookie.key}={cookie.value}"
+            length += len(pair) + 2
+            if length <= _MAX_COOKIE_BYTES:
+                kept.append(pair)
+        return "; ".join(kept)
+
+
+class HttpResponse:
+    """An answer whose body is still to be read. ``close`` must be called, and ends its line in the log."""
+
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        address: WebAddress,
+        record: _Record,
+        *,
+        authorized: bool,
+        not_shown: str,
+    ) -> None:
+        self._response = response
+        self._record = record
+        self._bytes = 0
+        self._authorized = authorized
+        self._not_shown = not_shown
+        self.address = address
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+        self.content_length = response.content_length
+
+    def codings(self) -> tuple[str, ...]:
+        """What the body is packed with. Raises `FailureError` for what cannot be unpacked."""
+        return codings_of(",".join(self._response.headers.getall("Content-Encoding", ())))
+
+    async def some(self) -> bytes:
+        """The next bytes as they come in, empty at the end. Raises `aiohttp.ClientError` and `OSError`."""
+        data = await self._response.content.readany()
+        self._bytes += len(data)
+        return data
+
+    def failure(self) -> Failure:
+        """The status as a failure, with what there is to say of credentials."""
+        failure = status_failure(self.status, self.headers)
+        if self.status not in (401, 403):
+            return failure
+        host = self.address.origin.partition("://")[2]
+        if self._not_shown:
+            advice = self._not_shown
+        elif self._authorized:
+            advice = f'it does not accept what fetching.credentials."{host}" says'
+        else:
+            advice = f'if it is open to you with a password or token, set fetching.credentials."{host}"'
+        return Failure(failure.kind, f"{failure.message}; {advice}", retry_after_s=failure.retry_after_s)
+
+    def close(self) -> None:
+        self._response.close()
+        self._record.end(self.status, self._bytes)
+
+
+class _Record:
+    """The line of one request in the log, written once it has ended."""
+
+    def __init__(self, observe: Callable[[Exchange], None], visit: str, number: int, url: str, range_: str) -> None:
+        self._observe: Callable[[Exchange], None] | None = observe
+        self._visit, self._number, self._url, self._range = visit, number, url, range_
+        self._started = time.monotonic()
+
+    def end(self, status: int | None, size: int, error: str = "") -> None:
+        if self._observe is None:
+            return
+        took_s = time.monotonic() - self._started
+        self._observe(Exchange(self._visit, self._number, self._url, self._range, status, size, took_s, error))
+        self._observe = None
 
 
 def connection_failure(url: str, error: Exception) -> Failure:
@@ -160,56 +330,88 @@ def broken_transfer(url: str, error: Exception) -> Failure:
     return Failure.from_exception(FailureKind.NETWORK, error, message)
 
 
-def content_refusal(headers: Mapping[str, str]) -> Failure | None:
-    """Refuse a body in a content coding we did not ask for: it may unpack to any size."""
-    coding = headers.get("Content-Encoding", "identity").strip().lower()
-    if coding in ("", "identity"):
-        return None
-    return Failure(FailureKind.UNSUPPORTED, f"the answer is packed as {clean(coding, 50)!r} although we ask for none")
-
-
-async def _whole(response: aiohttp.ClientResponse, max_bytes: int, *, any_status: bool) -> HttpAnswer:
-    if not any_status and response.status >= 300 and response.status != 304:
-        raise FailureError(status_failure(response.status, response.headers))
-    refusal = content_refusal(response.headers)
-    if refusal is not None:
-        raise FailureError(refusal)
+async def _whole(response: HttpResponse, max_bytes: int, *, any_status: bool) -> HttpAnswer:
+    if not any_status and response.status != 304 and (response.status >= 300 or response.status == 202):
+        raise FailureError(response.failure())
+    unpacker = Unpacker(response.codings())
     if (response.content_length or 0) > max_bytes:
         raise FailureError(_too_long(response, max_bytes))
-    body = bytearray()
-    try:
-        async for chunk in response.content.iter_any():
-            body += chunk
-            if len(body) > max_bytes:
-                raise FailureError(_too_long(response, max_bytes))
-    except (aiohttp.ClientError, OSError) as error:
-        raise FailureError(broken_transfer(str(response.url), error)) from error
+    body = await _gathered(_unpacked(response, unpacker), response, max_bytes)
+    if not unpacker.packed and is_gzip(body):  # a packed file that is served as it lies there
+        body = await _gathered(_unpacked_file(body), response, max_bytes)
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return HttpAnswer(response.status, str(response.url), headers, bytes(body))
+    return HttpAnswer(response.status, str(response.address), headers, body)
 
 
-def _too_long(response: aiohttp.ClientResponse, max_bytes: int) -> Failure:
-    return Failure(FailureKind.TOO_LONG, f"{_host(str(response.url))} sends more than the {max_bytes:,} bytes allowed")
+async def _gathered(pieces: AsyncIterator[bytes], response: HttpResponse, max_bytes: int) -> bytes:
+    body = bytearray()
+    async for piece in pieces:
+        body += piece
+        if len(body) > max_bytes:
+            raise FailureError(_too_long(response, max_bytes))
+    return bytes(body)
 
 
-def _redirected(source: URL, location: str) -> str:
+async def _unpacked(response: HttpResponse, unpacker: Unpacker) -> AsyncIterator[bytes]:
     try:
-        return str(source.join(URL(location)))
-    except ValueError as error:
-        message = f"{source.host} redirects to {clean(location, 200)!r}, which is not a URL"
-        raise FailureError(Failure.from_exception(FailureKind.UNSUPPORTED, error, message)) from error
+        while data := await response.some():
+            for piece in unpacker.pieces(data):
+                yield piece
+                if unpacker.packed:
+                    await asyncio.sleep(0)  # a bomb takes seconds to unpack; nobody else shall wait for it
+    except (aiohttp.ClientError, OSError) as error:
+        raise FailureError(broken_transfer(str(response.address), error)) from error
+    yield unpacker.rest()
 
 
-def _parsed(url: str) -> URL:
-    try:
-        return URL(url)
-    except ValueError as error:
-        message = f"{clean(url, 200)!r} cannot be fetched: it is not a URL"
-        raise FailureError(Failure.from_exception(FailureKind.UNSUPPORTED, error, message)) from error
+async def _unpacked_file(body: bytes) -> AsyncIterator[bytes]:
+    unpacker = Unpacker(("gzip",))
+    for piece in unpacker.pieces(body):
+        yield piece
+        await asyncio.sleep(0)
+    yield unpacker.rest()
+
+
+def _too_long(response: HttpResponse, max_bytes: int) -> Failure:
+    host = clean(response.address.host, 200)
+    return Failure(FailureKind.TOO_LONG, f"{host} sends more than the {max_bytes:,} bytes allowed")
+
+
+def _onward(response: HttpResponse, *, follow_refresh: bool) -> str | None:
+    """Where the answer sends us on to; ``None`` for an answer that is to be taken as it is."""
+    if response.status in _REDIRECTS:
+        return response.headers.get("Location", "").strip() or None
+    if not follow_refresh or response.status != 200:
+        return None
+    media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    refresh = _REFRESH.match(response.headers.get("Refresh", ""))
+    if refresh is None or int(refresh[1]) > _LONGEST_REFRESH_S or media_type not in ("", "text/html"):
+        return None
+    return refresh[2].strip() or None
+
+
+def _as_given(address: WebAddress) -> URL:
+    """``address`` for aiohttp, its target sent as it is: taken apart, yarl would drop an empty query."""
+    return URL.build(scheme=address.scheme, authority=_authority(address), path=address.target, encoded=True)
+
+
+def _authority(address: WebAddress) -> str:
+    return address.origin.partition("://")[2]
+
+
+def _tls() -> ssl.SSLContext:
+    """Certificates checked as by default; but unlike the default it writes no keys to ``SSLKEYLOGFILE``."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 def _host(url: str) -> str:
-    return clean(URL(url).host or "the server", 200)
+    try:
+        return clean(addresses.split(url).host, 200)
+    except ValueError:
+        return "the server"
 
 
 def _cause(error: BaseException) -> str:

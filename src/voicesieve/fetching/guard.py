@@ -6,10 +6,11 @@ import ipaddress
 import sys
 from collections.abc import Collection
 from pathlib import PurePath
-from urllib.parse import urlsplit
 
+from voicesieve.domain.addresses import WebAddress, web_address
 from voicesieve.domain.candidates import MAX_URL_CHARS
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.passwords import without_password
 from voicesieve.domain.platforms import platform_of, platform_of_host
 from voicesieve.fetching.text import clean
 
@@ -77,12 +78,21 @@ def is_public(ip: IpAddress | str) -> bool:
 def check_url(url: str) -> None:
     """Refuse what is not a plain http or https URL. Looks at the text only, never at the network.
 
-    Raises `FailureError` (unsupported) for another scheme, a missing host, a user name or password, a bad port,
-    control characters, or more than `MAX_URL_CHARS` characters.
+    Raises `FailureError` (unsupported) for another scheme, a host or port that is none, a user name or password,
+    control characters, a backslash, or more than `MAX_URL_CHARS` characters.
     """
-    reason = _objection(url)
-    if reason is not None:
-        raise FailureError(Failure(FailureKind.UNSUPPORTED, f"{clean(url, 200)!r} cannot be fetched: {reason}"))
+    checked_url(url)
+
+
+def checked_url(url: str) -> WebAddress:
+    """What is to be asked for under ``url``. Raises `FailureError` as `check_url` does."""
+    # A blank is printable; feeds are full of URLs with one, and clients escape it.
+    if len(url) <= MAX_URL_CHARS and (not url.isprintable() or "\\" in url):
+        raise FailureError(_refusal(url, "it holds control characters or a backslash"))
+    try:
+        return web_address(url)
+    except ValueError as error:
+        raise FailureError(_refusal(url, str(error))) from error
 
 
 def check_address(host: str, ip: IpAddress | str, *, allow_private_addresses: bool) -> None:
@@ -91,13 +101,13 @@ def check_address(host: str, ip: IpAddress | str, *, allow_private_addresses: bo
         raise FailureError(forbidden(host, str(ip)))
 
 
-def check_platform(url: str, closed: Collection[str]) -> None:
-    """Raise `FailureError` (forbidden address) if ``url`` leads to one of the platforms that are ``closed``."""
-    platform = platform_of(url)
+def check_platform(host: str, closed: Collection[str]) -> None:
+    """Raise `FailureError` (forbidden address) if ``host`` belongs to one of the platforms that are ``closed``."""
+    platform = platform_of_host(host)
     if platform in closed:
         message = (
-            f"{clean(urlsplit(url).hostname or '', 200)} belongs to {platform}, which is disabled until you state "
-            "your legal basis: set rights.basis and rights.statement"
+            f"{clean(host, 200)} belongs to {platform}, which is disabled until you state your legal basis: "
+            "set rights.basis and rights.statement"
         )
         raise FailureError(Failure(FailureKind.FORBIDDEN_ADDRESS, message))
 
@@ -138,24 +148,8 @@ def _wrapped_ipv4(address: IpAddress) -> ipaddress.IPv4Address | None:
     return address.ipv4_mapped or address.sixtofour
 
 
-def _objection(url: str) -> str | None:
-    if len(url) > MAX_URL_CHARS:
-        return f"it has more than {MAX_URL_CHARS} characters"
-    # A blank is printable; feeds are full of URLs with one, and clients escape it.
-    if not url.isprintable() or "\\" in url:
-        return "it holds control characters or a backslash"
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-    except ValueError as error:
-        return f"it is not a URL ({error})"
-    if parts.scheme not in ("http", "https"):
-        return "only http and https are fetched"
-    if not host or port == 0:
-        return "it names no host"
-    if "@" in parts.netloc:
-        return "it carries a user name or password, which would end up in logs and exports"
-    return None
+def _refusal(url: str, reason: str) -> Failure:
+    return Failure(FailureKind.UNSUPPORTED, f"{clean(without_password(url), 200)!r} cannot be fetched: {reason}")
 
 
 def _check_program(arguments: tuple[object, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Direct HTTP: a media file fetched in ranges, resumed where it was cut, never larger or slower than allowed."""
+"""Direct HTTP: a media file in one request, resumed where it was cut, never larger or slower than allowed."""
 
 from __future__ import annotations
 
@@ -7,31 +7,39 @@ import io
 import re
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import aiohttp
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.fetching import Fetched, FetchRequest
-from voicesieve.fetching.client import HttpClient, broken_transfer, content_refusal, status_failure
+from voicesieve.fetching.client import HttpClient, HttpResponse, broken_transfer
 from voicesieve.fetching.scratch import MEDIA_NAME, create_media, write_all
+from voicesieve.fetching.sniffing import HEAD_BYTES, refusal
 from voicesieve.fetching.stall import StallClock
 from voicesieve.fetching.text import clean
+from voicesieve.fetching.unpacking import Unpacker
 
-RANGE_BYTES = 10 * 2**20
-"""Largest range asked for at once: what YouTube's own players and yt-dlp use (yt-dlp `http_chunk_size`)."""
 MAX_FRUITLESS_RESUMES = 3
 """Resumes in a row that may bring nothing new before the server counts as unable to finish."""
+MAX_ASKED = 8
+"""How often one file may be asked for, resumes included (a chain of redirects counts once)..."""
+BYTES_PER_FURTHER_ASK = 2 * 2**20
+"""... and once more for every 2 MiB that have come, so that a server which cuts every answer is followed to the end."""
+MAX_OVERHEAD = 2.0
+"""The most that may be moved for a file, as a multiple of its size: one beginning from the start, at the worst."""
+SMALL_FILE_BYTES = 2**20
+"""What may be moved beyond that: a small file may be begun more often, and of some the size is not known."""
+RANGE_BYTES = 10 * 2**20
+"""What a resume asks for where the size of the whole is not known."""
 RESUME_PAUSE_S = 0.5
-"""Pause before a resume, times the fruitless ones so far: leaves a restarting server a breath, no more."""
+"""Pause before a resume, times the fruitless ones so far: short, for a server that restarts."""
 
 _ADDRESS_EXPIRED = frozenset({401, 403, 404, 410})
-_NOT_MEDIA_TYPES = re.compile(
-    r"text/html|application/xhtml\+xml|text/css|text/javascript|application/javascript|application/pdf|image/.*"
-    r"|application/(.*\+)?json|application/(.*\+)?xml|text/xml"
-    r"|audio/(x-)?mpegurl|application/(x-|vnd\.apple\.)mpegurl|audio/x-scpls|application/pls\+xml"
-)
-_NOT_MEDIA_STARTS = (b"<!doctype", b"<html", b"<?xml", b"#extm3u", b"[playlist]", b"ffconcat")
+_RANGE_REFUSED = frozenset({400, 405, 406, 412, 416, 417, 501})
+"""Answers of servers that do not understand a range, or a header that goes with it."""
+_COMPLETE = frozenset({200, 203})
+"""203: what a proxy on the way has changed, which is all that we can get."""
 _CONTENT_RANGE = re.compile(r"bytes\s+(?:([0-9]{1,18})-([0-9]{1,18})|\*)/([0-9]{1,18}|\*)", re.IGNORECASE)
 
 _Answer = TypeVar("_Answer")
@@ -56,7 +64,7 @@ class HttpFetcher:
                 with create_media(request.scratch) as file:
                     return await _Transfer(self._client, request, file).run()
         except TimeoutError as error:
-            message = f"not finished within the deadline of {deadline_s:g} s"
+            message = f"not finished within the {deadline_s:g} s of fetching.deadline_s"
             raise FailureError(Failure.from_exception(FailureKind.TIMEOUT, error, message)) from error
 
 
@@ -77,23 +85,52 @@ class _Span:
     total: int | None
 
 
+@dataclass(frozen=True)
+class _Version:
+    """By what two answers are known to be of one file. Weak ETags say nothing of bytes and are left out."""
+
+    etag: str | None
+    last_modified: str | None
+
+    @classmethod
+    def of(cls, headers: Mapping[str, str]) -> _Version:
+        etag = headers.get("ETag", "")
+        return cls(etag if etag.startswith('"') else None, headers.get("Last-Modified"))
+
+    @property
+    def condition(self) -> str | None:
+        """What If-Range may carry (RFC 9110, section 13.1.5)."""
+        return self.etag or self.last_modified
+
+    def differs(self, other: _Version) -> bool:
+        if self.etag and other.etag:
+            return self.etag != other.etag
+        return _differ(self.last_modified, other.last_modified)
+
+
 class _Transfer:
-    """One file on its way: what has been written, and what is known of the whole."""
+    """One file on its way: what has been written, and what is known of the whole.
+
+    It is asked for as a whole, and in parts only to resume. Where a part is not of the file that was begun, or cannot
+    be had, the file is asked for as a whole once more, and never in parts again.
+    """
 
     def __init__(self, client: HttpClient, request: FetchRequest, file: io.FileIO) -> None:
-        self._client = client
+        self._visit = client.visit(request.video)
         self._request = request
         self._limits = request.limits
         self._file = file
         self._url = request.url
+        self._asked = 0
+        self._head = b""
         self._written = 0
         self._furthest = 0
         self._received = 0
         self._total: int | None = None
-        self._validator: str | None = None
-        self._etag: str | None = None
+        self._size = 0
+        self._version = _Version(None, None)
         self._finished = False
-        self._ranges_refused = False
+        self._whole_only = False
         self._facts: dict[str, object] = {}
         self._clock = StallClock(
             stall_s=self._limits.stall_s,
@@ -109,128 +146,164 @@ class _Transfer:
                 await self._get_more()
             except _InterruptedError as interrupted:
                 fruitless = 0 if self._furthest > furthest else fruitless + 1
-                if self._furthest == 0 or fruitless >= MAX_FRUITLESS_RESUMES:
+                if fruitless >= MAX_FRUITLESS_RESUMES or not self._may_ask_again():
                     raise FailureError(interrupted.failure) from interrupted
                 await self._unless_stalled(asyncio.sleep(RESUME_PAUSE_S * fruitless))
             else:
-                fruitless = 0 if self._furthest > furthest else fruitless
+                if not self._finished and not self._may_ask_again():
+                    message = f"the server gives the file in too many parts ({self._asked} so far)"
+                    raise FailureError(Failure(FailureKind.SERVER_ERROR, message))
         if self._written == 0:
             raise FailureError(Failure(FailureKind.TRUNCATED, "the server sent an empty file"))
         return Fetched(self._request.scratch / MEDIA_NAME, self._written, facts=self._facts)
+
+    def _may_ask_again(self) -> bool:
+        """Whether another request is within what one file may cost."""
+        if self._furthest == 0 or self._asked >= MAX_ASKED + self._furthest // BYTES_PER_FURTHER_ASK:
+            return False
+        size = max(self._size, self._furthest)
+        return self._received + size - self._written <= MAX_OVERHEAD * size + SMALL_FILE_BYTES
 
     async def _get_more(self) -> None:
         """One request and its body."""
         response = await self._ask()
         try:
-            if response.status == 416:
-                self._beyond_the_end(response.headers)
+            if self._written and response.status in _RANGE_REFUSED:
+                self._not_in_parts(response)
                 return
-            if response.status not in (200, 206):
+            if response.status not in _COMPLETE and response.status != 206:
                 self._refused(response)
-            span = self._span(response)
-            self._accept(response, span)
-            await self._receive(response, span)
+            unpacker = Unpacker(response.codings())
+            span = self._span(response, packed=unpacker.packed)
+            self._accept(response, span, packed=unpacker.packed)
+            await self._receive(response, span, unpacker)
         finally:
             response.close()
 
-    async def _ask(self) -> aiohttp.ClientResponse:
+    async def _ask(self) -> HttpResponse:
         headers = {}
-        if not self._ranges_refused:
-            end = self._written + RANGE_BYTES - 1
-            headers["Range"] = f"bytes={self._written}-{end}"
-            if self._written and self._validator:
-                headers["If-Range"] = self._validator
+        if self._written:
+            headers["Range"] = f"bytes={self._written}-{(self._total or self._written + RANGE_BYTES) - 1}"
+            if self._version.condition:
+                headers["If-Range"] = self._version.condition
+        self._asked += 1
         try:
-            return await self._unless_stalled(self._client.get(self._url, headers))
+            return await self._unless_stalled(self._visit.get(self._url, headers, follow_refresh=True))
         except FailureError as error:
             if error.failure.kind is FailureKind.NETWORK:
                 raise _InterruptedError(error.failure) from error
             raise
 
-    def _beyond_the_end(self, headers: Mapping[str, str]) -> None:
-        """416: nothing is left of the file, or the server has no ranges for us."""
-        _, _, size = _content_range(headers)
-        if self._written and self._total is None and size in (None, self._written):
+    def _not_in_parts(self, response: HttpResponse) -> None:
+        """The range is refused: because nothing is left of the file, or for good."""
+        _, _, size = _content_range(response.headers)
+        if response.status == 416 and size == self._written:
+            self._finished = True  # whatever length was stated at first
+        elif response.status == 416 and self._total is None and size is None:
             self._finished = True
-        elif size == 0:
-            raise FailureError(Failure(FailureKind.TRUNCATED, "the server sent an empty file"))
-        elif not self._ranges_refused:
-            self._ranges_refused = True
-            self._restart()
         else:
-            raise FailureError(status_failure(416, headers))
+            self._from_the_start()
+            raise _InterruptedError(response.failure())
 
-    def _refused(self, response: aiohttp.ClientResponse) -> None:
-        failure = status_failure(response.status, response.headers)
+    def _refused(self, response: HttpResponse) -> None:
+        failure = response.failure()
         if self._furthest and self._url != self._request.url and response.status in _ADDRESS_EXPIRED:
             # The address that a redirect gave us has run out; the one we were asked for gives another.
             self._url = self._request.url
             raise _InterruptedError(failure)
         raise FailureError(failure)
 
-    def _span(self, response: aiohttp.ClientResponse) -> _Span:
-        if response.status == 200:
-            return _Span(0, response.content_length, response.content_length)
+    def _span(self, response: HttpResponse, *, packed: bool) -> _Span:
+        if response.status in _COMPLETE:
+            length = None if packed else response.content_length
+            return _Span(0, length, length)
         first, last, total = _content_range(response.headers)
-        if first != self._written or not first <= last < (total or last + 1):
-            message = "the server answered with another part of the file than the one asked for"
-            raise FailureError(Failure(FailureKind.SERVER_ERROR, message))
-        end = min(last + 1, self._written + RANGE_BYTES)
-        if self._changed(response, total):
-            self._restart()
-            message = "the file changed while it was being fetched"
-            raise _InterruptedError(Failure(FailureKind.TRUNCATED, message))
-        return _Span(self._written, end, total)
+        in_order = first == self._written and first <= last < (total or last + 1)
+        whole = in_order and first == 0 and total == last + 1
+        if not in_order or (packed and not whole):
+            failure = Failure(FailureKind.SERVER_ERROR, "the server answered with another part of the file than asked")
+            self._unless_from_the_start(failure)
+        if self._written and (_differ(self._total, total) or self._version.differs(_Version.of(response.headers))):
+            self._unless_from_the_start(Failure(FailureKind.TRUNCATED, "the file changed while it was being fetched"))
+        return _Span(first, None if packed else last + 1, None if packed else total)
 
-    def _changed(self, response: aiohttp.ClientResponse, total: int | None) -> bool:
-        if self._written == 0:
-            return False
-        etag = response.headers.get("ETag")
-        return _differ(self._total, total) or _differ(self._etag, etag)
+    def _unless_from_the_start(self, failure: Failure) -> None:
+        """Begin from the start, where we have not done so already."""
+        if self._written == 0 or self._whole_only:
+            raise FailureError(failure)
+        self._from_the_start()
+        raise _InterruptedError(failure)
+
+    def _from_the_start(self) -> None:
+        self._whole_only = True
+        self._restart()
 
     def _restart(self) -> None:
         self._file.seek(0)
         self._file.truncate()
         self._written = 0
         self._total = None
-        self._validator = self._etag = None
 
-    def _accept(self, response: aiohttp.ClientResponse, span: _Span) -> None:
+    def _accept(self, response: HttpResponse, span: _Span, *, packed: bool) -> None:
         """Check the headers before a byte of the body is read; remember what a resume needs."""
-        refusal = content_refusal(response.headers) or _type_refusal(response.headers)
-        if refusal is not None:
-            raise FailureError(refusal)
         if span.total is not None and span.total > self._limits.max_bytes:
             raise FailureError(self._too_long(span.total))
         if span.start == 0 and self._written:
             self._restart()
         self._total = span.total
-        self._url = str(response.url)
-        self._etag = response.headers.get("ETag")
-        self._validator = _validator(response.headers)
+        self._size = max(self._size, span.total or response.content_length or 0)
+        self._url = str(response.address)
+        self._version = _Version.of(response.headers)
         self._facts = _facts(response)
+        if packed or response.headers.get("Accept-Ranges", "").strip().lower() == "none":
+            self._whole_only = True
 
-    async def _receive(self, response: aiohttp.ClientResponse, span: _Span) -> None:
+    async def _receive(self, response: HttpResponse, span: _Span, unpacker: Unpacker) -> None:
+        self._head = b""
         try:
-            while span.end is None or self._written < span.end:
-                chunk = await self._unless_stalled(response.content.readany())
-                if not chunk:
+            while span.end is None or self._written + len(self._head) < span.end:
+                data = await self._unless_stalled(response.some())
+                if not data:
                     break
-                self._write(chunk if span.end is None else chunk[: span.end - self._written])
+                self._received += len(data)
+                self._clock.saw(self._received, asyncio.get_running_loop().time())
+                for piece in unpacker.pieces(data):
+                    self._take(piece, span, response)
+                    if unpacker.packed:
+                        await asyncio.sleep(0)  # a bomb takes seconds to unpack; nobody else shall wait for it
+            self._take(unpacker.rest(), span, response, is_last=True)
         except (aiohttp.ClientError, OSError) as error:
-            raise _InterruptedError(broken_transfer(self._url, error)) from error
+            self._take(b"", span, response, is_last=True)
+            self._cut_off(broken_transfer(self._url, error), error)
+        except FailureError as error:
+            if error.failure.kind is not FailureKind.TRUNCATED:
+                raise
+            self._cut_off(error.failure, error)
         if span.end is not None and self._written < span.end:
             message = f"the body ended at {self._written:,} of {span.end:,} bytes"
-            raise _InterruptedError(Failure(FailureKind.TRUNCATED, message))
-        self._finished = response.status == 200 or self._written == self._total
+            self._cut_off(Failure(FailureKind.TRUNCATED, message))
+        self._finished = response.status in _COMPLETE or self._written == self._total or unpacker.packed
+
+    def _cut_off(self, failure: Failure, error: Exception | None = None) -> NoReturn:
+        if self._whole_only:
+            self._restart()
+        raise _InterruptedError(failure) from error
+
+    def _take(self, piece: bytes, span: _Span, response: HttpResponse, *, is_last: bool = False) -> None:
+        """Write the next bytes, the first ones once there are enough of them to say what they are."""
+        if self._written == 0:
+            self._head += piece
+            if not self._head or (len(self._head) < HEAD_BYTES and not is_last):
+                return
+            failure = refusal(self._head, response.headers.get("Content-Type", ""))
+            if failure is not None:
+                raise FailureError(failure)
+            piece, self._head = self._head, b""
+        self._write(piece if span.end is None else piece[: span.end - self._written])
 
     def _write(self, chunk: bytes) -> None:
-        self._received += len(chunk)
-        self._clock.saw(self._received, asyncio.get_running_loop().time())
         if self._written + len(chunk) > self._limits.max_bytes:
             raise FailureError(self._too_long(None))
-        if self._written == 0 and chunk.lstrip()[:10].lower().startswith(_NOT_MEDIA_STARTS):
-            raise FailureError(Failure(FailureKind.UNSUPPORTED, "the address holds a page or a playlist, not media"))
         # Written from the event loop: the page cache takes a chunk in microseconds, a thread would cost more.
         write_all(self._file, chunk, whole_bytes=self._total)
         self._written += len(chunk)
@@ -242,14 +315,15 @@ class _Transfer:
                 return await step
         except TimeoutError as error:
             message = (
-                f"stalled: fewer than {self._limits.stall_bytes:,} bytes came in {self._limits.stall_s:g} s "
-                f"({self._received:,} bytes before)"
+                f"stalled: fewer than {self._limits.stall_bytes:,} bytes (fetching.stall_bytes) came in "
+                f"{self._limits.stall_s:g} s (fetching.stall_s), after {self._received:,} bytes"
             )
             raise FailureError(Failure.from_exception(FailureKind.TIMEOUT, error, message)) from error
 
     def _too_long(self, declared: int | None) -> Failure:
-        size = f"{declared:,}" if declared is not None else "too many"
-        return Failure(FailureKind.TOO_LONG, f"the file has {size} bytes; {self._limits.max_bytes:,} are allowed")
+        size = f"{declared:,} bytes" if declared is not None else "more bytes than are allowed"
+        message = f"the file has {size}; fetching.max_bytes allows {self._limits.max_bytes:,}"
+        return Failure(FailureKind.TOO_LONG, message)
 
 
 def _content_range(headers: Mapping[str, str]) -> tuple[int, int, int | None]:
@@ -265,24 +339,10 @@ def _differ(before: object, now: object) -> bool:
     return before is not None and now is not None and before != now
 
 
-def _type_refusal(headers: Mapping[str, str]) -> Failure | None:
-    kind = headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if not _NOT_MEDIA_TYPES.fullmatch(kind):
-        return None
-    what = "a web page" if "html" in kind else f"{clean(kind, 100)!r}"
-    return Failure(FailureKind.UNSUPPORTED, f"the address holds {what}, not media")
-
-
-def _validator(headers: Mapping[str, str]) -> str | None:
-    """What If-Range may carry: a strong ETag, or else the date of the last change (RFC 9110, section 13.1.5)."""
-    etag = headers.get("ETag", "")
-    return etag if etag.startswith('"') else headers.get("Last-Modified")
-
-
-def _facts(response: aiohttp.ClientResponse) -> dict[str, object]:
+def _facts(response: HttpResponse) -> dict[str, object]:
     stated = {
         # Without its query, where signatures and the caller's own address tend to be.
-        "final_url": str(response.url.with_query(None)),
+        "final_url": str(response.address).partition("?")[0],
         "etag": response.headers.get("ETag"),
         "last_modified": response.headers.get("Last-Modified"),
         "content_type": response.headers.get("Content-Type"),

@@ -15,7 +15,7 @@ from voicesieve.catalog.records import UnknownVideoError
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.transactions import audits, takedown
 from voicesieve.domain.audits import AuditEntry, Deed
-from voicesieve.sources.identity import candidate_identity
+from voicesieve.sources.identity import candidate_identity, video_named
 
 CHANNEL = "channel:"
 """Prefix that tells a channel's name from a video's id."""
@@ -71,7 +71,7 @@ def _withdraw(connection: Connection, order: Takedown, now: float) -> tuple[str,
         sha256 = _recording(connection, order)
         return f"recording {sha256}", takedown.withdraw_recording(connection, sha256, reason, now)
     try:
-        video = views.find_video(connection, name).id
+        video = views.find_video(connection, name, video_named(name)).id
     except UnknownVideoError:
         video = _unseen_id(name) if order.unseen else ""
         if not video:

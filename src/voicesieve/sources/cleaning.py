@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from voicesieve.domain.candidates import MAX_TITLE_CHARS
+from voicesieve.domain.passwords import without_password
 
 _SHOWN_CHARS = 80  # a message with the offending text still fits two lines of a terminal
 _CONTROL_OR_SURROGATE = ("Cc", "Cs")
@@ -26,7 +27,11 @@ def clean_text(value: object, limit: int = MAX_TITLE_CHARS) -> str:
 
 
 def shown(text: str) -> str:
-    """``text`` in quotes, shortened, with all that does not print as an escape: for use in messages."""
+    """``text`` in quotes, shortened, with all that does not print as an escape: for use in messages.
+
+    What may be a password in an address is left out, before the text is cut in the middle of one.
+    """
+    text = without_password(text)
     short = text if len(text) <= _SHOWN_CHARS else text[:_SHOWN_CHARS] + "…"
     escaped = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in short)
     return f"“{escaped}”"

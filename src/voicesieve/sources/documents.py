@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from email.message import Message
 from typing import ClassVar
 
+from voicesieve.domain.addresses import web_address
 from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, PassedOver, Query, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.quotas import Price
@@ -241,7 +242,7 @@ def _next_document(
     if document.next_url is None:
         return None, ()
     try:
-        url = normalise_url(document.next_url)
+        url = str(web_address(document.next_url))
     except ValueError as error:
         objection: str | None = str(error)
     else:
@@ -255,10 +256,10 @@ def _next_document(
 def _move(document: Document, url: str, visited: tuple[str, ...]) -> str | None:
     """Where a feed has moved to. Most that say so name the very address at which they are."""
     try:
-        move = normalise_url(document.moved_url) if document.moved_url is not None else url
+        move = url if document.moved_url is None else str(web_address(document.moved_url))
     except ValueError:
         return None
-    return None if move == url or _address_digest(move) in visited else move
+    return None if normalise_url(move) == normalise_url(url) or _address_digest(move) in visited else move
 
 
 def _feed(query: Query, position: _Position, opened: _Opened) -> tuple[str, ...]:
@@ -323,4 +324,4 @@ def _digest(body: bytes) -> str:
 
 
 def _address_digest(url: str) -> str:
-    return _digest(url.encode("utf-8"))
+    return _digest(normalise_url(url).encode("utf-8"))

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from voicesieve.domain.addresses import web_address
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.platforms import YOUTUBE, platform_of
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.documents import DocumentLimits
-from voicesieve.sources.identity import normalise_url
 from voicesieve.sources.protocol import Reader, Source
 from voicesieve.sources.youtube_settings import YoutubeSettings
 
@@ -36,7 +36,7 @@ YOUTUBE_KINDS = ("youtube", "youtube-api")
 
 
 def parse_query(text: str) -> Query:
-    """The query that ``KIND:ARGUMENT`` names, with its argument in normal form.
+    """The query that ``KIND:ARGUMENT`` names: a path made absolute, an address as it was given, fit for a request.
 
     Raises ValueError with what is wrong and what to write instead.
     """
@@ -145,7 +145,7 @@ def _absolute_path(argument: str) -> str:
 
 def _web_address(argument: str) -> str:
     try:
-        return normalise_url(argument)
+        return str(web_address(argument))
     except ValueError as error:
         raise ValueError(f"{shown(argument)} cannot be used: {error}") from error
 
