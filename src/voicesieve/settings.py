@@ -85,7 +85,7 @@ class Retry(_Section):
 
 class Discovery(_Section):
     refresh_s: Seconds = Field(3600.0, description="A feed or page that was read to its end is asked again after this.")
-    max_feed_bytes: int = Field(100_000_000, ge=1024, description="Longest feed that is read, in bytes.")
+    max_feed_bytes: int = Field(64_000_000, ge=1024, description="Longest feed that is read, in bytes.")
     max_page_bytes: int = Field(2_000_000, ge=1024, description="Longest web page that is read, in bytes.")
     obey_robots: bool = Field(
         True, description="robots.txt decides which pages page: reads, and what it takes from their links."

@@ -291,6 +291,26 @@ def test_entities_that_would_explode_do_not(site: Site) -> None:
         assert all(len(candidate.title) <= 1_000 for candidate in page.candidates)
 
 
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        '<!ENTITY x SYSTEM "file:///etc/passwd">',
+        '<!ENTITY x SYSTEM "{base}/canary">',
+        '<!ENTITY % p SYSTEM "{base}/canary">%p;<!ENTITY x "">',
+    ],
+)
+def test_nothing_outside_of_a_feed_is_read_for_it(site: Site, declaration: str) -> None:
+    doctype = f'<!DOCTYPE rss SYSTEM "{site.base}/canary" [{declaration.format(base=site.base)}]>'
+    include = f'<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="{site.base}/canary"/>'
+    body = rss(audio(1, f"<title>a&x;b{include}</title>")).replace("<rss", f"{doctype}<rss", 1)
+
+    page = one(site.put("/feed", body))
+
+    assert len(page.candidates) == 1
+    assert "root:" not in page.candidates[0].title
+    assert site.requests == ["/feed"]
+
+
 def test_a_feed_that_is_cut_off_gives_what_came(site: Site) -> None:
     page = one(site.put("/feed", rss(audio(1), audio(2)).removesuffix("</item></channel></rss>")))
 

@@ -287,6 +287,24 @@ def test_a_title_behind_a_tab_is_the_title_and_a_remark_is_named(tmp_path: Path)
     assert page.passed_over == (PassedOver("remarks behind an address", 1, "line 2: “not yet”"),)
 
 
+@pytest.mark.parametrize(
+    ("line", "title"),
+    [("{}\tTấm Cám\t120", "Tấm Cám"), ("Tấm Cám\t{}", "Tấm Cám"), ("7\t{}\tTấm Cám", "Tấm Cám"), ("{}\t120", "")],
+)
+def test_the_cell_beside_an_address_is_its_title(tmp_path: Path, line: str, title: str) -> None:
+    page = read(tmp_path, line.format("http://a.example/1.mp3"))
+
+    assert [candidate.title for candidate in page.candidates] == [title]
+    assert page.problems == ()
+
+
+def test_one_word_at_the_top_heads_a_plain_list(tmp_path: Path) -> None:
+    page = read(tmp_path, "Links\nhttp://a.example/1,2\nurl\n")
+
+    assert addresses(page) == ["http://a.example/1,2"]
+    assert [problem.where for problem in page.problems] == ["line 3"]
+
+
 def test_bytes_that_are_no_text_behind_an_address_cost_nothing(tmp_path: Path) -> None:
     page = read(tmp_path, "http://a.example/1.mp3\tKể".encode() + b"\xff\n" + b"http://a.example/2 # \xe9t\xe9\n")
 

@@ -45,7 +45,7 @@ class Limit:
 class DocumentLimits:
     """The longest feed and the longest page that are read, in bytes."""
 
-    max_feed_bytes: int = 100_000_000
+    max_feed_bytes: int = 64_000_000
     max_page_bytes: int = 2_000_000
 
     @property

@@ -62,7 +62,8 @@ def table_of(heading: str) -> Table | None:
         names = [name.strip().lower() for name in _fields(text, delimiter)]
         addresses = [place for place, name in enumerate(names) if _ADDRESS_COLUMN.fullmatch(name)]
         titles = [place for place, name in enumerate(names) if name in _TITLE_COLUMNS]
-        if addresses:
+        # One name alone heads a plain list, in which commas belong to addresses.
+        if addresses and (len(names) > 1 or delimiter == "\t"):
             return Table(delimiter, addresses[0], titles[0] if titles else None)
     return None
 
@@ -108,12 +109,21 @@ def _read_words(text: str, where: str) -> list[Entry]:
     rest = " ".join(words[last + 1 :])
     if rest and _is_media(rest) and not _is_media(address):
         return [SourceProblem(where, f"white space inside an address (write it as %20): {shown(text)}")]
-    tabbed = "\t" in text and len(named) == 1
-    title = text.partition("\t")[2] if tabbed and text.partition("\t")[0].strip() == words[last] else ""
+    title = _title_beside(text, words[last]) if len(named) == 1 else ""
     entries = [_entry(address, where, title) for _, address in named]
     if rest and not title:
         entries.append(PassedOver("remarks behind an address", 1, f"{where}: {shown(rest)}"))
     return entries
+
+
+def _title_beside(text: str, address: str) -> str:
+    """What stands in the cell behind the one of ``address``, or else before it, where tabs separate cells."""
+    cells = [cell.strip() for cell in text.split("\t")]
+    if address not in cells:
+        return ""
+    place = cells.index(address)
+    beside = [*cells[place + 1 : place + 2], *cells[place - 1 : place]]
+    return next((cell for cell in beside if cell and not cell.isdecimal()), "")
 
 
 def _addresses(word: str) -> list[str]:
