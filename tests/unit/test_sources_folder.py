@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from voicesieve.domain.candidates import Budget, Cursor, Page, Query
+from voicesieve.domain.candidates import Budget, Cursor, Page, Query, added_up
 from voicesieve.domain.failures import FailureError, FailureKind
 from voicesieve.sources.folder import FolderSource
 from voicesieve.sources.identity import candidate_identity
@@ -123,18 +123,119 @@ def test_files_that_vanish_between_pages_cost_only_themselves(tmp_path: Path) ->
     assert restarted.cursor is None
 
 
-def test_links_to_folders_are_not_followed_and_odd_files_are_named(tmp_path: Path) -> None:
+def passed_over(*pages: Page) -> dict[str, tuple[int, str]]:
+    things = added_up(thing for page in pages for thing in page.passed_over)
+    return {thing.what: (thing.count, thing.example) for thing in things}
+
+
+def test_links_into_the_folder_itself_are_passed_over_and_odd_files_are_named(tmp_path: Path) -> None:
     write(tmp_path, "real/1.wav")
     (tmp_path / "loop").symlink_to(tmp_path)
     (tmp_path / "broken.wav").symlink_to(tmp_path / "nowhere.wav")
+    (tmp_path / "itself.wav").symlink_to("itself.wav")
     (tmp_path / "linked.wav").symlink_to(tmp_path / "real/1.wav")
     (tmp_path / "dir.wav").symlink_to(tmp_path / "real")
     os.mkfifo(tmp_path / "pipe.wav")
 
     page = whole(tmp_path)
 
-    assert names(page) == ["linked", "1"]
-    assert [problem.where for problem in page.problems] == ["“broken.wav”", "“dir.wav”", "“pipe.wav”"]
+    assert names(page) == ["1"]
+    assert [problem.where for problem in page.problems] == ["“broken.wav”", "“itself.wav”", "“pipe.wav”"]
+    assert passed_over(page) == {
+        "linked folders that are read under another name": (1, "“dir.wav”"),
+        "links to files that are read under their own names": (1, "“linked.wav”"),
+        "folders that lead in a circle": (1, "“loop”"),
+    }
+
+
+def test_what_is_no_recording_is_counted_by_sort(tmp_path: Path) -> None:
+    write(tmp_path, "1.wav", "a/notes.TXT", "b/more.txt", "cover.jpg", "README", ".git/x.wav", ".hidden.wav", "x.Bé Na")
+    write(tmp_path, "data/recordings/1.wav")
+    (tmp_path / "data-link").symlink_to(tmp_path / "data/recordings")
+    source = FolderSource(left_out=tmp_path / "data")
+
+    for size in (1, 100):
+        pages = list(walk(source, tmp_path, size))
+        assert names(*pages) == ["1"]
+        assert passed_over(*pages) == {
+            "hidden files and folders": (2, "“.git”"),
+            "files without a suffix": (1, "“README”"),
+            "files with suffix .txt": (2, "“a/notes.TXT”"),
+            "files with suffix .jpg": (1, "“cover.jpg”"),
+            "folders of voicesieve itself": (2, "“data”"),
+            "files with an odd suffix": (1, "“x.Bé Na”"),
+        }
+
+
+@pytest.fixture
+def linked(tmp_path: Path) -> Path:
+    """A folder whose files lie in a library beside it, reached by links that overlap and lead in circles."""
+    write(tmp_path, "lib/disk1/1.wav", "lib/disk1/deep/2.wav", "lib/disk2/3.wav", "lib/other/4.wav", "top/a/5.wav")
+    top = tmp_path / "top"
+    (top / "b").symlink_to("../lib/disk1")
+    (top / "c").symlink_to("../lib")  # holds what b leads to
+    (top / "d").symlink_to("../lib/disk2")  # is held by what c leads to
+    (top / "e").symlink_to("..")  # holds this folder
+    (tmp_path / "lib/back").symlink_to("../top")
+    (tmp_path / "lib/disk2/round").symlink_to("../../lib")
+    (tmp_path / "lib/twin").symlink_to("disk2")
+    return top
+
+
+@pytest.mark.parametrize("size", [1, 2, 100])
+@pytest.mark.parametrize("restarts", [False, True])
+def test_linked_folders_are_entered_once(linked: Path, size: int, restarts: bool) -> None:
+    source = FolderSource()
+    pages: list[Page] = []
+    while not pages or pages[-1].cursor is not None:
+        cursor = pages[-1].cursor if pages else None
+        source = FolderSource() if restarts else source
+        query, budget = Query("folder", str(linked)), Budget(max_candidates=size)
+        pages.append(asyncio.run(source.page(query, cursor, {}, budget)))
+        if restarts:
+            assert asyncio.run(FolderSource().page(query, cursor, {}, budget)) == pages[-1]
+
+    assert names(*pages) == ["5", "1", "2", "3", "4"]
+    assert passed_over(*pages)["linked folders that are read under another name"][0] == 4
+    assert sum(count for count, _ in passed_over(*pages).values()) == 6
+    first = next(candidate for page in pages for candidate in page.candidates if candidate.title == "1")
+    assert first.url == f"file://{linked.parent}/lib/disk1/1.wav"
+    assert first.channel == "b"
+
+
+def test_many_links_to_one_folder_do_not_multiply_the_walk(tmp_path: Path) -> None:
+    """A chain of folders with two links each to the next would be walked in 2^30 ways."""
+    for number in range(30):
+        (tmp_path / f"lib/{number}").mkdir(parents=True)
+        for link in "ab":
+            (tmp_path / f"lib/{number}/{link}").symlink_to(f"../{number + 1}")
+    write(tmp_path, "lib/30/1.wav")
+    (tmp_path / "top").mkdir()
+    (tmp_path / "top/start").symlink_to("../lib/0")
+
+    assert names(whole(tmp_path / "top")) == ["1"]
+
+
+def test_a_linked_folder_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
+    write(tmp_path, "top/1.wav")
+    (tmp_path / "top/gone").symlink_to("../nowhere")
+
+    page = whole(tmp_path / "top")
+
+    assert names(page) == ["1"]
+    assert passed_over(page) == {"links that lead nowhere": (1, "“gone”")}
+
+
+def test_a_file_has_one_id_by_whatever_way_it_is_found(tmp_path: Path) -> None:
+    write(tmp_path, "lib/1.wav")
+    (tmp_path / "one").symlink_to("lib")
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/named otherwise.wav").symlink_to("../lib/1.wav")
+
+    found = [whole(tmp_path / way).candidates for way in ("lib", "one", "files")]
+
+    assert len({candidate.id for (candidate,) in found}) == 1
+    assert [candidate.title for (candidate,) in found] == ["1", "1", "named otherwise"]
 
 
 def test_folders_nested_deeper_than_python_recurses_are_walked(tmp_path: Path) -> None:

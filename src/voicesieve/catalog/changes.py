@@ -57,6 +57,15 @@ def change_many(
     arms.account_many(connection, [(old, {**old, **values}) for old, values in changes])
 
 
+def discount(connection: Connection, row: Row[Any]) -> None:
+    """Take a video out of all that is counted, before its row is deleted."""
+    whole = row._asdict()
+    tally = _Tally()
+    tally.count(whole, -1)
+    tally.write(connection)
+    arms.account_many(connection, [(whole, {**whole, "state": VideoState.DISCOVERED, "stage": None})])
+
+
 def add_hosts(connection: Connection, names: Sequence[str]) -> None:
     """Make sure that each host has its row."""
     fresh = {"waiting": 0, "slot_at": 0.0, "blocked_until": 0.0, "refusals": 0}
@@ -96,16 +105,19 @@ class _Tally:
         self.holders: Counter[str] = Counter()
 
     def add(self, old: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-        for row, step in ((old, -1), (new, 1)):
-            self.counters[f"state:{row['state']}"] += step
-            if row["failure_kind"]:
-                self.counters[f"failure:{row['failure_kind']}"] += step
-            for name in _language_counters(row):
-                self.counters[name] += step
-            if _waits_for_fetch(row):
-                self.waiting[row["host"]] += step
-            if row["state"] == VideoState.ACCEPTED and row["recording"]:
-                self.holders[row["recording"]] += step
+        self.count(old, -1)
+        self.count(new, 1)
+
+    def count(self, row: Mapping[str, Any], step: int) -> None:
+        self.counters[f"state:{row['state']}"] += step
+        if row["failure_kind"]:
+            self.counters[f"failure:{row['failure_kind']}"] += step
+        for name in _language_counters(row):
+            self.counters[name] += step
+        if _waits_for_fetch(row):
+            self.waiting[row["host"]] += step
+        if row["state"] == VideoState.ACCEPTED and row["recording"]:
+            self.holders[row["recording"]] += step
 
     def write(self, connection: Connection) -> None:
         for name, amount in self.counters.items():

@@ -22,7 +22,7 @@ from voicesieve.observability.terminal import safe_text
 from voicesieve.pipeline.folder import DataFolder
 from voicesieve.settings import Settings, commented_template
 from voicesieve.sources.identity import video_named
-from voicesieve.sources.registry import parse_query
+from voicesieve.sources.registry import as_known, parse_query
 
 
 def init(data: Path, *, force: bool) -> None:
@@ -74,7 +74,8 @@ def why(video: str, data: Path, config: Path | None, *, as_json: bool) -> None:
     """The story of a video; or, for ``KIND:ARGUMENT``, that of a query."""
     with opened_catalog(data, settings_for(data, config)) as catalog, catalog.read() as connection:
         wanted = _query_named(video)
-        query = None if wanted is None else views.find_query(connection, wanted)
+        known = [row.query for row in views.all_queries(connection)]
+        query = None if wanted is None else views.find_query(connection, as_known(wanted, known))
         story = views.why(connection, video, video_named(video)) if query is None else query
     if as_json:
         print_json(story)

@@ -48,7 +48,7 @@ from voicesieve.pipeline.retention import Retained, retain
 from voicesieve.pipeline.takedown import finish_deletions
 from voicesieve.settings import Settings
 from voicesieve.sources.phrases import FILE, PhrasesError, read_queries
-from voicesieve.sources.registry import YOUTUBE_KINDS, parse_query, platform_of_query
+from voicesieve.sources.registry import YOUTUBE_KINDS, as_known, parse_query, platform_of_query
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """Ctrl-C, a job manager or a shutdown, and a terminal that was closed: all ask a run to stop."""
@@ -176,7 +176,9 @@ async def _plan(options: CrawlOptions, settings: Settings, queries: Sequence[Que
     now = context.clock()
     rows: list[QueryRow] = []
     if not options.analyse_only:
-        rows = [await context.committer.run(discovery.register_query, query, now) for query in dict.fromkeys(queries)]
+        known = [row.query for row in await context.committer.run(views.all_queries)]
+        asked = dict.fromkeys(as_known(query, known) for query in queries)
+        rows = [await context.committer.run(discovery.register_query, query, now) for query in asked]
         named = {row.id for row in rows}
         unread = await context.committer.run(views.open_queries)
         rows += [row for row in unread if row.id not in named and (not named or row.expands is not None)]

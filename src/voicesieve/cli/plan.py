@@ -24,7 +24,7 @@ from voicesieve.observability.terminal import safe_text
 from voicesieve.pipeline.folder import DataFolder
 from voicesieve.settings import Settings
 from voicesieve.sources.costs import most_it_costs
-from voicesieve.sources.registry import platform_of_query
+from voicesieve.sources.registry import as_known, platform_of_query
 
 
 def plan(texts: Sequence[str], data: Path, config: Path | None, *, as_json: bool) -> None:
@@ -57,7 +57,8 @@ def _facts(settings: Settings, queries: list[Query], data: Path) -> dict[str, An
                 {"bucket": bucket, "used": 0, "limit": limit, "left": limit, "resets": reset}
                 for bucket, limit in quotas_of(settings).items()
             ]
-    asked = queries or [row.query for row in known.values() if not row.exhausted]
+    named = list(dict.fromkeys(as_known(query, known) for query in queries))
+    asked = named or [row.query for row in known.values() if not row.exhausted]
     lines = [_query_facts(settings, query, known.get(query), now) for query in asked]
     total: Counter[str] = Counter()
     for line in lines:

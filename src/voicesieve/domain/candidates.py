@@ -17,7 +17,7 @@ class NameKind(StrEnum):
     """What a further name of a video is, and so how far it is believed."""
 
     ADDRESS = "address"
-    """The id of another spelling of its address: surely the same."""
+    """The id of another spelling of its address, by which an older catalog may have it. Given with one of its file."""
     ENTRY = "entry"
     """Its entry in a feed: the same, whatever address the feed gives it today. Means nothing outside of that feed."""
     FILE = "file"

@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -38,6 +39,21 @@ class LocalFetcher:
         if not done:
             raise FailureError(Failure(FailureKind.TIMEOUT, f"not copied within {request.limits.deadline_s:g} s"))
         return Fetched(request.scratch / MEDIA_NAME, copying.result())
+
+
+def gone(urls: Iterable[str]) -> frozenset[str]:
+    """Those of the ``file://`` URLs at which nothing lies any more. What cannot be looked at may still be there."""
+    return frozenset(url for url in urls if not _may_be_there(_path(url)))
+
+
+def _may_be_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _copy(request: FetchRequest, stop: threading.Event) -> int:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
 from voicesieve.catalog import views
 from voicesieve.catalog.records import PageResult, QueryRow
-from voicesieve.catalog.transactions import discovery, requests, results
+from voicesieve.catalog.transactions import discovery, naming, requests, results
 from voicesieve.catalog.transactions.requests import Turn
 from voicesieve.domain.candidates import Budget, Page
 from voicesieve.domain.failures import Failure, FailureKind, Remedy
 from voicesieve.domain.quotas import QuotaSpentError
 from voicesieve.domain.states import VideoState
+from voicesieve.fetching.local import gone
 from voicesieve.pipeline.context import RunContext
 from voicesieve.pipeline.expanding import bounded
 from voicesieve.pipeline.failing import RunFaultError, typed
@@ -156,7 +157,9 @@ async def _commit(context: RunContext, source: Source, row: QueryRow, page: Page
     host = source.fair_host(row.query)
     # A look at one's own disk bothers nobody, so local sources are read again by every run.
     refresh_s = 0.0 if host is None else context.rules.refresh_of(row.query.source)
-    added = await context.committer.run(_store_page, row.id, page, host, context.clock(), refresh_s)
+    lay = await context.committer.run(naming.once_lay_at, page.candidates)
+    moved_from = await asyncio.to_thread(gone, lay)
+    added = await context.committer.run(_store_page, row.id, page, host, context.clock(), refresh_s, moved_from)
     query = str(row.query)
     context.events.emit(
         "page_committed",
@@ -172,11 +175,17 @@ async def _commit(context: RunContext, source: Source, row: QueryRow, page: Page
 
 
 def _store_page(
-    connection: Connection, query: int, page: Page, host: str | None, now: float, refresh_s: float
+    connection: Connection,
+    query: int,
+    page: Page,
+    host: str | None,
+    now: float,
+    refresh_s: float,
+    moved_from: Collection[str],
 ) -> PageResult:
     if host is not None and page.requests:
         results.host_recovered(connection, host)
-    return discovery.commit_page(connection, query, page, host_of, now, refresh_s=refresh_s)
+    return discovery.commit_page(connection, query, page, host_of, now, refresh_s=refresh_s, gone=moved_from)
 
 
 async def _record_failure(

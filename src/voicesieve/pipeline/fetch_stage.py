@@ -9,10 +9,11 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from voicesieve.catalog.records import Claim, StaleLeaseError
-from voicesieve.catalog.transactions import leases, requests, results, takedown
+from voicesieve.catalog.transactions import leases, merging, requests, results, takedown
 from voicesieve.domain.failures import METHOD_SPECIFIC, Failure, FailureKind
 from voicesieve.domain.fetching import FetchedRecording, FetchOutcome, FetchRequest, MethodAttempt, NotWantedError
 from voicesieve.domain.states import VideoState
+from voicesieve.fetching.local import gone
 from voicesieve.fetching.methods import methods_for
 from voicesieve.languages.spoken import digest
 from voicesieve.pipeline import stages
@@ -134,7 +135,9 @@ async def _store(context: RunContext, claim: Claim, attempt: OpenAttempt, record
     """The file first, durably; then the one transaction that names it."""
     path = await asyncio.to_thread(context.store.adopt, recording.path, recording.sha256, recording.media.suffix)
     try:
-        return await context.committer.run(_commit, context, claim, attempt, recording, path)
+        lay = await context.committer.run(merging.others_with, recording.sha256, claim.key)
+        moved_from = await asyncio.to_thread(gone, lay)
+        return await context.committer.run(_commit, context, claim, attempt, recording, path, moved_from)
     except StaleLeaseError:
         await context.committer.run(takedown.delete_unless_named, path, context.clock())
         raise
@@ -147,6 +150,7 @@ def _commit(
     attempt: OpenAttempt,
     recording: FetchedRecording,
     path: str,
+    moved_from: frozenset[str],
 ) -> VideoState:
     now = context.clock()
     leases.finish_attempt(connection, attempt.id, now, size=recording.bytes, next_sentence="analysed next")
@@ -159,6 +163,7 @@ def _commit(
         now,
         rights_basis=rules.rights_basis,
         rights_statement=rules.rights_statement,
+        gone=moved_from,
     )
 
 

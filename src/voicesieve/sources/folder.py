@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
+import re
 import stat
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 from urllib.parse import quote, unquote_to_bytes
 
-from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, Query, SourceProblem
+from voicesieve.domain.candidates import (
+    Budget,
+    Candidate,
+    Cursor,
+    Name,
+    NameKind,
+    Page,
+    PassedOver,
+    Query,
+    SourceProblem,
+)
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.quotas import Price
 from voicesieve.sources.cleaning import clean_text, shown
@@ -20,14 +32,30 @@ from voicesieve.sources.identity import file_identity
 from voicesieve.sources.media import MEDIA_SUFFIXES, is_media_name
 from voicesieve.sources.paging import Finding, Findings
 
+MAX_LINKED = 1_000
+"""Linked folders that one walk enters; their paths stand in the cursor."""
+
+_PLAIN_SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,10}")
+
+_HIDDEN = "hidden files and folders"
+_OWN = "folders of voicesieve itself"
+_READ_ALREADY = "linked folders that are read under another name"
+_IN_A_CIRCLE = "folders that lead in a circle"
+_TOO_MANY = f"linked folders beyond the first {MAX_LINKED:,}"
+_LOST = "links that lead nowhere"
+_LINKED_FILES = "links to files that are read under their own names"
+
 
 class FolderSource:
     """Walks a folder depth first, each folder in the byte order of its names.
 
-    Hidden files and folders are passed over, and so is ``left_out``, the folder where recordings are kept, so that
-    none is found twice. Symbolic links to folders are not followed. The cursor is the relative
-    path up to which the walk came. A candidate's metadata holds its ``size`` in bytes. What is held in memory are the
-    listings from the top to where the walk stands, never the tree.
+    Symbolic links to folders are entered, each folder once: a link is passed over when it leads to what the walk
+    reads anyway, to what another link has led to, or in a circle. So are hidden files and folders, files without a
+    media suffix, and ``left_out``, our own folder; each sort is counted. The cursor is the relative path up to which
+    the walk came, with the links that it has entered. What is held in memory are the listings from the top to where the
+    walk stands, never the tree.
+
+    A file is known by its real path, whatever way leads to it. A candidate's metadata holds its ``size`` in bytes.
     """
 
     kind: ClassVar[str] = "folder"
@@ -50,7 +78,7 @@ class FolderSource:
         top = Path(argument)
         _check_is_folder(top)
         found_before = cursor is not None and cursor.get("found") is True
-        findings = self._continued(argument, cursor) or Findings(_walk(top, _bound(cursor), self._left_out))
+        findings = self._continued(argument, cursor) or Findings(_Walk(top, self._left_out, cursor).findings())
         taken = findings.take(budget)
         found = found_before or bool(taken.candidates)
         if taken.resume is None:
@@ -67,53 +95,140 @@ class FolderSource:
 
 @dataclass(frozen=True)
 class _Level:
-    """One folder of the walk: ``prefix`` is its relative path with a trailing slash (empty at the top)."""
+    """One folder of the walk: ``prefix`` is its relative path with a trailing slash (empty at the top).
+
+    ``real`` is its path without links, ``place`` its device and inode. ``links`` are those of ``names`` that are
+    symbolic links, ``folders`` those that lead to folders, be they links or not.
+    """
 
     prefix: bytes
+    real: bytes
+    place: tuple[int, int]
     names: Iterator[bytes]
     folders: frozenset[bytes]
+    links: frozenset[bytes]
     bound: Sequence[bytes]
 
 
-def _walk(top: Path, bound: Sequence[bytes], left_out: Path | None) -> Iterator[Finding]:
-    """Everything behind the relative path whose components are ``bound``."""
-    levels = [_top_level(top, bound, left_out)]
-    while levels:
-        level = levels[-1]
-        name = next(level.names, None)
-        if name is None:
-            levels.pop()
-            continue
+@dataclass
+class _Walk:
+    """Everything below ``top`` behind the place at which ``cursor`` stands.
+
+    ``entered`` has the linked folders that were entered, by their real paths, each with the link's relative path.
+    """
+
+    top: Path
+    left_out: Path | None
+    cursor: Cursor | None
+    entered: dict[bytes, bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._own = os.path.realpath(os.fsencode(self.left_out)) if self.left_out is not None else None
+        self._linked: list[str] = []
+        for relative in _linked(self.cursor):
+            self._enter(os.path.realpath(os.fsencode(self.top) + b"/" + relative), relative)
+
+    def findings(self) -> Iterator[Finding]:
+        levels = [self._top_level()]
+        while levels:
+            level = levels[-1]
+            name = next(level.names, None)
+            if name is None:
+                levels.pop()
+                continue
+            relative = level.prefix + name
+            if name not in level.folders:
+                what = self._file(level, name, levels[0].real)
+            elif isinstance(below := self._below(levels, name), _Level):
+                levels.append(below)
+                continue
+            else:
+                what = below
+            if what is not None:
+                yield Finding(what, self._resume(relative))
+
+    def _top_level(self) -> _Level:
+        try:
+            real = os.path.realpath(os.fsencode(self.top))
+            return _level(b"", real, _bound(self.cursor))
+        except OSError as error:
+            raise _unreadable(self.top, error) from error
+
+    def _below(self, levels: Sequence[_Level], name: bytes) -> _Level | SourceProblem | PassedOver:
+        """The folder ``name`` of the last of ``levels``, or why it is not entered."""
+        level, top = levels[-1], levels[0].real
         relative = level.prefix + name
-        if name not in level.folders:
-            yield Finding(_describe(top, relative), _resume(relative))
-            continue
+        where = _shown_path(relative)
+        is_link = name in level.links
+        real = os.path.realpath(level.real + b"/" + name) if is_link else level.real + b"/" + name
+        if name.startswith(b"."):
+            return PassedOver(_HIDDEN, 1, where)
+        if self._own is not None and (real == self._own or (is_link and _is_within(real, self._own))):
+            return PassedOver(_OWN, 1, where)
+        if is_link and _is_within(top, real):
+            return PassedOver(_IN_A_CIRCLE, 1, where)
+        if self._is_read_elsewhere(real, relative, top, is_link=is_link):
+            return PassedOver(_READ_ALREADY, 1, where)
+        if is_link and real not in self.entered and len(self.entered) >= MAX_LINKED:
+            return PassedOver(_TOO_MANY, 1, where)
         below = level.bound[1:] if level.bound[:1] == [name] else []
         try:
-            levels.append(_level(top, relative + b"/", below, left_out))
+            folder = _level(relative + b"/", real, below)
         except OSError as error:
-            problem = SourceProblem(
-                shown(os.fsdecode(relative)), f"the folder cannot be read ({error.strerror}); its files are left out"
-            )
-            yield Finding(problem, _resume(relative))
+            return SourceProblem(where, f"the folder cannot be read ({error.strerror}); its files are left out")
+        if folder.place in {one.place for one in levels}:  # one that is mounted below itself
+            return PassedOver(_IN_A_CIRCLE, 1, where)
+        if is_link:
+            self._enter(real, relative)
+        return folder
+
+    def _enter(self, real: bytes, relative: bytes) -> None:
+        if real not in self.entered:
+            self.entered[real] = relative
+            self._linked = [*self._linked, quote(relative, safe="/")]
+
+    def _is_read_elsewhere(self, real: bytes, relative: bytes, top: bytes, *, is_link: bool) -> bool:
+        if self.entered.get(real, relative) != relative:
+            return True
+        if not is_link:
+            return False
+        others = (folder for folder, link in self.entered.items() if link != relative)
+        return _is_reached(real, top) or any(_is_reached(real, other) for other in others)
+
+    def _file(self, level: _Level, name: bytes, top: bytes) -> Candidate | SourceProblem | PassedOver | None:
+        relative = level.prefix + name
+        where = _shown_path(relative)
+        if name.startswith(b"."):
+            return PassedOver(_HIDDEN, 1, where)
+        text = os.fsdecode(name)
+        if not is_media_name(text):
+            lost = name in level.links and not Path(os.fsdecode(level.real + b"/" + name)).exists()
+            return PassedOver(_LOST if lost else _sort_of(text), 1, where)
+        real = level.real + b"/" + name
+        if name in level.links:
+            real = os.path.realpath(real)
+            if _is_reached(real, top) and is_media_name(os.fsdecode(real)) and Path(os.fsdecode(real)).exists():
+                return PassedOver(_LINKED_FILES, 1, where)
+        return _describe(self.top / os.fsdecode(relative), Path(os.fsdecode(real)), where)
+
+    def _resume(self, relative: bytes) -> Cursor:
+        place: dict[str, object] = {"after": quote(relative, safe="/")}
+        return {**place, "linked": self._linked} if self._linked else place
 
 
-def _level(top: Path, prefix: bytes, bound: Sequence[bytes], left_out: Path | None) -> _Level:
+def _level(prefix: bytes, real: bytes, bound: Sequence[bytes]) -> _Level:
     """The listing of one folder behind ``bound``. Raises OSError when the folder cannot be listed."""
     folders: set[bytes] = set()
+    links: set[bytes] = set()
     names: list[bytes] = []
-    with os.scandir(top / os.fsdecode(prefix)) as entries:
+    status = Path(os.fsdecode(real)).stat()
+    with os.scandir(real) as entries:
         for entry in entries:
-            if entry.name.startswith("."):
-                continue
-            name = os.fsencode(entry.name)
-            if entry.is_dir(follow_symlinks=False):
-                if left_out is not None and entry.name == left_out.name and left_out.samefile(entry.path):
-                    continue
-                folders.add(name)
-                names.append(name)
-            elif is_media_name(entry.name):
-                names.append(name)
+            names.append(entry.name)
+            if entry.is_symlink():
+                links.add(entry.name)
+            if _is_folder(entry):
+                folders.add(entry.name)
     names.sort()
     first = 0
     if bound:
@@ -121,28 +236,56 @@ def _level(top: Path, prefix: bytes, bound: Sequence[bytes], left_out: Path | No
         is_done = len(bound) == 1 or bound[0] not in folders
         if is_done and first < len(names) and names[first] == bound[0]:
             first += 1
-    return _Level(prefix, iter(names[first:] if first else names), frozenset(folders), bound)
+    place = (status.st_dev, status.st_ino)
+    return _Level(
+        prefix, real, place, iter(names[first:] if first else names), frozenset(folders), frozenset(links), bound
+    )
 
 
-def _top_level(top: Path, bound: Sequence[bytes], left_out: Path | None) -> _Level:
+def _is_folder(entry: os.DirEntry[bytes]) -> bool:
     try:
-        return _level(top, b"", bound, left_out)
-    except OSError as error:
-        raise _unreadable(top, error) from error
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself, which is looked at as a file and named as a problem
+        return False
 
 
-def _describe(top: Path, relative: bytes) -> Candidate | SourceProblem:
-    path = top / os.fsdecode(relative)
-    where = shown(os.fsdecode(relative))
+def _is_within(path: bytes, folder: bytes) -> bool:
+    """Whether ``path`` is ``folder`` or lies below it; both are real paths."""
+    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
+
+
+def _is_reached(path: bytes, folder: bytes) -> bool:
+    """Whether a walk through ``folder`` comes to ``path`` by itself, which it does not below a hidden folder."""
+    if not _is_within(path, folder):
+        return False
+    return not any(part.startswith(b".") for part in path[len(folder) :].split(b"/"))
+
+
+def _sort_of(name: str) -> str:
+    suffix = Path(name).suffix
+    if not suffix:
+        return "files without a suffix"
+    return f"files with suffix {suffix.lower()}" if _PLAIN_SUFFIX.fullmatch(suffix) else "files with an odd suffix"
+
+
+def _shown_path(relative: bytes) -> str:
+    return shown(os.fsdecode(relative))
+
+
+def _describe(path: Path, real: Path, where: str) -> Candidate | SourceProblem:
+    """The file that ``path`` leads to and that really lies at ``real``."""
     try:
         status = path.stat()
-        identity = file_identity(path)
+        identity = file_identity(real)
+        spelled = file_identity(path)
     except OSError as error:
         return SourceProblem(where, f"the file cannot be looked at ({error.strerror})")
     except ValueError as error:
         return SourceProblem(where, str(error))
     if not stat.S_ISREG(status.st_mode):
         return SourceProblem(where, "not a regular file")
+    # Older catalogs know a file by the path by which it was found.
+    former = (Name(NameKind.ADDRESS, f"{spelled.source}:{spelled.native_id}"),) if spelled != identity else ()
     return Candidate(
         source=identity.source,
         native_id=identity.native_id,
@@ -150,20 +293,28 @@ def _describe(top: Path, relative: bytes) -> Candidate | SourceProblem:
         title=_readable(path.stem),
         channel=_readable(path.parent.name),
         metadata={"size": status.st_size},
+        names=(*former, _file_name(status)),
     )
+
+
+def _file_name(status: os.stat_result) -> Name:
+    """What stays of a file when it is moved, also with the whole file system to another mount point."""
+    facts = f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
+    return Name(NameKind.FILE, hashlib.sha256(f"file {facts}".encode()).hexdigest())
 
 
 def _readable(name: str) -> str:
     return clean_text(os.fsencode(name).decode("utf-8", "replace"))
 
 
-def _resume(relative: bytes) -> Cursor:
-    return {"after": quote(relative, safe="/")}
-
-
 def _bound(cursor: Cursor | None) -> list[bytes]:
     after = cursor.get("after") if cursor is not None else None
     return unquote_to_bytes(after).split(b"/") if isinstance(after, str) else []
+
+
+def _linked(cursor: Cursor | None) -> list[bytes]:
+    linked = cursor.get("linked") if cursor is not None else None
+    return [unquote_to_bytes(path) for path in linked if isinstance(path, str)] if isinstance(linked, list) else []
 
 
 def _check_is_folder(top: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from voicesieve.domain.candidates import Query
 from voicesieve.domain.platforms import YOUTUBE, platform_of
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.documents import DocumentLimits
+from voicesieve.sources.paths import real_folder
 from voicesieve.sources.protocol import Reader, Source
 from voicesieve.sources.youtube_settings import YoutubeSettings
 
@@ -49,6 +50,17 @@ def parse_query(text: str) -> Query:
     if not colon or not argument.strip():
         raise ValueError(f"{kind}: needs an argument, {KINDS[kind]}")
     return Query(kind, _ARGUMENTS[kind](argument.strip()))
+
+
+def as_known(query: Query, known: Iterable[Query]) -> Query:
+    """The one of the ``known`` queries that asks for the same; ``query`` itself if none does.
+
+    Older catalogs hold folders under the path as it was typed; going on under it is what keeps them from doubling.
+    """
+    if query.source != "folder":
+        return query
+    folders = (other for other in known if other.source == "folder")
+    return next((other for other in folders if str(real_folder(Path(other.argument))) == query.argument), query)
 
 
 def platform_of_query(query: Query) -> str | None:
@@ -143,6 +155,16 @@ def _absolute_path(argument: str) -> str:
     return path
 
 
+def _folder(argument: str) -> str:
+    spelled = _absolute_path(argument)
+    real = str(real_folder(Path(spelled)))
+    try:
+        real.encode("utf-8")
+    except UnicodeEncodeError:  # the folder is reached by a link with a plain name, as we advise
+        return spelled
+    return real
+
+
 def _web_address(argument: str) -> str:
     try:
         return str(web_address(argument))
@@ -169,7 +191,7 @@ def _youtube_api(argument: str) -> str:
 
 
 _ARGUMENTS: dict[str, Callable[[str], str]] = {
-    "folder": _absolute_path,
+    "folder": _folder,
     "urls": _absolute_path,
     "rss": _web_address,
     "page": _web_address,

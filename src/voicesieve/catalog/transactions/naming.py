@@ -88,7 +88,9 @@ def once_lay_at(connection: Connection, candidates: Sequence[Candidate]) -> list
         url
         for some in chunks(values)
         for url in connection.execute(
-            select(video.c.url).join(alias, alias.c.video == video.c.key).where(alias.c.name.in_(some))
+            select(video.c.url)
+            .join(alias, alias.c.video == video.c.key)
+            .where(alias.c.name.in_(some), video.c.state != VideoState.WITHDRAWN)
         ).scalars()
     ]
 
@@ -103,10 +105,12 @@ def recognise(
     found: list[Recognised] = []
     for candidate in candidates:
         named = entries.get(candidate.id)
-        row = named or known.by_address(candidate)
-        if row is None:
-            row = named = known.by_file(candidate, gone)
-        if row is not None and named is None and _has_left(row, candidate, left, known):
+        here = None if named is not None else known.by_address(candidate)
+        has_left = here is not None and _has_left(here, candidate, left, known)
+        if named is None and (moved := known.by_file(candidate, gone)) is not None:
+            named = moved if here is None or has_left or here.key == moved.key else None
+        row = named or here
+        if has_left and named is None:
             other = _another_at(candidate, known.names[candidate.id])
             found.append(Recognised(other, _row_of(connection, other.id), candidate.id))
         else:
@@ -143,13 +147,15 @@ def _row_of(connection: Connection, id_: str) -> Row[Any] | None:
 class _Known:
     """What the catalog knows under the ids and names of some candidates.
 
-    ``names`` are those of each candidate by its id, ``bound`` the key of the video that a name stands for.
+    ``names`` are those of each candidate by its id, ``bound`` the key of the video that a name stands for, ``files``
+    the names of the files that videos were last seen as.
     """
 
     names: Mapping[str, Sequence[Name]]
     rows: Mapping[int, Row[Any]]
     ids: Mapping[str, int]
     bound: Mapping[str, int]
+    files: Mapping[int, str]
 
     @classmethod
     def of(cls, connection: Connection, candidates: Sequence[Candidate], feed: str | None) -> _Known:
@@ -167,7 +173,8 @@ class _Known:
             rows |= {row.key: row for row in connection.execute(select(video).where(video.c.key.in_(keys)))}
         ids = {row.address: row.key for row in rows.values() if row.address}
         ids |= {row.id: row.key for row in rows.values()}
-        return cls(names, rows, ids, bound)
+        spelled = {n.value for own in names.values() for n in own if n.kind is NameKind.ADDRESS}
+        return cls(names, rows, ids, bound, _files(connection, [ids[id_] for id_ in spelled if id_ in ids]))
 
     def by_entry(self, candidate: Candidate) -> Row[Any] | None:
         """A video becomes another kind of thing, of another platform say, by no word of a feed."""
@@ -176,17 +183,28 @@ class _Known:
         return next((row for row in rows if row.source == candidate.source), None)
 
     def by_address(self, candidate: Candidate) -> Row[Any] | None:
-        spellings = [name.value for name in self.names[candidate.id] if name.kind is NameKind.ADDRESS]
-        for id_ in (candidate.id, *spellings):
-            key = self.ids.get(id_, self.bound.get(id_))
-            if key is not None:
-                return self.rows[key]
-        return None
+        key = self.ids.get(candidate.id, self.bound.get(candidate.id))
+        return self.rows[key] if key is not None else self._by_former_address(candidate)
+
+    def _by_former_address(self, candidate: Candidate) -> Row[Any] | None:
+        """A link may lead elsewhere by now: what was seen there as another file is another video."""
+        own = {name.value for name in self.names[candidate.id] if name.kind is NameKind.FILE}
+        spelled = (name.value for name in self.names[candidate.id] if name.kind is NameKind.ADDRESS)
+        keys = (self.ids[id_] for id_ in spelled if id_ in self.ids)
+        return next((self.rows[key] for key in keys if key not in self.files or self.files[key] in own), None)
 
     def by_file(self, candidate: Candidate, gone: Collection[str]) -> Row[Any] | None:
         keys = (self.bound.get(name.value) for name in self.names[candidate.id] if name.kind is NameKind.FILE)
         rows = (self.rows[key] for key in keys if key is not None)
         return next((row for row in rows if row.source == candidate.source and row.url in gone), None)
+
+
+def _files(connection: Connection, keys: Sequence[int]) -> dict[int, str]:
+    return {
+        row.video: row.name
+        for some in chunks(keys)
+        for row in connection.execute(select(alias).where(alias.c.video.in_(some), alias.c.kind == NameKind.FILE))
+    }
 
 
 def bind(connection: Connection, recognised: Iterable[Recognised], feed: str | None) -> None:
@@ -195,7 +213,7 @@ def bind(connection: Connection, recognised: Iterable[Recognised], feed: str | N
     An entry of a feed keeps the names that it had when it was first met there: a feed that makes up a guid for every
     reading, or gives one address to one entry after the other, must not leave a trail.
     """
-    named = {one.candidate.id: one.candidate for one in recognised if one.candidate.names}
+    named = {one.candidate.id: one for one in recognised if one.candidate.names}
     keys = {row.id: row.key for some in chunks(list(named)) for row in _ids_among(connection, some)}
     held: dict[int, list[Row[Any]]] = {}
     for some_keys in chunks(list(keys.values())):
@@ -206,7 +224,7 @@ def bind(connection: Connection, recognised: Iterable[Recognised], feed: str | N
     for id_, key in keys.items():
         own = held.get(key, [])
         has_entry = any(row.feed == feed for row in own if row.kind == NameKind.ENTRY)
-        for name in names_of(named[id_], feed):
+        for name in _lasting(named[id_], feed):
             if name.kind is NameKind.ENTRY and has_entry:
                 continue
             of_feed = feed if name.kind is NameKind.ENTRY else None
@@ -217,6 +235,14 @@ def bind(connection: Connection, recognised: Iterable[Recognised], feed: str | N
     for some in chunks(stale):
         connection.execute(delete(alias).where(alias.c.name.in_(some)))
     insert_missing(connection, alias, fresh)
+
+
+def _lasting(one: Recognised, feed: str | None) -> Iterator[Name]:
+    """The names to keep: of a video that has its id from another spelling, the id that this one would give it."""
+    yield from (name for name in names_of(one.candidate, feed) if name.kind is not NameKind.ADDRESS)
+    row = one.row
+    if row is not None and one.candidate.id == row.id and not one.by_name and one.address not in (row.id, row.address):
+        yield Name(NameKind.ADDRESS, one.address)
 
 
 def _ids_among(connection: Connection, ids: Sequence[str]) -> Sequence[Any]:

@@ -14,7 +14,7 @@ from voicesieve.catalog.changes import change, child_seconds, insert_missing
 from voicesieve.catalog.decided import PERSON
 from voicesieve.catalog.records import Claim, StaleLeaseError
 from voicesieve.catalog.store import add_to_counter
-from voicesieve.catalog.transactions import requests
+from voicesieve.catalog.transactions import merging, requests
 from voicesieve.catalog.transactions.languages import save_language
 from voicesieve.catalog.transactions.leases import interrupt_attempts, leased
 from voicesieve.catalog.transactions.takedown import (
@@ -44,11 +44,13 @@ def finish_fetch(
     *,
     rights_basis: str,
     rights_statement: str = "",
+    gone: frozenset[str] = frozenset(),
 ) -> VideoState:
     """Name the stored file. It must lie durably under ``path`` before this transaction commits.
 
-    Audio that was withdrawn is not stored again, nor is what turns out to come from a withdrawn channel: the video
-    becomes withdrawn too.
+    ``gone`` are addresses of files with this audio that lie there no longer: this is one of them, moved, and no video
+    of its own. Audio that was withdrawn is not stored again, nor is what turns out to come from a withdrawn channel:
+    the video becomes withdrawn too.
     """
     row = leased(connection, claim)
     free = {"lease_token": None, "lease_until": None}
@@ -59,6 +61,11 @@ def finish_fetch(
         bury(connection, row, now)
         delete_unless_named(connection, path, now)
         return VideoState.WITHDRAWN
+    moved = merging.moved_video(connection, row, fetched.sha256, gone)
+    if moved is not None:
+        merging.merge(connection, row, moved, now)
+        delete_unless_named(connection, path, now)
+        return VideoState(moved.state)
     name_recordings(connection, [(fetched, path)], now)
     change(
         connection,

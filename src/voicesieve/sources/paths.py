@@ -1,0 +1,57 @@
+"""The one path of a folder, however a person has spelled it."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from pathlib import Path
+
+
+def real_folder(path: Path) -> Path:
+    """The absolute path of ``path`` without links and ``..``, each name as its folder lists it.
+
+    File systems that take names in any case or any Unicode form list one spelling. Where they take only that one, a
+    name that is not there stands for the only one that reads the same, as ``é`` of one and of two code points do.
+    What does not exist keeps its spelling.
+    """
+    real = Path(os.path.realpath(path))
+    listed = Path(real.anchor)
+    for name in real.parts[1:]:
+        listed /= _as_listed(listed, name)
+    return Path(os.path.realpath(listed))
+
+
+def _as_listed(parent: Path, name: str) -> str:
+    path = parent / name
+    exists = path.exists()
+    if exists and not any(_is_same(parent / other, path) for other in _variants(name)):
+        return name
+    try:
+        names = os.listdir(parent)  # noqa: PTH208 - names alone are wanted
+    except OSError:
+        return name
+    alike = [other for other in names if _form(other) == _form(name)]
+    if exists:
+        alike = [other for other in alike if _is_same(parent / other, path)]
+    else:
+        alike = [other for other in alike if _composed(other) == _composed(name)]
+    return alike[0] if len(alike) == 1 and name not in names else name
+
+
+def _variants(name: str) -> set[str]:
+    return {name.swapcase(), _composed(name), unicodedata.normalize("NFD", name)} - {name}
+
+
+def _composed(name: str) -> str:
+    return unicodedata.normalize("NFC", name)
+
+
+def _form(name: str) -> str:
+    return _composed(_composed(name).casefold())
+
+
+def _is_same(path: Path, other: Path) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
