@@ -1,50 +1,59 @@
-"""Opening untrusted media: what FFmpeg may read, which stream we take, and how far a header is believed."""
+"""Opening untrusted media: what FFmpeg may read, which sound track is taken, and what makes a file unreadable."""
 
 from __future__ import annotations
 
+import errno
+import functools
 import os
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 from av.audio.codeccontext import AudioCodecContext
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
+from voicesieve.audio import cut_off
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-
-DEMUXERS = "aac,aiff,amr,caf,flac,flv,matroska,mov,mp3,mpegts,ogg,w64,wav"
-"""Formats that hold their media themselves. Playlists (HLS, DASH, concat) could name other files and are left out."""
+from voicesieve.domain.fetching import SoundTrack
+from voicesieve.domain.media_formats import DEMUXERS
 
 MIN_RATE, MAX_RATE = 4_000, 768_000
 """Hz. Telephone speech has 8,000, studio files at most 768,000; resampling a lower rate would inflate a small file."""
 MAX_CHANNELS = 64
 """A full third-order ambisonic mix with beds stays below; more is a broken or hostile header."""
 
-_STATES_STREAM_LENGTH = frozenset({"flac", "mov"})
-_STATES_FILE_LENGTH = frozenset({"matroska"})
-_LENGTH_TOLERANCE_S = 0.5
-_LENGTH_TOLERANCE_SHARE = 0.02
+_OPTIONS = {"protocol_whitelist": "none", "format_whitelist": ",".join(sorted(DEMUXERS))}
+"""No protocol at all: the file is open already, and whatever it asks for besides stays closed."""
+
+_TOLERATED_S = 0.5
+_TOLERATED_SHARE = 0.02
 """Encoders pad and trim by some frames; a transfer that was cut off misses far more."""
 
-_WAV_UNKNOWN_SIZE = 0x7FFFF000
-"""Programs that write WAV into a pipe do not know the size and state about 2 or 4 GiB, or nothing."""
-_WAV_MAX_CHUNKS = 64
+_ENCRYPTED_TAGS = frozenset({"drms", "enca", "aavd"})
+"""Sample entries of MP4 for protected sound: FairPlay, Common Encryption, Audible."""
+_ASF = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_ENCRYPTION = (
+    bytes.fromhex("fbb3112223bdd211b4b700a0c955fc6e"),
+    bytes.fromhex("14e68a292226174cb935dae07ee9289c"),
+    bytes.fromhex("338505438169e6499b74ad12cb86d58c"),
+)
+"""Identifiers of the header objects for encryption: plain, extended, advanced."""
+_NO_TAG_EXPECTED = (b"RIFF", b"RF64", b"FORM", b"OggS", b"caff", b"\x1aE\xdf\xa3")
+_MAX_TAGS = 8
+_ASF_HEADER_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class OpenMedia:
-    """An open container and the audio stream that was chosen in it.
-
-    ``stated_duration_s`` is what the header promises where such a header is exact, else ``None``.
-    """
+    """An open container and the sound track that was chosen in it."""
 
     container: InputContainer
     stream: AudioStream
-    stated_duration_s: float | None
+    path: Path
 
     @property
     def codec(self) -> AudioCodecContext:
@@ -53,7 +62,7 @@ class OpenMedia:
     @property
     def format_name(self) -> str:
         """First of the demuxer's names: ``matroska``, ``mov``, ``ogg``..."""
-        return self.container.format.name.split(",")[0]
+        return _first_name(self.container)
 
 
 @contextmanager
@@ -61,35 +70,92 @@ def open_media(path: Path) -> Iterator[OpenMedia]:
     """Open ``path`` for reading its best audio stream.
 
     Raises FailureError: UNDECODABLE for what is no media file or has an absurd header, NO_AUDIO without an audio
-    stream, TRUNCATED for an MP4 without its index. OSError if the file itself cannot be read: that is our fault.
+    stream, DRM for protected sound, TRUNCATED for an MP4 that ends before its index. OSError if the file itself
+    cannot be read: that is our fault.
 
     The file is handed over as an open descriptor, so that neither its name (any bytes) nor its extension is ever
     parsed, and its content alone decides the format.
     """
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_CLOEXEC), "rb") as file:
-        head = file.read(12)
+        head = file.read(16)
         if not head:
             raise _failure(FailureKind.UNDECODABLE, "The file is empty. Another fetching method may bring the sound.")
-        file.seek(0)
-        options = {"protocol_whitelist": "file", "format_whitelist": DEMUXERS}
+        if head == _ASF:
+            _refuse_protected_asf(file)
+        start = _behind_a_tag(file)
+        file.seek(start)
         try:
-            container = av.open(file, "r", options=options, metadata_errors="replace")
+            container = av.open(_Bytes(file, start), "r", options=_OPTIONS, metadata_errors="replace")
         except (av.FFmpegError, ValueError, OverflowError) as error:
-            raise _cannot_open(head, error) from error
+            raise _cannot_open(path, head, error) from error
         with container:
-            stream = _choose_stream(container)
-            yield OpenMedia(container, stream, _stated_duration(container, stream, path))
+            yield OpenMedia(container, _choose_stream(container), path)
 
 
-def fail_if_cut_off(stated_s: float | None, found_s: float) -> None:
-    """Raise FailureError(TRUNCATED) when ``found_s`` seconds of sound are much less than the header's ``stated_s``."""
-    if stated_s is None:
-        return
-    if stated_s - found_s > max(_LENGTH_TOLERANCE_S, _LENGTH_TOLERANCE_SHARE * stated_s):
+class _Bytes:
+    """A file from ``start`` on as FFmpeg may read it: without a name, and with an error code for a place before 0.
+
+    Damaged headers point there. As an exception it would look like a disk that fails.
+    """
+
+    def __init__(self, file: BinaryIO, start: int) -> None:
+        self._file = file
+        self._start = start
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(size)
+
+    def tell(self) -> int:
+        return self._file.tell() - self._start
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            return self._file.seek(offset + (self._start if whence == os.SEEK_SET else 0), whence) - self._start
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                return -errno.EINVAL
+            raise
+
+
+def sound_tracks(media: OpenMedia) -> tuple[SoundTrack, ...]:
+    """All sound tracks of the file in its order, the one that was taken marked."""
+    return tuple(
+        SoundTrack(
+            number=number,
+            language=_plain_language(stream),
+            is_default=bool(stream.disposition & av.stream.Disposition.default),
+            is_commentary=bool(stream.disposition & av.stream.Disposition.comment),
+            is_taken=stream.index == media.stream.index,
+        )
+        for number, stream in enumerate(media.container.streams.audio, start=1)
+    )
+
+
+def fail_if_cut_off(media: OpenMedia) -> None:
+    """Raise FailureError(TRUNCATED) when the file's own structure counts bytes that are not there."""
+    missing = cut_off.missing_bytes(media.path, media.format_name, media.stream)
+    if missing is not None:
         raise _failure(
             FailureKind.TRUNCATED,
-            f"The file's header states {stated_s:.1f} s of sound but the data ends after {found_s:.1f} s: "
+            f"The file's own index counts {missing.stated:,} bytes but it ends after {missing.present:,}: "
             "the transfer was cut off. Fetching it again may bring the rest.",
+        )
+
+
+def fail_if_flac_cut_off(media: OpenMedia, found_s: float) -> None:
+    """Raise FailureError(TRUNCATED) for a FLAC file that ends inside a frame, ``found_s`` long instead of as stated.
+
+    FLAC counts no bytes, but samples, and its frames carry check sums.
+    """
+    if media.format_name != "flac" or not media.stream.duration or not media.stream.time_base:
+        return
+    stated_s = float(media.stream.duration * media.stream.time_base)
+    misses = stated_s - found_s > max(_TOLERATED_S, _TOLERATED_SHARE * stated_s)
+    if misses and cut_off.ends_inside_a_flac_frame(media.path):
+        raise _failure(
+            FailureKind.TRUNCATED,
+            f"The file's header counts {stated_s:.1f} s of sound but the data ends inside a frame after {found_s:.1f} "
+            "s: the transfer was cut off. Fetching it again may bring the rest.",
         )
 
 
@@ -107,8 +173,14 @@ def undecodable(message: str, error: BaseException | None = None) -> FailureErro
     return _failure(FailureKind.UNDECODABLE, message, error)
 
 
+def _first_name(container: InputContainer) -> str:
+    return container.format.name.split(",")[0]
+
+
 def _choose_stream(container: InputContainer) -> AudioStream:
     stream = container.streams.best("audio")
+    for each in container.streams.audio:
+        _refuse_protected(each)
     if not isinstance(stream, AudioStream):
         if container.streams.audio:
             raise undecodable("The file's audio stream has a header that no decoder accepts.")
@@ -126,44 +198,64 @@ def _choose_stream(container: InputContainer) -> AudioStream:
     return stream
 
 
-def _stated_duration(container: InputContainer, stream: AudioStream, path: Path) -> float | None:
-    formats = set(container.format.name.split(","))
-    if formats & _STATES_STREAM_LENGTH and stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
-    alone = len(container.streams) == 1  # beside a picture, the file's length may be the picture's
-    if formats & _STATES_FILE_LENGTH and alone and container.duration:
-        return container.duration / av.time_base
-    if "wav" in formats:
-        return _stated_wav_duration(path)
-    return None
+def _plain_language(stream: AudioStream) -> str:
+    """The stated language if it is a plain code, never other remote text; ``und`` if it is not stated."""
+    code = stream.metadata.get("language", "").lower()
+    return code if code.isascii() and code.replace("-", "").isalpha() and len(code) <= 12 else "und"
 
 
-def _stated_wav_duration(path: Path) -> float | None:
-    """Seconds by the size that the WAV header states for its data; FFmpeg itself quietly corrects a cut-off size."""
-    bytes_per_second = 0
-    with path.open("rb") as file:
-        file.seek(12)
-        for _ in range(_WAV_MAX_CHUNKS):
-            header = file.read(8)
-            if len(header) < 8:
-                return None
-            name, size = struct.unpack("<4sI", header)
-            if name == b"data":
-                known = bytes_per_second > 0 and 0 < size < _WAV_UNKNOWN_SIZE
-                return size / bytes_per_second if known else None
-            if name == b"fmt ":
-                bytes_per_second = int.from_bytes(file.read(12)[8:12], "little")
-                file.seek(-12, os.SEEK_CUR)
-            file.seek(size + size % 2, os.SEEK_CUR)
-    return None
+def _refuse_protected(stream: AudioStream) -> None:
+    if _tag(stream) in _ENCRYPTED_TAGS or "enc_key_id" in stream.metadata:
+        raise _protected()
 
 
-def _cannot_open(head: bytes, error: Exception) -> FailureError:
+def _behind_a_tag(file: BinaryIO) -> int:
+    """Where the file begins behind ID3 tags, for formats in front of which FFmpeg does not expect any; else 0."""
+    at = 0
+    for _ in range(_MAX_TAGS):
+        file.seek(at)
+        head = file.read(12)
+        if head[:3] != b"ID3" or len(head) < 10:
+            return at if head[:4] in _NO_TAG_EXPECTED or head[4:8] == b"ftyp" else 0
+        size = functools.reduce(lambda size, byte: size << 7 | byte & 0x7F, head[6:10], 0)
+        at += 10 + size + (10 if head[5] & 0x10 else 0)
+    return 0
+
+
+def _tag(stream: AudioStream) -> str:
+    """The four letters by which MP4 names a codec; nothing for what are no letters."""
+    try:
+        return stream.codec_context.codec_tag if stream.codec_context is not None else ""
+    except UnicodeDecodeError:
+        return ""
+
+
+def _refuse_protected_asf(file: BinaryIO) -> None:
+    length = int.from_bytes(file.read(8), "little")
+    header = file.read(min(length, _ASF_HEADER_BYTES))
+    if any(guid in header for guid in _ASF_ENCRYPTION):
+        raise _protected()
+
+
+def _protected() -> FailureError:
+    return _failure(
+        FailureKind.DRM,
+        "The sound is encrypted by a copy protection, so it cannot be read. A copy without protection is needed.",
+    )
+
+
+def _cannot_open(path: Path, head: bytes, error: Exception) -> FailureError:
     if head[4:8] == b"ftyp":
-        return _failure(
-            FailureKind.TRUNCATED,
-            "The file starts like an MP4 but its index cannot be read, most likely because the transfer was cut off. "
-            "Fetching it again may bring the rest.",
+        if cut_off.ends_inside_a_box(path) and not cut_off.has_box(path, b"moov"):
+            return _failure(
+                FailureKind.TRUNCATED,
+                "The file starts like an MP4 but ends before its index: the transfer was cut off. "
+                "Fetching it again may bring the rest.",
+                error,
+            )
+        return undecodable(
+            "The file starts like an MP4 but its index is missing or damaged, as after a recording that was never "
+            "finished. A repair tool may bring the sound back.",
             error,
         )
     return undecodable("The file is not in an audio or video format that can be read here.", error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import functools
 import os
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 from voicesieve.cli.detectors import configured_model, detector_choice
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, print_json
+from voicesieve.cli.report import tracks_line
 from voicesieve.cli.wiring import acceptance_of, settings_for, worker_count
 from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
 from voicesieve.domain.verdicts import OperatingPoint, Verdict
@@ -111,7 +113,10 @@ async def _one(
         )
     scores = WindowScores.from_bytes(found.analysed.windows)
     verdict = pool(scores, found.analysed.duration_s, point, found.analysed.model)
-    return verdict_facts(shown, found.sha256, verdict)
+    facts = verdict_facts(shown, found.sha256, verdict)
+    if len(found.tracks) > 1:
+        facts["sound_tracks"] = [dataclasses.asdict(track) for track in found.tracks]
+    return facts
 
 
 def _error(path: str, failure: Failure) -> dict[str, Any]:
@@ -148,4 +153,5 @@ def _line(facts: dict[str, Any]) -> str:
     if "error" in facts:
         return f"{path}: {facts['error']['kind']}: {safe_text(facts['error']['message'], limit=300)}"
     heard = f"{facts['child_s']:.1f} s child of {facts['speech_s']:.1f} s speech in {facts['duration_s']:.1f} s"
-    return f"{path}: {facts['verdict']}, score {facts['score']:.2f}, {heard}"
+    tracks = f"; {tracks_line(facts['sound_tracks'])}" if "sound_tracks" in facts else ""
+    return f"{path}: {facts['verdict']}, score {facts['score']:.2f}, {heard}{tracks}"

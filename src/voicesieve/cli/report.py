@@ -140,6 +140,8 @@ def print_why(story: dict[str, Any]) -> None:
         recording = story["recording"]
         size = f"{recording['duration_s']:.1f} s, {recording['codec']} in {recording['container']}"
         line("recording", f"{recording['sha256'][:16]}, {size}, {recording['bytes']:,} bytes")
+        if story["facts"].get("sound_tracks"):
+            line("", tracks_line(story["facts"]["sound_tracks"]))
         for other in recording["also_of"]:
             line("", f"the same audio as {other}; stored once")
     if story["verdict"]:
@@ -149,6 +151,9 @@ def print_why(story: dict[str, Any]) -> None:
         )
         model = f"{verdict['model']['name']} {verdict['model']['revision']}, {verdict['operating_point']}"
         line("verdict", f"{verdict['label']}: {heard}, score {verdict['score']:.2f} ({model})")
+        if verdict["levels"].get("out_of_phase_s"):
+            seconds = f"{verdict['levels']['out_of_phase_s']:.1f} s"
+            line("", f"channels cancel each other for {seconds}; there the loudest of them was analysed")
     if story["language"]:
         for text in language_lines(story["language"]):
             line("language", text)
@@ -157,6 +162,20 @@ def print_why(story: dict[str, Any]) -> None:
         line("decision", f"{decision['outcome']} by policy {decision['policy_revision']}")
     for reason in story["reasons"]:
         line("because", f"{reason['rule']}: {reason['message']}")
+
+
+def tracks_line(tracks: list[dict[str, Any]]) -> str:
+    """Which of several sound tracks was taken, and which were left out."""
+    taken = [_track_words(track) for track in tracks if track["is_taken"]]
+    others = [_track_words(track) for track in tracks if not track["is_taken"]]
+    return f"of {len(tracks)} sound tracks, {', '.join(taken)} was analysed; left out: {', '.join(others)}"
+
+
+def _track_words(track: dict[str, Any]) -> str:
+    marks = [track["language"]]
+    marks += ["default"] if track["is_default"] else []
+    marks += ["commentary"] if track["is_commentary"] else []
+    return f"number {track['number']} ({', '.join(marks)})"
 
 
 def language_lines(language: dict[str, Any]) -> Iterator[str]:

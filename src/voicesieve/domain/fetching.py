@@ -92,8 +92,22 @@ class FetchOutcome:
 
 
 @dataclass(frozen=True)
+class SoundTrack:
+    """One of a file's sound tracks; ``number`` counts from 1. ``language`` is its code, ``und`` if it is not stated."""
+
+    number: int
+    language: str
+    is_default: bool
+    is_commentary: bool
+    is_taken: bool
+
+
+@dataclass(frozen=True)
 class MediaInfo:
-    """What probing found. ``duration_s`` is measured from the packets, never copied from a header."""
+    """What probing found. ``duration_s`` is how much sound decodes, never copied from a header.
+
+    ``tracks`` are all sound tracks of the file; one of them was taken.
+    """
 
     duration_s: float
     container: str
@@ -101,6 +115,7 @@ class MediaInfo:
     sample_rate: int
     channels: int
     suffix: str
+    tracks: tuple[SoundTrack, ...] = ()
 
 
 @dataclass(frozen=True)

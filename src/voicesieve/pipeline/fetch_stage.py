@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -11,7 +13,14 @@ from sqlalchemy import Connection
 from voicesieve.catalog.records import Claim, StaleLeaseError
 from voicesieve.catalog.transactions import leases, merging, requests, results, takedown
 from voicesieve.domain.failures import METHOD_SPECIFIC, Failure, FailureKind
-from voicesieve.domain.fetching import FetchedRecording, FetchOutcome, FetchRequest, MethodAttempt, NotWantedError
+from voicesieve.domain.fetching import (
+    FetchedRecording,
+    FetchOutcome,
+    FetchRequest,
+    MethodAttempt,
+    NotWantedError,
+    SoundTrack,
+)
 from voicesieve.domain.states import VideoState
 from voicesieve.fetching.local import gone
 from voicesieve.fetching.methods import methods_for
@@ -117,9 +126,11 @@ async def _fetch_and_examine(context: RunContext, claim: Claim, method: str, scr
     await asyncio.to_thread(scratch.mkdir, parents=True)
     request = FetchRequest(claim.video, claim.url, scratch, limits, full_screen(context, claim))
     fetched = await context.fetchers[method].fetch(request)
+    # A stated length is a reason to ask once more; what the second answer brings is how much there is.
+    stated_s = fetched.expected_duration_s or claim.declared_duration_s
     order = stages.Examination(
         fetched.path,
-        fetched.expected_duration_s or claim.declared_duration_s,
+        stated_s if claim.item_failures == 0 else None,
         context.rules.min_duration_s,
         limits.max_duration_s,
     )
@@ -128,7 +139,13 @@ async def _fetch_and_examine(context: RunContext, claim: Claim, method: str, scr
     examined = await context.engine.run(stages.examine, order, deadline_s=deadline_s, alone=alone)
     # What people wrote is read for its language and not kept: it may name children.
     facts = await asyncio.to_thread(digest, fetched.facts)
+    facts = {**facts, **_track_facts(examined.media.tracks)}
     return FetchedRecording(fetched.path, examined.sha256, examined.bytes, examined.media, facts)
+
+
+def _track_facts(tracks: Sequence[SoundTrack]) -> dict[str, object]:
+    """All sound tracks of a file that has several, so that none is left out without a word."""
+    return {"sound_tracks": [dataclasses.asdict(track) for track in tracks]} if len(tracks) > 1 else {}
 
 
 async def _store(context: RunContext, claim: Claim, attempt: OpenAttempt, recording: FetchedRecording) -> VideoState:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.domain.fetching import MediaInfo
+from voicesieve.domain.fetching import MediaInfo, SoundTrack
 from voicesieve.domain.languages import LanguageEvidence
 from voicesieve.domain.verdicts import Model
 from voicesieve.languages.listening import Listener, Span, heard
@@ -23,13 +23,16 @@ TRUNCATED_SHARE = 0.9
 """A file that holds less than this share of its stated duration is not whole; feeds round, but not by a tenth."""
 
 
-LEVELS = ("rms_dbfs", "clipped_share", "packets", "bad_packets")
+LEVELS = ("rms_dbfs", "clipped_share", "packets", "bad_packets", "out_of_phase_s")
 """Facts about the sound that are stored beside the scores (see `voices.analysis.Analysis`)."""
 
 
 @dataclass(frozen=True)
 class Examination:
-    """Order to examine a fetched file. Durations in seconds; ``expected_s`` is what the source stated."""
+    """Order to examine a fetched file. Durations in seconds.
+
+    ``expected_s`` is what the source stated, ``None`` where that is unknown or was doubted once already.
+    """
 
     path: Path
     expected_s: float | None
@@ -57,7 +60,10 @@ def examine(order: Examination) -> Examined:
         message = f"{media.duration_s:.2f} s of audio; the least is {order.min_duration_s:.1f} s"
         raise FailureError(Failure(FailureKind.TOO_SHORT, message))
     if order.expected_s and media.duration_s < TRUNCATED_SHARE * order.expected_s - 1.0:
-        message = f"{media.duration_s:.1f} s arrived of the {order.expected_s:.1f} s that the source stated"
+        message = (
+            f"{media.duration_s:.1f} s arrived of the {order.expected_s:.1f} s that the source stated; "
+            "if it brings no more next time, this is what there is"
+        )
         raise FailureError(Failure(FailureKind.TRUNCATED, message))
     return Examined(media, sha256_of(order.path), order.path.stat().st_size)
 
@@ -121,6 +127,7 @@ class LocalFile:
 class LocalResult:
     sha256: str
     analysed: Analysed
+    tracks: tuple[SoundTrack, ...]
 
 
 def analyse_local(order: LocalFile) -> LocalResult:
@@ -130,9 +137,10 @@ def analyse_local(order: LocalFile) -> LocalResult:
 
     if not stat.S_ISREG(order.path.stat().st_mode):
         raise OSError(errno.EINVAL, "not a regular file")  # opening a pipe would wait for its other end
-    probe(order.path, max_duration_s=order.max_duration_s)  # a day of sound is told by its packets, not by listening
+    # A day of sound shows in its packets, long before it is decoded.
+    media = probe(order.path, max_duration_s=order.max_duration_s)
     sha256 = sha256_of(order.path)
-    return LocalResult(sha256, analyse(Analysis(order.path, order.detector, order.max_duration_s)))
+    return LocalResult(sha256, analyse(Analysis(order.path, order.detector, order.max_duration_s)), media.tracks)
 
 
 @dataclass(frozen=True)

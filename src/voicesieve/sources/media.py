@@ -7,12 +7,7 @@ from enum import IntEnum
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-_SUFFIXES = """
-    .3gp .aac .ac3 .aif .aiff .amr .ape .au .avi .caf .flac .flv .m4a .m4b .m4v .mka .mkv .mov .mp2 .mp3 .mp4 .mpeg
-    .mpg .oga .ogg .ogv .opus .wav .weba .webm .wma .wmv .wv
-"""
-MEDIA_SUFFIXES = frozenset(_SUFFIXES.split())
-"""Suffixes of containers that the FFmpeg libraries inside PyAV read. ``.ts`` is left out: it is mostly TypeScript."""
+from voicesieve.domain.media_formats import MEDIA_SUFFIXES
 
 
 def is_media_name(name: str) -> bool:

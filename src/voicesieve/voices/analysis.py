@@ -24,7 +24,8 @@ class Analysis:
     """Scores of one recording with facts about its sound.
 
     ``rms_dbfs``: level relative to a full-scale constant. ``clipped_share``: samples at full scale, 0..1.
-    ``bad_packets`` of ``packets`` did not decode and were passed over.
+    ``bad_packets`` of ``packets`` did not decode and were passed over. ``out_of_phase_s``: seconds in which a channel
+    was left out of the mix because it would have cancelled another one.
     """
 
     duration_s: float
@@ -34,6 +35,7 @@ class Analysis:
     clipped_share: float
     packets: int
     bad_packets: int
+    out_of_phase_s: float
 
 
 @dataclass
@@ -63,4 +65,5 @@ def analyse_file(path: Path, detector: Detector, *, max_duration_s: float = math
         clipped_share=level.clipped / level.samples,
         packets=tally.packets,
         bad_packets=tally.bad_packets,
+        out_of_phase_s=tally.out_of_phase_s,
     )
