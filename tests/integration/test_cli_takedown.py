@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -63,8 +64,9 @@ def test_what_was_never_seen_can_be_kept_out(data: Path, clips: Path) -> None:
     later.write_bytes((CLIPS / "child-vi-counting.opus").read_bytes())
     try:
         unknown = voicesieve("withdraw", "video", later.as_uri(), "--yes", "--data", data, code=1)
-        assert "No video" in unknown.err
-        voicesieve("withdraw", "video", later.as_uri(), "--yes", "--unseen", "--data", data)
+        assert "No video" in unknown.err and "--unseen" in unknown.err
+        noted = voicesieve("withdraw", "video", later.as_uri(), "--yes", "--unseen", "--data", data)
+        assert noted.err.startswith("0 videos withdrawn") and "deleted" not in noted.err
         before = status(data)
         voicesieve("crawl", "--source", f"folder:{clips}", "--data", data, "--quiet")
         assert status(data)["videos"] == before["videos"]
@@ -72,13 +74,38 @@ def test_what_was_never_seen_can_be_kept_out(data: Path, clips: Path) -> None:
         later.unlink()
 
 
+def test_a_channel_that_matches_nothing_is_an_error_and_one_in_another_spelling_is_found(
+    clips: Path, tmp_path: Path
+) -> None:
+    """It once said "0 videos withdrawn: audio and results are deleted", and ended with exit code 0."""
+    name = "Bé Na kể"
+    decomposed = tmp_path / "audio" / unicodedata.normalize("NFD", name)
+    shutil.copytree(clips, decomposed)
+    data = tmp_path / "data"
+    voicesieve("crawl", "--no-fetch", "--source", f"folder:{tmp_path / 'audio'}", "--data", data, "--quiet")
+    for typo in ("Bé Na", "bé na kể", "Be Na ke"):
+        refused = voicesieve("withdraw", "channel", typo, "--yes", "--data", data, code=1)
+        assert f"Did you mean channel {name!r}?" in refused.err
+        assert "deleted." in refused.err and "Nothing was withdrawn or deleted" in refused.err
+    assert "channel" in voicesieve("withdraw", "video", name, "--yes", "--data", data, code=1).err
+    assert voicesieve("audit", "--action", "withdraw", "--data", data).out == ""
+    assert status(data)["videos"]["withdrawn"] == 0
+    ahead = voicesieve("withdraw", "channel", "be na", "--unseen", "--yes", "--data", data)
+    assert ahead.err.startswith("0 videos withdrawn: the catalog holds nothing of channel be na.")
+    asked = voicesieve("withdraw", "channel", unicodedata.normalize("NFC", name), "--data", data, stdin=b"y\n")
+    assert "(3 videos, 0 audio files)" in asked.out
+    assert "3 videos withdrawn: their results are deleted" in asked.err
+    again = voicesieve("withdraw", "channel", name, "--yes", "--data", data)
+    assert "was withdrawn on 20" in again.err and "deleted" not in again.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("withdraw", "everything", "x"), "Kinds: video, channel, recording"),
         (("withdraw", "a", "b", "c"), "Name one thing"),
-        (("withdraw", "recording", "0123456"), "No recording '0123456' can be told"),
-        (("withdraw", "recording", "f" * 64), "none has that SHA-256"),
+        (("withdraw", "recording", "0123456"), "No recording '0123456' is in the catalog"),
+        (("withdraw", "recording", "f" * 64), "Nothing was withdrawn or deleted"),
         (("audit", "--action", "party"), "no such deed"),
         (("audit", "--since", "yesterday"), "is not a day or time"),
     ],

@@ -81,7 +81,7 @@ def test_a_bad_row_is_told_by_line_and_the_others_count(folder: Path, row: str, 
 def test_lines_are_those_of_the_file(folder: Path) -> None:
     table = 'path,label,group\n\na.wav,child,"two\nlines"\na.wav,parrot,\n'
     (stretch,), problems = read(folder, table)
-    assert (stretch.line, stretch.group, list(problems)) == (3, "two\nlines", [5])
+    assert (stretch.line, stretch.group, list(problems)) == (3, "two lines", [5])
 
 
 @pytest.mark.parametrize(

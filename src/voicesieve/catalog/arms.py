@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 from voicesieve.catalog import schema
 from voicesieve.catalog.rows import candidate_of, insert_missing
 from voicesieve.domain.candidates import Candidate
+from voicesieve.domain.names import name_key
 from voicesieve.domain.states import DECIDED, Stage, VideoState
 from voicesieve.frontier.rates import NOTHING, evidence
 
@@ -27,7 +28,7 @@ ENROLMENT_BATCH = 1_000
 
 
 def arm_key(source: str, host: str, channel: str) -> str:
-    return hashlib.sha256(f"{source}\0{host}\0{channel}".encode("utf-8", "surrogatepass")).hexdigest()
+    return hashlib.sha256(f"{source}\0{host}\0{name_key(channel)}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def account_many(connection: Connection, changes: Iterable[tuple[Mapping[str, Any], Mapping[str, Any]]]) -> None:

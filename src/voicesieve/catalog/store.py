@@ -58,6 +58,8 @@ class Catalog:
         self._unsaved_waits = Waits()
         self.update_without_backup: str | None = None
         """Why no copy could be made before this opening updated the tables; ``None`` if all went well."""
+        self.was_updated = False
+        """Whether this opening updated the tables of a catalog that held rows."""
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -209,6 +211,7 @@ def open_catalog(
         with catalog.write() as connection:
             count_backup(connection, update.made_at)
         catalog.update_without_backup = update.problem
+        catalog.was_updated = True
     return catalog
 
 
@@ -270,7 +273,8 @@ def _open_postgres(url: str, *, create: bool) -> Catalog:
         event.listen(writer, "begin", _take_postgres_write_lock)
         if not create and not versions.is_present(reader):
             raise CatalogError("The PostgreSQL database of catalog.url holds no catalog yet. Start with a crawl.")
-        versions.bring_up_to_date(writer)
+        updates: list[bool] = []
+        versions.bring_up_to_date(writer, lambda: updates.append(True))
     except ModuleNotFoundError as error:
         raise CatalogError(f"PostgreSQL needs an extra: {how_to_install('postgres')}.") from error
     except sql_errors.SQLAlchemyError as error:
@@ -278,7 +282,9 @@ def _open_postgres(url: str, *, create: bool) -> Catalog:
         raise CatalogError(f"The PostgreSQL database of catalog.url cannot be used: {type(error).__name__}.") from None
     except versions.NewerCatalogError as error:
         raise CatalogError(str(error)) from error
-    return Catalog(writer, reader, None)
+    catalog = Catalog(writer, reader, None)
+    catalog.was_updated = bool(updates)
+    return catalog
 
 
 def _postgres_url(url: str) -> URL:

@@ -36,6 +36,7 @@ def _exit_code(error: Exception) -> int | None:
     from voicesieve.corpus.publishing import ExportError
     from voicesieve.domain.failures import FailureError, Remedy
     from voicesieve.pipeline.folder import DataFolderError
+    from voicesieve.pipeline.takedown import NothingToWithdrawError
     from voicesieve.settings import SettingsError
 
     if isinstance(error, FailureError):
@@ -50,5 +51,6 @@ def _exit_code(error: Exception) -> int | None:
         BackupError,
         ExportError,
         UnknownVideoError,
+        NothingToWithdrawError,
     )
     return EXIT_OPERATOR if isinstance(error, mendable) else None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
+
+if TYPE_CHECKING:
+    from voicesieve.pipeline.takedown import Withdrawn
 
 Since = Annotated[
     str, typer.Option(help="Only from this day or time (UTC) on, such as 2026-11-25 or 2026-11-25T08:00.")
@@ -26,7 +29,9 @@ def withdraw(
         typer.Argument(metavar="[KIND] NAME", help="KIND is video (default), channel or recording; see above."),
     ],
     reason: Annotated[str, typer.Option(help="Kept with the tombstone and in the audit log.")] = "",
-    unseen: Annotated[bool, typer.Option("--unseen", help="Keep it out even if the catalog does not know it.")] = False,
+    unseen: Annotated[
+        bool, typer.Option("--unseen", help="Keep it out also if the catalog does not hold it yet.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     data: Data = DEFAULT_DATA,
     config: Config = None,
@@ -45,16 +50,38 @@ def withdraw(
     from voicesieve.pipeline.folder import DataFolder
 
     kind, name = _subject(wanted)
+    if not name.strip():
+        raise OperatorError("Nothing is named. Write an id, a URL, a channel's name or a SHA-256.")
     if kind not in list(takedown.Kind):
         raise OperatorError(f"{safe_text(kind)}: cannot be withdrawn. Kinds: {', '.join(takedown.Kind)}.")
     order = takedown.Takedown(takedown.Kind(kind), name, reason, actor(), unseen)
     with opened_catalog(data, settings_for(data, config)) as catalog:
         if not yes:
-            typer.confirm(f"Delete the audio and results of {kind} {safe_text(name)} for good?", abort=True)
-        count = takedown.withdraw(catalog, RecordingStore(DataFolder(data).recordings), order)
-    note(
-        f"{count} videos withdrawn: audio and results are deleted, and later crawls and imports keep them out. "
-        "Exports made before still hold them: `voicesieve removed FILE` lists what to delete there."
+            found = takedown.preview(catalog, order)
+            what = f"audio and results of {kind} {safe_text(name)} ({found.videos} videos, {found.files} audio files)"
+            typer.confirm(f"Delete the {what} for good?", abort=True)
+        done = takedown.withdraw(catalog, RecordingStore(DataFolder(data).recordings), order)
+    note(_told(kind, safe_text(name), done))
+
+
+def _told(kind: str, name: str, done: Withdrawn) -> str:
+    """What was done, and no more than that."""
+    from voicesieve.catalog.views import iso
+
+    if done.videos or done.files:
+        files = f"and {done.files} audio files " if done.files else ""
+        return (
+            f"{done.videos} videos withdrawn: their results {files}are deleted, and later crawls and imports keep them "
+            "out. Exports made before still hold them: `voicesieve removed FILE` lists what to delete there."
+        )
+    if done.ordered_at is not None:
+        return (
+            f"0 videos withdrawn: {kind} {name} was withdrawn on {iso(done.ordered_at)} already, and nothing of it has "
+            "come into the catalog since."
+        )
+    return (
+        f"0 videos withdrawn: the catalog holds nothing of {kind} {name}. It is noted, and later crawls and imports "
+        "keep it out."
     )
 
 

@@ -20,6 +20,7 @@ from voicesieve.catalog import views
 from voicesieve.catalog.committer import Committer
 from voicesieve.catalog.records import Pace, Paces
 from voicesieve.catalog.store import Catalog, open_catalog
+from voicesieve.cli.actor import actor
 from voicesieve.cli.detectors import configured_model, detector_choice
 from voicesieve.cli.output import note
 from voicesieve.cli.rights import closed_platforms
@@ -35,6 +36,7 @@ from voicesieve.pipeline.context import Rules, RunContext
 from voicesieve.pipeline.folder import DataFolder
 from voicesieve.pipeline.frontier import Frontier, FrontierRules
 from voicesieve.pipeline.importing import ImportRules
+from voicesieve.pipeline.takedown import enforce
 from voicesieve.policy.acceptance import AcceptanceRules
 from voicesieve.policy.language import LanguageRules
 from voicesieve.policy.platforms import PlatformRules
@@ -315,6 +317,8 @@ def opened_catalog(data: Path, settings: Settings, *, create: bool = False) -> I
     if catalog.update_without_backup:
         note(f"The catalog was updated, but could not be copied before: {catalog.update_without_backup}")
     try:
+        if catalog.was_updated:
+            enforce(catalog, RecordingStore(folder.recordings), actor())
         yield catalog
     finally:
         catalog.close()

@@ -16,6 +16,7 @@ from voicesieve.catalog.exports import Carrier, Exportable
 from voicesieve.corpus.options import ExportOptions
 from voicesieve.corpus.segmenting import spans
 from voicesieve.domain.languages import UNDETERMINED, LanguageEvidence, SpokenLanguage
+from voicesieve.domain.names import name_key
 
 ID_CHARS = 16
 """Hex digits of the hash that name a recording: 64 bits, one collision to be expected among four billion."""
@@ -136,7 +137,7 @@ def shown_url(url: str) -> str:
 
 def group_of(row: Mapping[str, Any]) -> str:
     """What must not be torn apart by a split: a channel of a source; a recording of no channel stands for itself."""
-    return f"{row['source']}\0{row['channel']}" if row["channel"] else f"recording\0{row['sha256']}"
+    return f"{row['source']}\0{name_key(row['channel'])}" if row["channel"] else f"recording\0{row['sha256']}"
 
 
 def day(seconds: float | None) -> str | None:

@@ -15,6 +15,8 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from voicesieve.domain.names import name_key, spellings
+
 OLDEST_CHILD, YOUNGEST_ADULT = 12, 18
 """Years. Between them voices are neither, and count for nothing but the curve of scores by age."""
 OLDEST = 120
@@ -247,23 +249,24 @@ def _stretch(row: Mapping[str, str], folder: Path, line: int) -> Stretch:
         heard=labelled(row),
         start_s=start,
         end_s=end,
-        speaker=row.get("speaker", "").strip(),
+        speaker=name_key(row.get("speaker", "")),
         age=age_of(row.get("age", "")),
         gender=gender_of(row.get("gender", "")),
-        group=row.get("group", "").strip(),
+        group=name_key(row.get("group", "")),
         line=line,
     )
 
 
 def _existing(folder: Path, location: str) -> Path:
-    path = folder / location
-    try:
-        is_file = path.is_file()
-    except OSError as error:
-        raise ValueError(f"{location[:100]!r} cannot be a path: {error.strerror}") from error
-    if not is_file:
-        raise ValueError(f"there is no file {location[:200]!r} (relative paths count from {folder})")
-    return path
+    # Tables are typed composed (NFC), and the names of a Mac's files are decomposed: as it stands goes first.
+    for form in (location, *sorted(spellings(location) - {location})):
+        path: Path = folder / form
+        try:
+            if path.is_file():
+                return path
+        except OSError as error:
+            raise ValueError(f"{location[:100]!r} cannot be a path: {error.strerror}") from error
+    raise ValueError(f"there is no file {location[:200]!r} (relative paths count from {folder})")
 
 
 def _check_address(location: str) -> None:

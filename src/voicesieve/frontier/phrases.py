@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
+from voicesieve.domain.names import name_key
 from voicesieve.frontier.words import tokens
 
 LENGTHS = range(2, 5)
@@ -49,7 +50,7 @@ def suggest(videos: Iterable[Titled], known: Collection[str], limit: int) -> lis
             decided[phrase] += 1
             accepted[phrase] += video.accepted
             if video.accepted:
-                channels.setdefault(phrase, set()).add(video.channel)
+                channels.setdefault(phrase, set()).add(name_key(video.channel))
     taken = {" ".join(tokens(phrase)) for phrase in known}
     found = [
         Suggestion(phrase, accepted[phrase], decided[phrase], len(channels[phrase]))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import time
+from collections.abc import Container, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -15,6 +19,9 @@ from voicesieve.catalog.records import UnknownVideoError
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.transactions import audits, takedown
 from voicesieve.domain.audits import AuditEntry, Deed
+from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.names import loose_key
+from voicesieve.observability.terminal import safe_text
 from voicesieve.sources.identity import candidate_identity, video_named
 
 CHANNEL = "channel:"
@@ -34,9 +41,9 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Takedown:
-    """``name`` is a video's id or URL, a channel's name, or a recording's SHA-256 (its first 16 digits will do).
+    """``name`` is a video's id or URL, a channel's name, or a recording's SHA-256 (its first 8 digits will do).
 
-    ``unseen`` also keeps out a video or recording that the catalog does not know.
+    ``unseen`` also keeps out what the catalog does not hold yet.
     """
 
     kind: Kind
@@ -46,48 +53,177 @@ class Takedown:
     unseen: bool = False
 
 
-def withdraw(catalog: Catalog, store: RecordingStore, order: Takedown) -> int:
-    """Withdraw for good and write it down. Returns how many videos fell.
+@dataclass(frozen=True)
+class Withdrawn:
+    """What a takedown came to. ``ordered_at``: when the same was ordered before (epoch seconds), ``None`` if never."""
 
-    A video whose audio is the same as that of a withdrawn one falls with it. Raises `UnknownVideoError`.
+    videos: int
+    files: int
+    ordered_at: float | None = None
+
+
+class NothingToWithdrawError(Exception):
+    """The catalog holds nothing of that name. The message names what comes near, and how to keep it out all the same.
+
+    Nothing was changed.
+    """
+
+
+class TakedownFailedError(FailureError):
+    """A takedown was written, and does not hold: what it should have removed is still there."""
+
+    def __init__(self, standing: Sequence[str]) -> None:
+        message = (
+            f"the takedown does not hold: {'; '.join(standing[:3])}. Something else changes this catalog (a trigger, "
+            "another program). Do not use it or its exports: put back a copy that you trust with `voicesieve restore`, "
+            "and withdraw again"
+        )
+        super().__init__(Failure(FailureKind.CATALOG_UNAVAILABLE, message))
+
+    def __reduce__(self) -> Any:
+        return (FailureError, (self.failure,))
+
+
+def preview(catalog: Catalog, order: Takedown) -> Withdrawn:
+    """What `withdraw` would do, without doing it. Raises `NothingToWithdrawError`."""
+    with catalog.read() as connection:
+        return _target(connection, order).withdrawn
+
+
+def withdraw(catalog: Catalog, store: RecordingStore, order: Takedown) -> Withdrawn:
+    """Withdraw for good, write it down, and read back that it holds before anything is said.
+
+    A video whose audio is the same as that of a withdrawn one falls with it. Raises `NothingToWithdrawError`,
+    `TakedownFailedError`.
     """
     now = time.time()
     with catalog.write() as connection:
-        subject, fallen = _withdraw(connection, order, now)
-        details = {"kind": order.kind.value, "videos": fallen}
-        entry = AuditEntry(now, order.actor, Deed.WITHDRAW, subject, order.reason, details)
-        audits.record(connection, entry)
+        target = _target(connection, order)
+        takedown.add_tombstones(connection, [target.stone], _SUBJECTS[order.kind], order.reason, now)
+        takedown.withdraw(connection, target.fallen, order.kind.value, order.reason, now)
+        details = {"kind": order.kind.value, "videos": target.withdrawn.videos}
+        audits.record(connection, AuditEntry(now, order.actor, Deed.WITHDRAW, target.subject, order.reason, details))
     finish_deletions(catalog, store)
-    return fallen
+    with catalog.read() as connection:
+        standing = takedown.standing(connection, target.fallen, target.stone)
+        still_named = views.referenced_paths(connection, list(target.fallen.paths))
+    standing += [f"{path} was not deleted" for path in target.fallen.paths if _lies(store, path, still_named)]
+    if standing:
+        raise TakedownFailedError(standing)
+    return target.withdrawn
 
 
-def _withdraw(connection: Connection, order: Takedown, now: float) -> tuple[str, int]:
-    """What the log may say of the subject, and how many videos fell."""
-    name, reason = order.name, order.reason
+def _lies(store: RecordingStore, path: str, still_named: Container[str]) -> bool:
+    return path not in still_named and (store.root / path).exists()
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What an order means: ``subject`` is what the log may say of it, ``stone`` the hash that keeps it out."""
+
+    subject: str
+    stone: str
+    fallen: takedown.Fallen
+    withdrawn: Withdrawn
+
+
+_SUBJECTS = {Kind.VIDEO: "video", Kind.CHANNEL: "channel", Kind.RECORDING: "audio"}
+
+
+def _target(connection: Connection, order: Takedown) -> _Target:
     if order.kind is Kind.CHANNEL:
-        fallen = takedown.withdraw_channel(connection, name, reason, now)
-        return f"channel {takedown.channel_hash(name)}", fallen
-    if order.kind is Kind.RECORDING:
-        sha256 = _recording(connection, order)
-        return f"recording {sha256}", takedown.withdraw_recording(connection, sha256, reason, now)
-    try:
-        video = views.find_video(connection, name, video_named(name)).id
-    except UnknownVideoError:
-        video = _unseen_id(name) if order.unseen else ""
-        if not video:
-            raise
-        takedown.keep_out(connection, video, reason, now)
-        return f"video {takedown.tombstone_hash(video)}", 0
-    return f"video {video}", takedown.withdraw_video(connection, video, reason, now)
+        stone, hashes = takedown.channel_hash(order.name), takedown.channel_hashes(order.name)
+        subject, fallen = f"channel {stone}", takedown.fallen_with_channel(connection, order.name)
+    elif order.kind is Kind.RECORDING:
+        stone = _recording(connection, order)
+        hashes, subject = frozenset({stone}), f"recording {stone}"
+        fallen = takedown.fallen_with_recording(connection, stone)
+    else:
+        id_, is_known = _video(connection, order)
+        stone = takedown.tombstone_hash(id_)
+        hashes, subject = frozenset({stone}), f"video {id_ if is_known else stone}"
+        fallen = takedown.fallen_with_video(connection, id_)
+    before = takedown.withdrawn_at(connection, *hashes)
+    if fallen == takedown.Fallen() and before is None and not order.unseen:
+        raise NothingToWithdrawError(_nothing(connection, order))
+    return _Target(subject, stone, fallen, Withdrawn(len(fallen.ids), len(fallen.paths), before))
 
 
 def _recording(connection: Connection, order: Takedown) -> str:
-    found = history.recordings_named(connection, order.name.lower())
+    wanted = order.name.strip().lower()
+    found = history.recordings_named(connection, wanted)
+    if len(found) > 1:
+        raise NothingToWithdrawError(
+            f"{len(found)} recordings or more begin with {wanted!r}; give more digits. Nothing was withdrawn."
+        )
+    found = found or history.withdrawn_recordings_named(connection, wanted)
     if len(found) == 1:
         return found[0]
-    if order.unseen and not found and _SHA256.fullmatch(order.name.lower()):
-        return order.name.lower()
-    raise UnknownRecordingError(order.name, len(found))
+    if order.unseen and _SHA256.fullmatch(wanted):
+        return wanted
+    raise NothingToWithdrawError(_nothing(connection, order))
+
+
+def _video(connection: Connection, order: Takedown) -> tuple[str, bool]:
+    """The id of a video, and whether the catalog has a row of it."""
+    name = order.name.strip()
+    id_ = _unseen_id(name)
+    with suppress(UnknownVideoError):
+        return str(views.find_video(connection, name, video_named(name)).id), True
+    if id_ and (order.unseen or takedown.is_withdrawn(connection, takedown.tombstone_hash(id_))):
+        return id_, False
+    raise NothingToWithdrawError(_nothing(connection, order))
+
+
+_HINTS = {
+    Kind.VIDEO: "Ids look like url:0f3a..., file:91bc... or youtube:...; a video's URL works too.",
+    Kind.CHANNEL: "Names are compared letter by letter, with their case.",
+    Kind.RECORDING: "It takes the first 8 or more digits of a SHA-256, such as the `id` of an export's recordings.",
+}
+
+
+def _nothing(connection: Connection, order: Takedown) -> str:
+    near = [safe_text(name) for name in _near(connection, order)]
+    digits = " (with all 64 digits)" if order.kind is Kind.RECORDING else ""
+    return (
+        f"No {order.kind} {safe_text(order.name)!r} is in the catalog. Nothing was withdrawn or deleted."
+        + (f" Did you mean {' or '.join(near)}?" if near else "")
+        + f" {_HINTS[order.kind]} To keep out what the catalog does not hold yet, add --unseen{digits}."
+    )
+
+
+def _near(connection: Connection, order: Takedown) -> list[str]:
+    """Names that the order may have meant, the nearest first."""
+    if order.kind is Kind.CHANNEL:
+        return [f"channel {name!r}" for name in near_names(order.name, takedown.channels(connection))]
+    if order.kind is Kind.RECORDING:
+        return [f"recording {sha256}" for sha256 in history.near_recordings(connection, order.name.strip().lower())]
+    channels = [f"channel {name!r}" for name in takedown.channels_named(connection, order.name)]
+    return [*channels, *(f"video {id_}" for id_ in history.near_videos(connection, order.name))]
+
+
+def near_names(wanted: str, names: Iterable[str], most: int = 5) -> list[str]:
+    """Up to ``most`` of ``names`` that look like ``wanted`` but for case, accents or a slip of the hand."""
+    by_key: dict[str, list[str]] = {}
+    for name in names:
+        by_key.setdefault(loose_key(name), []).append(name)
+    near = difflib.get_close_matches(loose_key(wanted), by_key, n=most, cutoff=0.7)
+    return [name for key in near for name in by_key[key]][:most]
+
+
+def enforce(catalog: Catalog, store: RecordingStore, actor: str) -> int:
+    """Withdraw what a tombstone names and is in the catalog all the same. Returns how many videos fell."""
+    now = time.time()
+    reason = "withdrawn before, in another spelling of its name"
+    with catalog.write() as connection:
+        fallen = takedown.fallen_of(connection, takedown.overlooked(connection))
+        if not fallen.ids:
+            return 0
+        takedown.withdraw(connection, fallen, Kind.CHANNEL.value, reason, now)
+        details = {"kind": Kind.CHANNEL.value, "videos": len(fallen.ids)}
+        audits.record(connection, AuditEntry(now, actor, Deed.WITHDRAW, "names in one form", reason, details))
+    finish_deletions(catalog, store)
+    return len(fallen.ids)
 
 
 def _unseen_id(name: str) -> str:
@@ -99,18 +235,6 @@ def _unseen_id(name: str) -> str:
     except ValueError:
         return ""
     return f"{identity.source}:{identity.native_id}"
-
-
-class UnknownRecordingError(UnknownVideoError):
-    """No recording, or more than one, has that name."""
-
-    def __init__(self, wanted: str, found: int) -> None:
-        why = f"{found} recordings begin with it; give more digits" if found else "none has that SHA-256"
-        Exception.__init__(
-            self,
-            f"No recording {wanted!r} can be told: {why}. It takes the first 8 or more digits of a SHA-256, such as "
-            "the `id` of an export's recordings.",
-        )
 
 
 def finish_deletions(catalog: Catalog, store: RecordingStore) -> int:

@@ -6,6 +6,7 @@ import re
 import unicodedata
 
 from voicesieve.domain.candidates import MAX_TITLE_CHARS
+from voicesieve.domain.names import composed
 from voicesieve.domain.passwords import without_password
 
 _SHOWN_CHARS = 80  # a message with the offending text still fits two lines of a terminal
@@ -14,14 +15,14 @@ _WHITE_SPACE = re.compile(r"\s+")
 
 
 def clean_text(value: object, limit: int = MAX_TITLE_CHARS) -> str:
-    """``value`` as one line of at most ``limit`` characters, without control characters and lone surrogates.
+    """``value`` as one composed line of at most ``limit`` characters, without control characters and lone surrogates.
 
     Anything but a string gives the empty string: parsers of foreign formats hand out all sorts of things.
     """
     if not isinstance(value, str):
         return ""
     # Cut first: a title of 20 MB should not cost more than a title. Folding and dropping only make it shorter.
-    folded = _WHITE_SPACE.sub(" ", value.strip()[: 4 * limit])
+    folded = _WHITE_SPACE.sub(" ", composed(value.strip()[: 4 * limit]))
     kept = "".join(char for char in folded if unicodedata.category(char) not in _CONTROL_OR_SURROGATE)
     return kept[:limit].strip()
 

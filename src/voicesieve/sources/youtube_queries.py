@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from voicesieve.domain.names import composed
 from voicesieve.domain.platforms import is_youtube
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.identity import normalise_url
@@ -55,7 +56,7 @@ def parse_argument(text: str, allowed: Mapping[str, Callable[[str], str]]) -> Yo
     """
     match = _OPTIONS_AT_END.search(text)
     options = _options(match[1], allowed) if match else {}
-    bare = " ".join((text[: match.start()] if match else text).split())
+    bare = " ".join(composed(text[: match.start()] if match else text).split())
     if bare.startswith(("https://", "http://")):
         return YoutubeQuery(*_from_address(bare), options)
     form, colon, subject = bare.partition(":")

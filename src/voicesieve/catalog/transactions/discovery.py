@@ -14,7 +14,7 @@ from voicesieve.catalog.records import PageResult, QueryRow
 from voicesieve.catalog.rows import candidate_of
 from voicesieve.catalog.store import add_to_counter
 from voicesieve.catalog.transactions import naming
-from voicesieve.catalog.transactions.takedown import add_tombstones, channel_hash, tombstone_hash
+from voicesieve.catalog.transactions.takedown import add_tombstones, channel_hashes, tombstone_hash
 from voicesieve.domain.candidates import TAKEN, Candidate, Page, PassedOver, Query, added_up
 from voicesieve.domain.decisions import Reason
 from voicesieve.domain.failures import Failure
@@ -133,7 +133,8 @@ def _without_tombstones(
     """What may come in. The names of what is kept out by its id are withdrawn, too: its address may change next."""
     wanted = list(candidates)
     names = {c.id: {tombstone_hash(name.value) for name in naming.names_of(c, feed)} for c in wanted}
-    hashes = {tombstone_hash(c.id) for c in wanted} | {channel_hash(c.channel) for c in wanted if c.channel}
+    of_channel = {channel: channel_hashes(channel) for channel in {c.channel for c in wanted}}
+    hashes = {tombstone_hash(c.id) for c in wanted}.union(*of_channel.values())
     stones = schema.tombstone
     withdrawn = {
         digest
@@ -144,11 +145,7 @@ def _without_tombstones(
     fresh = set().union(*(names[id_] for id_ in by_id)) - withdrawn
     add_tombstones(connection, fresh, "video", "another name of what was withdrawn", now)
     return [
-        c
-        for c in wanted
-        if c.id not in by_id
-        and not names[c.id] & withdrawn
-        and not (c.channel and channel_hash(c.channel) in withdrawn)
+        c for c in wanted if c.id not in by_id and not names[c.id] & withdrawn and not of_channel[c.channel] & withdrawn
     ]
 
 

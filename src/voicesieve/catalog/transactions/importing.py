@@ -13,7 +13,7 @@ from voicesieve.catalog.changes import add_hosts, change, load
 from voicesieve.catalog.store import add_to_counter
 from voicesieve.catalog.transactions.discovery import insert_videos, video_row
 from voicesieve.catalog.transactions.results import name_recordings
-from voicesieve.catalog.transactions.takedown import channel_hash, delete_unless_named, tombstone_hash
+from voicesieve.catalog.transactions.takedown import channel_hashes, delete_unless_named, tombstone_hash
 from voicesieve.domain.candidates import Candidate
 from voicesieve.domain.fetching import FetchedRecording
 from voicesieve.domain.states import DECIDED, Stage, VideoState
@@ -51,7 +51,7 @@ def lookup(connection: Connection, candidates: Iterable[Candidate]) -> Known:
     rows = connection.execute(
         select(video.c.id, video.c.state, video.c.recording).where(video.c.id.in_([c.id for c in wanted]))
     ).all()
-    hashes = {c.id: {tombstone_hash(c.id), *([channel_hash(c.channel)] if c.channel else [])} for c in wanted}
+    hashes = {c.id: {tombstone_hash(c.id), *channel_hashes(c.channel)} for c in wanted}
     tombstones = withdrawn_among(connection, set().union(*hashes.values()))
     return Known(
         frozenset(row.id for row in rows),

@@ -19,7 +19,7 @@ from voicesieve.catalog.transactions.languages import save_language
 from voicesieve.catalog.transactions.leases import interrupt_attempts, leased
 from voicesieve.catalog.transactions.takedown import (
     bury,
-    channel_hash,
+    channel_hashes,
     delete_unless_named,
     forget_recording,
     is_withdrawn,
@@ -56,8 +56,7 @@ def finish_fetch(
     free = {"lease_token": None, "lease_until": None}
     host_recovered(connection, row.host)
     facts = dict(fetched.facts)
-    channel = facts.get("channel")
-    if is_withdrawn(connection, fetched.sha256) or (channel and is_withdrawn(connection, channel_hash(str(channel)))):
+    if is_withdrawn(connection, fetched.sha256, *channel_hashes(str(facts.get("channel") or ""))):
         bury(connection, row, now)
         delete_unless_named(connection, path, now)
         return VideoState.WITHDRAWN

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select
+from sqlalchemy import ColumnElement, Connection, Row, delete, func, select
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.changes import change, insert_missing
+from voicesieve.catalog.changes import change, chunks, insert_missing
 from voicesieve.catalog.records import UnknownVideoError
+from voicesieve.domain.names import name_key, spellings
 from voicesieve.domain.states import VideoState
 
 video = schema.video
@@ -22,35 +24,115 @@ def tombstone_hash(identity: str) -> str:
 
 
 def channel_hash(channel: str) -> str:
-    return tombstone_hash(f"channel {channel}")
+    """What a tombstone keeps of a channel: the same for all spellings that look alike."""
+    return tombstone_hash(f"channel {name_key(channel)}")
+
+
+def channel_hashes(channel: str) -> frozenset[str]:
+    """All hashes that keep a channel out: the one above, and those of tombstones from before names had one form."""
+    if not channel:
+        return frozenset()
+    return frozenset({channel_hash(channel), *(tombstone_hash(f"channel {form}") for form in spellings(channel))})
+
+
+@dataclass(frozen=True)
+class Fallen:
+    """What falls with a takedown: ids of videos, hashes of recordings, and the paths of their files."""
+
+    ids: tuple[str, ...] = ()
+    recordings: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
 
 
 def withdraw_video(connection: Connection, video_id: str, reason: str, now: float) -> int:
     """Remove a video, its audio and all that was derived from it. Returns how many videos fell with it."""
-    row = connection.execute(select(video).where(video.c.id == video_id)).one_or_none()
-    if row is None:
+    if connection.execute(select(video.c.key).where(video.c.id == video_id)).scalar() is None:
         raise UnknownVideoError(video_id)
-    return _withdraw_rows(connection, [row], "video", reason, now)
+    return withdraw(connection, fallen_with_video(connection, video_id), "video", reason, now)
 
 
 def withdraw_channel(connection: Connection, channel: str, reason: str, now: float) -> int:
     """Remove every video of a channel, and keep out what it publishes later."""
     add_tombstones(connection, [channel_hash(channel)], "channel", reason, now)
-    rows = list(connection.execute(select(video).where(video.c.channel == channel)).all())
-    return _withdraw_rows(connection, rows, "channel", reason, now)
+    return withdraw(connection, fallen_with_channel(connection, channel), "channel", reason, now)
 
 
 def withdraw_recording(connection: Connection, sha256: str, reason: str, now: float) -> int:
     """Remove a recording with every video that carries it, and keep that audio out wherever it comes from."""
-    rows = list(connection.execute(select(video).where(video.c.recording == sha256)).all())
-    fallen = _withdraw_rows(connection, rows, "recording", reason, now)
-    _withdraw_audio(connection, sha256, reason, now)
-    return fallen
+    add_tombstones(connection, [sha256], "audio", reason, now)
+    return withdraw(connection, fallen_with_recording(connection, sha256), "recording", reason, now)
 
 
-def keep_out(connection: Connection, video_id: str, reason: str, now: float) -> None:
-    """Leave a tombstone for a video that the catalog does not know."""
-    add_tombstones(connection, [tombstone_hash(video_id)], "video", reason, now)
+def withdraw(connection: Connection, fallen: Fallen, asked: str, reason: str, now: float) -> int:
+    """Remove what falls with a takedown of the kind ``asked``, and keep all of it out. Returns how many videos fell."""
+    count = 0
+    for some in chunks(fallen.ids):
+        rows = list(connection.execute(select(video).where(video.c.id.in_(some)).order_by(video.c.key)).all())
+        count += _withdraw_rows(connection, rows, asked, reason, now)
+    for sha256 in fallen.recordings:
+        _withdraw_audio(connection, sha256, reason, now)
+    return count
+
+
+def fallen_with_video(connection: Connection, video_id: str) -> Fallen:
+    return _fallen(connection, video.c.id == video_id)
+
+
+def fallen_with_channel(connection: Connection, channel: str) -> Fallen:
+    return _fallen(connection, video.c.channel.in_(channels_named(connection, channel)))
+
+
+def fallen_with_recording(connection: Connection, sha256: str) -> Fallen:
+    return _fallen(connection, video.c.recording == sha256, sha256)
+
+
+def fallen_of(connection: Connection, ids: Sequence[str]) -> Fallen:
+    """What falls with the videos ``ids``."""
+    parts = [_fallen(connection, video.c.id.in_(some)) for some in chunks(ids)]
+    return Fallen(
+        tuple(dict.fromkeys(id_ for part in parts for id_ in part.ids)),
+        tuple(dict.fromkeys(sha256 for part in parts for sha256 in part.recordings)),
+        tuple(dict.fromkeys(path for part in parts for path in part.paths)),
+    )
+
+
+def _fallen(connection: Connection, which: ColumnElement[bool], *audio: str) -> Fallen:
+    """The videos of ``which`` and all that carry the same audio, with that audio."""
+    present = video.c.state != VideoState.WITHDRAWN
+    rows = connection.execute(select(video.c.id, video.c.recording).where(which, present).order_by(video.c.key)).all()
+    ids = [row.id for row in rows]
+    stored: list[tuple[str, str]] = []
+    for some in chunks(sorted({row.recording for row in rows if row.recording} | {*audio})):
+        sharing = select(video.c.id).where(video.c.recording.in_(some), present).order_by(video.c.key)
+        ids += connection.execute(sharing).scalars()
+        table = schema.recording.c
+        named = select(table.sha256, table.path).where(table.sha256.in_(some))
+        stored += [(row.sha256, row.path) for row in connection.execute(named)]
+    return Fallen(tuple(dict.fromkeys(ids)), tuple(sha256 for sha256, _ in stored), tuple(path for _, path in stored))
+
+
+def standing(connection: Connection, fallen: Fallen, stone: str) -> list[str]:
+    """What of a takedown does not hold, read anew, in words; empty if all of it does. ``stone`` is its own hash."""
+    found = [] if is_withdrawn(connection, stone) else ["its tombstone is not in the catalog"]
+    for some in chunks(fallen.ids):
+        rows = select(video.c.id).where(video.c.id.in_(some), video.c.state == VideoState.WITHDRAWN)
+        gone = set(connection.execute(rows.where(video.c.recording.is_(None))).scalars())
+        gone &= _with_stones(connection, some)
+        found += [f"{id_} is not withdrawn" for id_ in some if id_ not in gone]
+    for some in chunks(fallen.recordings):
+        rows = select(schema.recording.c.sha256).where(schema.recording.c.sha256.in_(some))
+        found += [f"recording {sha256} is still in the catalog" for sha256 in connection.execute(rows).scalars()]
+        stones = select(schema.tombstone.c.hash).where(schema.tombstone.c.hash.in_(some))
+        left = set(some) - set(connection.execute(stones).scalars())
+        found += [f"recording {sha256} has no tombstone" for sha256 in sorted(left)]
+    return found
+
+
+def _with_stones(connection: Connection, ids: Sequence[str]) -> set[str]:
+    """Those of ``ids`` that have a tombstone."""
+    hashes = {tombstone_hash(id_): id_ for id_ in ids}
+    stones = select(schema.tombstone.c.hash).where(schema.tombstone.c.hash.in_(hashes))
+    return {hashes[stone] for stone in connection.execute(stones).scalars()}
 
 
 def _withdraw_rows(connection: Connection, rows: list[Row[Any]], asked: str, reason: str, now: float) -> int:
@@ -104,9 +186,49 @@ def add_tombstones(connection: Connection, digests: Iterable[str], subject: str,
     insert_missing(connection, schema.tombstone, rows)
 
 
-def is_withdrawn(connection: Connection, digest: str) -> bool:
-    found = connection.execute(select(schema.tombstone.c.hash).where(schema.tombstone.c.hash == digest)).scalar()
-    return found is not None
+def is_withdrawn(connection: Connection, *digests: str) -> bool:
+    """Whether one of the hashes has a tombstone."""
+    return withdrawn_at(connection, *digests) is not None
+
+
+def withdrawn_at(connection: Connection, *digests: str) -> float | None:
+    """When the first takedown of one of the hashes was ordered (epoch seconds)."""
+    stone = schema.tombstone.c
+    return connection.execute(select(func.min(stone.made_at)).where(stone.hash.in_(digests))).scalar()
+
+
+def channels(connection: Connection) -> list[str]:
+    """The names of all channels in the catalog."""
+    named = select(video.c.channel).where(video.c.channel != "").distinct().order_by(video.c.channel)
+    return list(connection.execute(named).scalars())
+
+
+def channels_named(connection: Connection, name: str) -> list[str]:
+    """The spellings of a channel's name that the catalog holds. An older catalog may hold several."""
+    return [channel for channel in channels(connection) if name_key(channel) == name_key(name)]
+
+
+def overlooked(connection: Connection) -> list[str]:
+    """Ids of the videos that are in the catalog though a tombstone holds one of their names, their channel or audio.
+
+    There are some where a takedown came from another catalog, or named a channel in another spelling.
+    """
+    stones = set(connection.execute(select(schema.tombstone.c.hash)).scalars())
+    if not stones:
+        return []
+    fallen = {channel for channel in channels(connection) if channel_hashes(channel) & stones}
+    aliases = connection.execute(select(schema.alias.c.video, schema.alias.c.name))
+    named = {alias.video for alias in aliases if tombstone_hash(alias.name) in stones}
+    facts = select(video.c.key, video.c.id, video.c.address, video.c.channel, video.c.recording)
+    return [
+        row.id
+        for row in connection.execute(facts.where(video.c.state != VideoState.WITHDRAWN))
+        if tombstone_hash(row.id) in stones
+        or row.key in named
+        or (row.address and tombstone_hash(row.address) in stones)
+        or row.channel in fallen
+        or row.recording in stones
+    ]
 
 
 def forget_recording(connection: Connection, sha256: str) -> None:
