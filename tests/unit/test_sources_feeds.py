@@ -455,6 +455,9 @@ def test_one_character_cut_in_two_spoils_no_other() -> None:
         "\x00\x01" + rss(ENCLOSURE),
         rss("<title>Tom & Jerry\x0c</title>" + ENCLOSURE),
         rss(f"<title>a&nbsp;b &hellip; &unknown;</title>{ENCLOSURE}"),
+        rss(f"<title>a&#11;b&#x110000;c&#xD800;&#0;&#{'9' * 20};</title>{ENCLOSURE}"),
+        rss(f"<title>&#1114112;</title><br>{ENCLOSURE}"),
+        rss(ENCLOSURE).replace('<rss version="2.0"', '<rss version="2.0" xmlns="http://a example/ b/"'),
         rss(f"<description>a <br> b <p>c</description>{ENCLOSURE}"),
         rss(f'<link>http://a.example/?a=1&b=2</link><enclosure url="{MEDIA}1.mp3" type="audio/mpeg" length="1">'),
         rss(ENCLOSURE).replace(NAMESPACES, "") + "<itunes:x>",
@@ -472,6 +475,19 @@ def test_a_feed_that_is_not_well_formed_is_read_all_the_same(body: str) -> None:
 
     assert set(addresses(document)) == {f"{MEDIA}1.mp3"}
     assert problems(document) == []
+
+
+def test_a_feed_on_which_the_parser_fails_gives_what_stands_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr("feedparser.mixin._FeedParserMixin._start_category", fail)
+
+    document = read(rss(ENCLOSURE, ENCLOSURE.replace("1.mp3", "2.mp3") + "<category>x</category>", ENCLOSURE))
+
+    assert addresses(document) == [f"{MEDIA}1.mp3", f"{MEDIA}2.mp3"]
+    [problem] = problems(document)
+    assert "cannot be read beyond entry 2 (KeyError: 'x')" in problem.message
 
 
 @pytest.mark.parametrize("broken", [False, True])

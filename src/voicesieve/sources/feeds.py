@@ -45,6 +45,7 @@ class Feed:
     """A feed, and what holds for every entry that does not say otherwise.
 
     ``guid`` is its own name of itself (``podcast:guid``). ``has_more``: not all entries were read.
+    ``broken_off`` is the error at which reading ended, empty where it came to the end.
     """
 
     entries: tuple[Entry, ...]
@@ -55,6 +56,7 @@ class Feed:
     moved_url: str | None = None
     guid: str = ""
     has_more: bool = False
+    broken_off: str = ""
 
 
 class NoFeedError(ValueError):

@@ -38,6 +38,9 @@ def read_feed(origin: Origin, body: bytes) -> Document:
     if feed.has_more:
         message = f"has more than {MAX_FINDINGS:,} entries; those behind them are not read"
         findings.append(SourceProblem("feed", message))
+    if feed.broken_off:
+        message = f"cannot be read beyond entry {len(feed.entries)} ({feed.broken_off}); what stands before is used"
+        findings.append(SourceProblem("feed", message))
     if not findings:
         findings.append(SourceProblem("feed", f"{shown(origin.url)} has no entries"))
     return Document((*findings, *added_up(left_out)), feed.next_url, feed.moved_url, (feed.guid,) if feed.guid else ())
@@ -63,14 +66,9 @@ def _feed(origin: Origin, body: bytes) -> Feed:
     read = read_json_feed if text.lstrip().startswith("{") else read_xml_feed
     try:
         return read(text, origin.url, MAX_FINDINGS)
-    except MemoryError:
-        raise
     except NoFeedError as error:
         reason = f"{error}; {_advice(origin.mime_type, text)}"
         raise FailureError(Failure(FailureKind.UNSUPPORTED, f"it is not a feed: {reason}")) from error
-    except Exception as error:  # feedparser is lenient code for broken input: what it may raise is not known
-        failure = Failure.from_exception(FailureKind.UNSUPPORTED, error, "it is not a feed: its parsing failed")
-        raise FailureError(failure) from error
 
 
 def _read_entry(

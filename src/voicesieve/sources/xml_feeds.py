@@ -6,7 +6,6 @@ import io
 import re
 import xml.sax
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, ClassVar
 
 from feedparser.api import LooseFeedParser, StrictFeedParser
@@ -27,6 +26,7 @@ _DECLARATION = re.compile(r"<\?xml[^>]{0,500}\?>\s*", re.IGNORECASE)
 _ROOT = re.compile(r"<(?:\?xml\b|!DOCTYPE\s|rss\b|feed\b|[\w-]{1,20}:(?:RDF|feed)\b)", re.IGNORECASE)
 _JUNK_CHARS = 10_000
 """Where a feed may begin at the latest: programs print warnings and comments before it."""
+_REFERENCE = re.compile(r"&#(x[0-9a-f]{1,20}|\d{1,20});", re.IGNORECASE)
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # XML 1.0, section 2.2
 
 _DATES = ("published", "updated", "created")
@@ -37,13 +37,13 @@ _ENCLOSURES_OF_RDF = "http://purl.oclc.org/net/rss_2.0/enc#"
 
 
 def read_xml_feed(text: str, url: str, max_entries: int) -> Feed:
-    """The feed in ``text``, which was read at ``url``. Raises `NoFeedError`.
+    """The feed in ``text``, which was read at ``url``; up to where it cannot be read, if there is such a place.
 
-    Whatever feedparser may raise passes through: it is lenient code for broken input, and has no list of that.
+    Raises `NoFeedError`.
     """
-    version, parsed = _parsed(text, url, max_entries)
-    if not version and not parsed.entries:
-        raise NoFeedError("it holds no RSS or Atom")
+    version, parsed, broken_off = _parsed(text, url, max_entries)
+    if not parsed.entries and (broken_off or not version):
+        raise NoFeedError(f"its parsing failed ({broken_off})" if broken_off else "it holds no RSS or Atom")
     feed: _Described = parsed.feeddata
     return Feed(
         tuple(_entry(entry) for entry in parsed.entries[:max_entries]),
@@ -54,6 +54,7 @@ def read_xml_feed(text: str, url: str, max_entries: int) -> Feed:
         moved_url=_text(feed, "itunes_new-feed-url").strip() or None,
         guid=_text(feed, "podcast_guid").strip().lower(),
         has_more=len(parsed.entries) > max_entries,
+        broken_off=broken_off,
     )
 
 
@@ -150,9 +151,11 @@ class _Loose(_OfferReader, LooseFeedParser):  # type: ignore[misc]
     pass
 
 
-def _parsed(text: str, url: str, max_entries: int) -> tuple[str, Any]:
-    """The version of the feed, empty where it is none, and the parser of feedparser that went through it."""
+def _parsed(text: str, url: str, max_entries: int) -> tuple[str, Any, str]:
+    """The version of the feed, empty where it is none, the parser of feedparser that went through it, and the error at
+    which that gave up, if it did."""
     begin = _ROOT.search(text[:_JUNK_CHARS])
+    text = _REFERENCE.sub(_valid_reference, text)
     text = _NO_XML.sub("", _DECLARATION.sub("", text[begin.start() if begin else 0 :], count=1))
     doctype, body, entities = replace_doctype(text.encode("utf-8", "replace"))
     parser = _prepared(_Strict(url, None, "utf-8"), max_entries)
@@ -164,15 +167,32 @@ def _parsed(text: str, url: str, max_entries: int) -> tuple[str, Any]:
     reader.setFeature(xml.sax.handler.feature_external_ges, False)
     reader.setContentHandler(parser)
     reader.setErrorHandler(parser)
-    try:
-        reader.parse(source)
-    except xml.sax.SAXException:
+    broken_off = _error_of(lambda: reader.parse(source))
+    if broken_off:
         parser = _prepared(_Loose(url, None, "utf-8", entities), max_entries)
-        with suppress(_EnoughError):
-            parser.feed(body.decode("utf-8", "replace"))
+        broken_off = _error_of(lambda: parser.feed(body.decode("utf-8", "replace")))
+    return doctype or parser.version, parser, broken_off
+
+
+def _error_of(parse: Callable[[], object]) -> str:
+    """What went wrong in ``parse``; empty where nothing did. What it has read by then stays in its parser."""
+    try:
+        parse()
     except _EnoughError:
-        pass
-    return doctype or parser.version, parser
+        return ""
+    except MemoryError:
+        raise
+    except Exception as error:  # noqa: BLE001 - there is no list of what broken input makes feedparser raise
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def _valid_reference(match: re.Match[str]) -> str:
+    """A character reference, or nothing for one to what no XML may hold."""
+    digits = match[1]
+    number = int(digits[1:], 16) if digits[0] in "xX" else int(digits)
+    is_char = number in (0x9, 0xA, 0xD) or 0x20 <= number < 0xD800 or 0xE000 <= number <= 0x10FFFF
+    return match[0] if is_char and number not in (0xFFFE, 0xFFFF) else ""
 
 
 def _prepared(parser: Any, max_entries: int) -> Any:
