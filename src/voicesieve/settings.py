@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 from pydantic_settings import SettingsConfigDict as SettingsConfig
 from pydantic_settings import SettingsError as UnreadableValueError
@@ -24,6 +24,24 @@ write ``inf``."""
 
 Seconds = Annotated[float, Field(ge=0, le=LONGEST_S)]
 PositiveSeconds = Annotated[float, Field(gt=0, le=LONGEST_S)]
+
+
+def _header_text(text: str) -> str:
+    """HTTP headers carry one line of text; a control character could even end one and begin another."""
+    if not text.isprintable():
+        raise ValueError("must be one line without control or invisible characters: it is sent in an HTTP header")
+    return text
+
+
+def _header_secret(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if not (text.isascii() and _header_text(text) == text.strip()):
+        raise ValueError("must be ASCII without blanks around it: it is sent in an HTTP header")
+    return secret
+
+
+HeaderText = Annotated[str, AfterValidator(_header_text)]
+HeaderSecret = Annotated[SecretStr, AfterValidator(_header_secret)]
 
 
 CALIBRATION_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
@@ -55,7 +73,7 @@ class Fetching(_Section):
     allow_private_addresses: bool = Field(
         False, description="Fetch from loopback and private networks too. Only for servers of your own."
     )
-    contact: str = Field("", description="Mail address or URL shown to servers in the User-Agent.")
+    contact: HeaderText = Field("", description="Mail address or URL shown to servers in the User-Agent.")
 
     @model_validator(mode="after")
     def _leave_something(self) -> Self:
@@ -76,8 +94,10 @@ class Pace(_Section):
 
 class Retry(_Section):
     first_delay_s: Seconds = Field(60.0, description="Wait before the second try; it doubles each time.")
-    max_delay_s: Seconds = Field(6 * 3600.0)
-    max_item_failures: int = Field(5, ge=1, description="Failures of a video before it is given up.")
+    max_delay_s: Seconds = Field(6 * 3600.0, description="Longest of these waits.")
+    max_item_failures: int = Field(
+        5, ge=1, description="Failures of a video before it is given up; of a source before it rests for max_delay_s."
+    )
     max_machine_failures: int = Field(2, ge=1, description="Crashes of our own workers on a video before that.")
     defer_s: Seconds = Field(6 * 3600.0, description="When to look again at a live or upcoming video.")
     pause_s: Seconds = Field(3600.0, description="How long a source that refuses us is left alone.")
@@ -91,6 +111,9 @@ class Discovery(_Section):
         True, description="robots.txt decides which pages page: reads, and what it takes from their links."
     )
     page_size: int = Field(500, ge=1, le=10_000, description="Candidates in one discovery transaction.")
+    max_documents: int = Field(
+        250, ge=1, le=10_000, description="Pages of one feed that are read, where each names the next."
+    )
 
 
 class Crawl(_Section):
@@ -237,11 +260,11 @@ class Youtube(_Section):
 
 
 class YoutubeApi(_Section):
-    key: SecretStr = Field(
+    key: HeaderSecret = Field(
         SecretStr(""), description="Key of the YouTube Data API v3; better in VOICESIEVE_YOUTUBE_API__KEY."
     )
     endpoint: str = Field(
-        "https://www.googleapis.com/youtube/v3", pattern=r"^https?://[^\s@?#]+$", description="Where the API answers."
+        "https://www.googleapis.com/youtube/v3", pattern=r"^https?://[!$-;=A-~]+$", description="Where the API answers."
     )
     search_calls_per_day: int = Field(100, ge=0, description="Calls of search.list that Google grants you a day.")
     units_per_day: int = Field(10_000, ge=0, description="Units of all other methods that Google grants you a day.")

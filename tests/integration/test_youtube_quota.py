@@ -72,7 +72,7 @@ async def run(
             while not meanwhile(seen) and time.monotonic() < end and not driving.done():
                 await asyncio.sleep(0.05)
             result = await asyncio.wait_for(driving, 60)
-            assert (result.fault, result.source_failures) == (None, {})
+            assert (result.fault, result.unread) == (None, {})
     finally:
         catalog.close()
     return seen
@@ -201,6 +201,14 @@ def test_what_the_api_lent_is_renewed_in_time(lent: Any) -> None:
     assert titles == {ids[0]: "Tên mới", ids[1]: "", ids[2]: "Bé kể chuyện 2"}
     again = voicesieve("refresh", "--data", data, "--json", settings=both.settings).json
     assert (again["renewed"], again["forgotten"]) == (0, 0)
+
+
+def test_what_is_asked_for_within_more_than_it_may_be_kept_is_renewed_once(lent: Any) -> None:
+    """What was just renewed ended again "within 60 days", and was renewed again, until the day's quota was spent."""
+    both, _, data = lent
+    done = voicesieve("refresh", "--within", "60", "--data", data, "--json", settings=both.settings).json
+    assert (done["renewed"], done["left"]) == (3, 0)
+    assert len(both.api.of("videos")) == 2, "one for the crawl, one for the command"
 
 
 def test_what_cannot_be_renewed_is_forgotten_when_its_time_is_up(lent: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from voicesieve.catalog.views import iso
 from voicesieve.domain.failures import REMEDIES, Failure, FailureKind, Remedy
 from voicesieve.domain.states import VideoState
-from voicesieve.policy.retries import NextStep, RetryRules, backoff, next_step
+from voicesieve.policy.retries import NextStep, RetryRules, backoff, next_request, next_step
 
 RULES = RetryRules(
     first_delay_s=60.0, max_delay_s=1_000.0, max_item_failures=3, max_machine_failures=2, defer_s=500.0, pause_s=300.0
@@ -62,6 +63,63 @@ def test_a_source_that_refuses_us_pauses_as_a_whole(kind: FailureKind) -> None:
     assert after(kind, retry_after_s=50.0).pause_host_until == NOW + 50
     assert after(kind, retry_after_s=5_000.0, host_refusals=9).pause_host_until == NOW + 5_000
     assert after(kind, host_refusals=9).pause_host_until == NOW + 1_000
+
+
+@pytest.mark.parametrize("kind", of(Remedy.PAUSE_SOURCE))
+def test_a_refusal_without_a_wait_is_no_invitation_and_the_fifth_one_rests_longest(kind: FailureKind) -> None:
+    assert after(kind, retry_after_s=0.0).pause_host_until == NOW + 60
+    assert after(kind, retry_after_s=2.0, host_refusals=3).pause_host_until == NOW + 1_000
+    alone = after(kind, retry_after_s=2.0, host_refusals=1, item_refusals=3)
+    assert (alone.state, alone.at, alone.pause_host_until) == (VideoState.QUEUED, NOW + 1_000, NOW + 2)
+
+
+@given(
+    kind=st.sampled_from([kind for kind in FailureKind if REMEDIES[kind] is not Remedy.STOP_RUN]),
+    retry_after_s=st.none() | st.floats(allow_nan=False),
+    failures=st.integers(1, 10**6),
+    refusals=st.integers(1, 10**6),
+    local=st.booleans(),
+    midway=st.booleans(),
+    jitter=st.floats(0, 1, exclude_max=True),
+    waits=st.sampled_from([0.0, 60.0]),
+)
+def test_after_whatever_failure_a_query_waits_and_past_its_budget_no_run_asks_it_again(
+    kind: FailureKind,
+    retry_after_s: float | None,
+    failures: int,
+    refusals: int,
+    local: bool,
+    midway: bool,
+    jitter: float,
+    waits: float,
+) -> None:
+    rules = replace(RULES, first_delay_s=waits, max_delay_s=waits, defer_s=waits, pause_s=waits)
+    step = next_request(
+        Failure(kind, "it went wrong", retry_after_s=retry_after_s),
+        failures=failures,
+        host_refusals=refusals,
+        local=local,
+        midway=midway,
+        now=NOW,
+        jitter=jitter,
+        rules=rules,
+    )
+    assert step.at > NOW
+    assert step.given_up or failures < 3
+    iso(step.at)
+
+
+def test_a_query_past_its_budget_rests_for_the_longest_delay() -> None:
+    def wait(kind: FailureKind, failures: int, **facts: Any) -> float:
+        usual = {"host_refusals": 1, "local": False, "midway": False, "now": NOW, "jitter": 0.0, "rules": RULES}
+        return next_request(Failure(kind, "it went wrong"), failures=failures, **usual | facts).at - NOW
+
+    assert [wait(FailureKind.NETWORK, n) for n in (1, 2, 3, 4)] == [60, 120, 1_000, 1_000]
+    assert [wait(FailureKind.INTERNAL_ERROR, n) for n in (1, 2)] == [60, 1_000]
+    assert [wait(FailureKind.RATE_LIMITED, n) for n in (1, 3)] == [300, 1_000]
+    assert wait(FailureKind.GONE, 1) == 60
+    assert wait(FailureKind.GONE, 1, midway=True) == 1_000
+    assert wait(FailureKind.GONE, 1, local=True) < 1
 
 
 @pytest.mark.parametrize("kind", of(Remedy.STOP_RUN))

@@ -123,6 +123,37 @@ def test_limits_that_leave_no_recording_are_refused(file: Path) -> None:
     )
 
 
+HEADERS = [
+    "x\r\nX-Evil: 1",
+    "x\ny",
+    "x\x00",
+    "x\x1b[2J",
+    "x\x7f",
+    "x\u0085y",
+    "x\u2028y",
+    "x\u200b",
+    "x\udcff",
+    "x\u00a0y",
+]
+
+
+@pytest.mark.parametrize("value", HEADERS)
+@pytest.mark.parametrize(("section", "key"), [("fetching", "contact"), ("youtube_api", "key")])
+def test_what_cannot_be_sent_in_a_header_is_refused_by_name(section: str, key: str, value: str) -> None:
+    """It passed, and every request then failed, again and again."""
+    message = refusal(command_line={section: {key: value}})
+    assert message.startswith(f"command line: {section}.{key}")
+    assert message.isprintable()
+    assert "header" in message
+
+
+def test_a_contact_may_be_written_in_any_language_and_a_key_may_not() -> None:
+    assert load_settings(command_line={"fetching": {"contact": "Bé Na, na@example.org"}}).fetching.contact
+    for value in ("kéy", " key", "key "):
+        assert "youtube_api.key" in refusal(command_line={"youtube_api": {"key": value}})
+    assert "youtube_api.endpoint" in refusal(command_line={"youtube_api": {"endpoint": "http://x/\x00"}})
+
+
 def test_a_secret_shows_up_nowhere() -> None:
     settings = load_settings(command_line={"catalog": {"url": f"postgresql://me:{CANARY}@host/db"}})
     assert CANARY in settings.catalog.url.get_secret_value()

@@ -9,7 +9,7 @@ from typing import Any
 
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog import views
-from voicesieve.catalog.transactions import languages, results
+from voicesieve.catalog.transactions import discovery, languages, results
 from voicesieve.cli.bars import bar as _bar
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.report import print_queries, print_status, print_why
@@ -103,13 +103,26 @@ def retry(
         note(f"{count} videos are due for analysis again, from their stored scores; `voicesieve crawl` takes them up.")
         return
     if not (videos or kind or every):
-        raise OperatorError("Say what to retry: ids, --kind KIND, --language, or --all.")
+        raise OperatorError("Say what to retry: ids of videos, sources, --kind KIND, --language, or --all.")
     if kind is not None and kind not in list(FailureKind):
         raise OperatorError(f"--kind {kind}: no such failure. Kinds: {', '.join(FailureKind)}.")
+    now = time.time()
     with opened_catalog(data, settings_for(data, config)) as catalog, catalog.write() as connection:
-        ids = [views.find_video(connection, video, video_named(video)).id for video in videos]
-        count = results.retry(connection, time.time(), ids=ids, kind=kind)
-    note(f"{count} videos are due again; `voicesieve crawl` takes them up.")
+        known = {row.query for row in views.all_queries(connection)}
+        named = {text: query for text in videos if (query := _query(text)) in known}
+        ids = [views.find_video(connection, text, video_named(text)).id for text in videos if text not in named]
+        count = results.retry(connection, now, ids=ids, kind=kind) if ids or not videos else 0
+        asked = discovery.retry(connection, now, queries=[*named.values()], kind=kind) if named or not videos else 0
+    sources = f" and {asked} sources" if asked else ""
+    note(f"{count} videos{sources} are due again; `voicesieve crawl` takes them up.")
+
+
+def _query(text: str) -> Query | None:
+    """The query that ``text`` names as ``--source`` would."""
+    try:
+        return parse_query(text)
+    except ValueError:
+        return None
 
 
 def doctor(data: Path, config: Path | None, *, fix: bool, as_json: bool) -> int:

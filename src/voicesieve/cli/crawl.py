@@ -33,7 +33,7 @@ from voicesieve.cli.wiring import (
     worker_count,
 )
 from voicesieve.domain.candidates import Query
-from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
+from voicesieve.domain.failures import FailureError
 from voicesieve.machine import folder_failure, refuse_tight_limits
 from voicesieve.observability.events import Events
 from voicesieve.observability.logs import LogSink
@@ -266,7 +266,9 @@ def _report(options: CrawlOptions, settings: Settings, catalog: Catalog, folder:
         next_at = views.next_due_at(connection)
     status["scheduled"] = {"videos": scheduled, "next": views.iso(next_at)}
     status["interrupted"] = result.interrupted
-    status["source_failures"] = {query: failure.message for query, failure in result.source_failures.items()}
+    status["source_failures"] = {
+        query: f"{unread.failure.message}; {unread.next}" for query, unread in result.unread.items()
+    }
     if options.as_json:
         print_json(status)
     elif not options.quiet:
@@ -274,11 +276,7 @@ def _report(options: CrawlOptions, settings: Settings, catalog: Catalog, folder:
         _print_ending(folder, status, next_at)
     if result.interrupted:
         return EXIT_INTERRUPTED
-    return EXIT_OPERATOR if any(map(_is_for_people, result.source_failures.values())) else EXIT_OK
-
-
-def _is_for_people(failure: Failure) -> bool:
-    return failure.remedy is Remedy.GIVE_UP or failure.kind is FailureKind.NEEDS_OPERATOR
+    return EXIT_OPERATOR if any(unread.given_up for unread in result.unread.values()) else EXIT_OK
 
 
 def _print_ending(folder: DataFolder, status: dict[str, Any], next_at: float | None) -> None:

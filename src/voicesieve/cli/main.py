@@ -117,16 +117,16 @@ def why(
 
 @app.command()
 def retry(
-    videos: Annotated[list[str] | None, typer.Argument(help="Ids of failed videos.")] = None,
+    videos: Annotated[list[str] | None, typer.Argument(help="Ids of failed videos, or sources as for crawl.")] = None,
     kind: Annotated[str | None, typer.Option(help="All that failed this way, such as server_error.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="All failed and given-up videos.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="All failed and given-up videos, and failed sources.")] = False,
     language: Annotated[
         bool, typer.Option("--language", help="All decided while a language detector could not run.")
     ] = False,
     data: Data = DEFAULT_DATA,
     config: Config = None,
 ) -> None:
-    """Make failed videos due again with fresh budgets; the next crawl takes them up."""
+    """Make failed videos and sources due again with fresh budgets; the next crawl takes them up."""
     from voicesieve.cli import commands
 
     commands.retry(videos or [], kind, data, config, every=every, language=language)

@@ -69,13 +69,13 @@ class Progress:
             until = f"{facts['reason']}; asked again at {facts['until']}, the rest goes on"
             self._line("sleeps", facts["bucket"] or facts["query"], "", until)
         elif event.name in ("run_stopping", "query_not_due", "clock_set_back"):
-            self._line("note", facts["message"], "", "")
+            self._line("note", facts["message"], "", "", subject_limit=300)
 
-    def _line(self, mark: str, subject: str, title: str, reason: str) -> None:
+    def _line(self, mark: str, subject: str, title: str, reason: str, *, subject_limit: int = 80) -> None:
         if self._quiet:
             return
         line = Text(f"{mark:<9} ", style=STATE_STYLES.get(mark, "cyan"))
-        line.append(safe_text(subject, limit=80))
+        line.append(safe_text(subject, limit=subject_limit))
         if title:
             line.append(f"  {safe_text(title, limit=50)}", style="bold")
         if reason:

@@ -68,6 +68,8 @@ def print_queries(queries: list[dict[str, Any]]) -> None:
             line += f" speech for {query['cost']:,.1f} of cost"
         line += "" if query["exhausted"] else ", not read to its end"
         line += f", last failure {query['last_failure']['kind']}" if query["last_failure"] else ""
+        if query["failures"]:
+            line += f" ({query['failures']} in a row, asked again from {query['due']} on)"
         console.print(Text(line), soft_wrap=True)
         for text in passed_over_lines(query["passed_over"]):
             console.print(Text(text), soft_wrap=True)

@@ -167,7 +167,7 @@ def source_of(kind: str, context: RunContext, settings: Settings) -> Source:
 
     lister = YtDlpLister(allow_private_addresses=settings.fetching.allow_private_addresses)
     discovery = settings.discovery
-    limits = DocumentLimits(discovery.max_feed_bytes, discovery.max_page_bytes)
+    limits = DocumentLimits(discovery.max_feed_bytes, discovery.max_page_bytes, discovery.max_documents)
     return make_source(
         kind,
         context.client,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
@@ -13,15 +14,14 @@ from voicesieve.catalog import views
 from voicesieve.catalog.records import PageResult, QueryRow
 from voicesieve.catalog.transactions import discovery, naming, requests, results
 from voicesieve.catalog.transactions.requests import Turn
-from voicesieve.domain.candidates import Budget, Page
-from voicesieve.domain.failures import Failure, FailureKind, Remedy
+from voicesieve.domain.candidates import Budget, Page, SourceProblem
+from voicesieve.domain.failures import Failure, Remedy
 from voicesieve.domain.quotas import QuotaSpentError
-from voicesieve.domain.states import VideoState
 from voicesieve.fetching.local import gone
 from voicesieve.pipeline.context import RunContext
 from voicesieve.pipeline.expanding import bounded
 from voicesieve.pipeline.failing import RunFaultError, typed
-from voicesieve.policy.retries import NextStep, next_step
+from voicesieve.policy.retries import NextRequest, next_request
 from voicesieve.policy.revision import revision_of
 from voicesieve.policy.screening import screen
 from voicesieve.sources.protocol import Source
@@ -31,6 +31,10 @@ SCREENING_BATCH = 1_000
 AT_ONCE = 0.0
 """An epoch second that has passed by any clock."""
 
+MAX_FRUITLESS_REQUESTS = 20
+"""Empty pages in a row that a walk puts up with: a list of deleted videos has some, a list without end has nothing
+else."""
+
 LONGEST_NAP_S = 1.0
 """A monotonic timer stands still while a laptop sleeps; the wall clock, by which days end, does not."""
 
@@ -38,6 +42,15 @@ LONGEST_NAP_S = 1.0
 def host_of(url: str) -> str:
     """The host whose pace a fetch counts against; empty for local files."""
     return (urlsplit(url).hostname or "").lower()
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A query that this run could not read to its end: the last failure, and what follows."""
+
+    failure: Failure
+    given_up: bool
+    next: str
 
 
 async def walk_query(
@@ -49,54 +62,83 @@ async def walk_query(
     progressed: Callable[[], None],
     places: asyncio.Semaphore,
     worth: Callable[[QueryRow], Awaitable[bool]],
-) -> Failure | None:
+) -> Unread | None:
     """Ask ``source`` for page after page until the query is exhausted, from where its cursor stands.
 
     A request that failed, or that pace, circuit or quota forbid, is made when its time comes, if that is at most
-    ``wait_s`` away; ``places`` bounds the requests under way, not those that wait. ``worth`` returns when the next
-    page is worth its cost, and false when this run has no use for it any more. Returns the failure that ended the walk,
-    if one did.
+    ``wait_s`` away and the query's budget of failures is not spent; ``places`` bounds the requests under way, not those
+    that wait. ``worth`` returns when the next page is worth its cost, and false when this run has no use for it any
+    more. Returns the failure that ended the walk, if one did.
     """
     cursor, failures, due_at = row.cursor, row.failures, row.due_at
+    novelty = _Novelty()
     while True:
         now = context.clock()
         if due_at - now > wait_s:
-            after = f", after {failures} failures" if failures else ""
-            message = f"{row.query} is asked again in {due_at - now:.0f} s{after}"
-            context.events.emit("query_not_due", message=message)
+            _tell_not_due(context, row, due_at - now, failures)
             return None
         await sleep_until(context, due_at)
         if not await worth(row):
             return None
-        turn = await _reserve(context, source, row, cursor, wait_s)
-        if turn.obstacle:
-            due_at = await _put_off(context, row, turn)
-            continue
-        await sleep_until(context, turn.at)
         try:
+            turn = await _reserve(context, source, row, cursor, wait_s)
+            if turn.obstacle:
+                due_at = await _put_off(context, row, turn)
+                continue
+            await sleep_until(context, turn.at)
             async with places:
                 budget = Budget(max_candidates=context.rules.page_size)
                 page = await source.page(row.query, cursor, row.memory, budget)
+            page = novelty.ended(page)
+            page = await context.committer.run(bounded, row, page, context.frontier.rules.max_videos_per_channel)
+            await _commit(context, source, row, page)
         except QuotaSpentError as error:
             reset = await context.committer.run(requests.close_bucket, error.bucket, context.clock())
             due_at = await _put_off(context, row, Turn(reset, error.failure.message, error.bucket))
             continue
+        except RunFaultError:
+            raise
         except Exception as error:
             failures += 1
-            failure = typed(error, context)
-            due_at = await _record_failure(context, row, failure, failures, source.fair_host(row.query))
+            failure, now = typed(error, context, of="source"), context.clock()
+            step = await _record_failure(context, source, row, cursor, failure, failures, now)
             if failure.remedy is Remedy.STOP_RUN:
                 raise RunFaultError(failure) from error
-            for_people = failure.remedy is Remedy.GIVE_UP or failure.kind is FailureKind.NEEDS_OPERATOR
-            if for_people or due_at - context.clock() > wait_s:
-                return failure
+            if step.given_up or step.at - now > wait_s:
+                return Unread(failure, step.given_up, step.sentence)
+            due_at = step.at
             continue
-        page = await context.committer.run(bounded, row, page, context.frontier.rules.max_videos_per_channel)
-        await _commit(context, source, row, page)
         progressed()
         if page.cursor is None:
             return None
         cursor, failures, due_at = page.cursor, 0, AT_ONCE
+
+
+def _tell_not_due(context: RunContext, row: QueryRow, left_s: float, failures: int) -> None:
+    after = f", after {failures} failures" if failures else ""
+    at_once = f"; `voicesieve retry '{row.query}'` makes it due now" if failures else ""
+    message = f"{row.query} is asked again in {left_s:.0f} s{after}{at_once}"
+    context.events.emit("query_not_due", message=message)
+
+
+class _Novelty:
+    """Ends a walk that brings nothing new any more, however many further pages the other side names."""
+
+    def __init__(self) -> None:
+        self._seen: set[str] = set()
+        self._fruitless = 0
+
+    def ended(self, page: Page) -> Page:
+        """``page``, without its cursor where too many requests in a row showed only what the walk had shown before."""
+        if not page.requests:
+            return page
+        fresh = {candidate.id for candidate in page.candidates} - self._seen
+        self._seen |= fresh
+        self._fruitless = 0 if fresh else self._fruitless + page.requests
+        if page.cursor is None or self._fruitless < MAX_FRUITLESS_REQUESTS:
+            return page
+        message = f"the walk ends here: {self._fruitless} requests in a row showed nothing new"
+        return replace(page, cursor=None, problems=(*page.problems, SourceProblem("next page", message)))
 
 
 async def sleep_until(context: RunContext, at: float) -> None:
@@ -189,13 +231,17 @@ def _store_page(
 
 
 async def _record_failure(
-    context: RunContext, row: QueryRow, failure: Failure, failures: int, host: str | None
-) -> float:
-    """Commit when the same request is due again, and tell it. Returns that epoch second."""
-    now = context.clock()
-    step = await context.committer.run(_fail, context, row, failure, failures, host, now)
-    # What only the operator can mend is asked again as soon as they start another run.
-    due_at = now if step.at is None else step.at
+    context: RunContext,
+    source: Source,
+    row: QueryRow,
+    cursor: Mapping[str, object] | None,
+    failure: Failure,
+    failures: int,
+    now: float,
+) -> NextRequest:
+    """Commit when the same request is due again, and report it."""
+    host = source.fair_host(row.query)
+    step: NextRequest = await context.committer.run(_fail, context, row, cursor, failure, failures, host, now)
     context.events.emit(
         "source_failed",
         query=str(row.query),
@@ -204,37 +250,39 @@ async def _record_failure(
         message=failure.message,
         exception_type=failure.exception_type,
         chain=list(failure.chain),
-        next="asked again by the next run" if due_at <= now else f"asked again in {due_at - now:.0f} s",
+        given_up=step.given_up,
+        next=step.sentence,
     )
-    if host is not None and due_at > now and step.pause_host_until is not None:
+    if host is not None and step.pause_host_until is not None:
         until = views.iso(step.pause_host_until)
         context.events.emit("host_paused", host=host, until=until, reason=failure.message)
-    return due_at
+    return step
 
 
 def _fail(
     connection: Connection,
     context: RunContext,
     row: QueryRow,
+    cursor: Mapping[str, object] | None,
     failure: Failure,
     failures: int,
     host: str | None,
     now: float,
-) -> NextStep:
+) -> NextRequest:
     """What follows a failed request: for the query, and, where the source refuses us, for its whole host."""
     refuses = failure.remedy is Remedy.PAUSE_SOURCE and host is not None
-    step = next_step(
+    step = next_request(
         failure,
-        waiting_state=VideoState.QUEUED,
-        item_failures=failures,
-        machine_failures=failures,
+        failures=failures,
         host_refusals=requests.count_refusal(connection, host, now) if refuses and host is not None else failures,
+        local=host is None,
+        midway=cursor is not None,
         now=now,
         jitter=context.random.random(),
         rules=context.rules.retry,
     )
     if failure.remedy is not Remedy.STOP_RUN:
-        discovery.query_failed(connection, row.id, failure, now if step.at is None else step.at, now)
-    if host is not None and step.pause_host_until is not None and step.pause_host_until > now:
+        discovery.query_failed(connection, row.id, failure, step.at, now, start_over=step.start_over)
+    if host is not None and step.pause_host_until is not None:
         requests.leave_alone(connection, host, step.pause_host_until, failure.message, now)
     return step

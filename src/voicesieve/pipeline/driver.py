@@ -15,7 +15,7 @@ from voicesieve.catalog.transactions import discovery, leases, timekeeping
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.pipeline.analyse_stage import analyse_video
 from voicesieve.pipeline.context import RunContext
-from voicesieve.pipeline.discover_stage import screen_discovered, walk_query
+from voicesieve.pipeline.discover_stage import Unread, screen_discovered, walk_query
 from voicesieve.pipeline.expanding import expand, page_pays
 from voicesieve.pipeline.failing import RunFaultError, TakenBackError, typed
 from voicesieve.pipeline.fetch_stage import PutOffError, fetch_video
@@ -70,11 +70,11 @@ class Ending:
 
 @dataclass
 class RunResult:
-    """How a run ended: by itself, interrupted, or by a fault. ``source_failures`` are queries that cannot work."""
+    """How a run ended: by itself, interrupted, or by a fault. ``unread`` are queries that failed."""
 
     interrupted: bool = False
     fault: Failure | None = None
-    source_failures: dict[str, Failure] = field(default_factory=dict)
+    unread: dict[str, Unread] = field(default_factory=dict)
 
 
 class Driver:
@@ -128,7 +128,7 @@ class Driver:
         return True
 
     async def _walk(self, row: QueryRow, places: asyncio.Semaphore) -> None:
-        failure = await walk_query(
+        unread = await walk_query(
             self._context,
             self._plan.sources[row.query.source],
             row,
@@ -137,8 +137,8 @@ class Driver:
             places=places,
             worth=self._worth,
         )
-        if failure is not None:
-            self._result.source_failures[str(row.query)] = failure
+        if unread is not None:
+            self._result.unread[str(row.query)] = unread
 
     async def _work(self) -> None:
         """Take up work as places become free, until none is left or the run is told to stop."""

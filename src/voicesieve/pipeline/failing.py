@@ -29,8 +29,10 @@ class TakenBackError(Exception):
     """Our machinery was ended while the run stops: the video goes back as it was, and nobody is blamed."""
 
 
-def typed(error: Exception, context: RunContext) -> Failure:
+def typed(error: Exception, context: RunContext, *, of: str = "video") -> Failure:
     """The failure that ``error`` carries or stands for; a defect of ours becomes ``internal_error``.
+
+    ``of`` is what was worked on, a video or a source.
 
     Fetchers type the errors of the other side, so an `OSError` that arrives here is one of our own folders. Only a file
     that is missing may have been removed a moment ago.
@@ -43,7 +45,7 @@ def typed(error: Exception, context: RunContext) -> Failure:
         return failure
     if isinstance(error, MemoryError):
         return Failure.from_exception(FailureKind.OUT_OF_MEMORY, error, MEMORY_RAN_OUT)
-    message = f"a defect of voicesieve, not of the video: {type(error).__name__}: {error}"
+    message = f"a defect of voicesieve, not of the {of}: {type(error).__name__}: {error}"
     return Failure.from_exception(FailureKind.INTERNAL_ERROR, error, message)
 
 
@@ -95,6 +97,8 @@ async def record_failure(
         raise TakenBackError(deciding.message)
     if deciding.remedy is Remedy.STOP_RUN:
         context.faulted.set()  # before the video is due again, or this run would take it up once more
+    if deciding.remedy is Remedy.PAUSE_SOURCE:
+        context.refused[claim.video] += 1
     step = await context.committer.run(_fail, context, claim, attempt, failure, deciding)
     await tell_failure(context, claim, attempt, deciding, step.state, step.sentence)
     if step.pause_host_until is not None:
@@ -180,4 +184,5 @@ def _next_step(
         now=now,
         jitter=context.random.random(),
         rules=context.rules.retry,
+        item_refusals=context.refused[claim.video],
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -12,8 +13,11 @@ from voicesieve.domain.failures import FailureError
 from voicesieve.domain.quotas import QuotaSpentError
 from voicesieve.sources.protocol import Reader
 from voicesieve.sources.youtube_api.client import PAGE_SIZE
-from voicesieve.sources.youtube_api.videos import describe, details
+from voicesieve.sources.youtube_api.videos import KEEP_S, describe, details
 from voicesieve.sources.youtube_settings import ApiAccess
+
+FRESH_S = 1.0
+"""What was renewed so little time ago is not renewed once more by the same command."""
 
 
 @dataclass(frozen=True)
@@ -41,19 +45,23 @@ async def refresh(
 
     ``progressed`` is told how many are done, of how many.
     """
-    by = clock() + within_s
+    by = clock() + min(within_s, KEEP_S - FRESH_S)
     with catalog.read() as connection:
         _, total = lending.lent_counts(connection, by)
     renewed = forgotten = 0
     hindrance = "" if access is not None else "there is no key (youtube_api.key)"
-    while access is not None and not hindrance:
+    batches = -(-total // PAGE_SIZE)
+    while access is not None and batches > 0:
+        batches -= 1
         with catalog.read() as connection:
             batch = lending.lent(connection, by, 0.0, PAGE_SIZE)
         if not batch:
             break
-        hindrance = _obstacle(catalog, access, paces, limits, clock())
+        turn = _turn(catalog, access, paces, limits, clock())
+        hindrance = turn.obstacle
         if hindrance:
             break
+        await asyncio.sleep(max(0.0, turn.at - clock()))
         ids = [video.id.partition(":")[2] for video in batch]
         try:
             found = await describe(reader, access, ids)
@@ -61,13 +69,14 @@ async def refresh(
             with catalog.write() as connection:
                 requests.close_bucket(connection, error.bucket, clock())
             hindrance = error.failure.message
+            break
         except FailureError as error:
             hindrance = error.failure.message
-        else:
-            with catalog.write() as connection:
-                done = lending.refresh(connection, [video.key for video in batch], found, clock())
-            renewed, forgotten = renewed + done[0], forgotten + done[1]
-            progressed(renewed + forgotten, total)
+            break
+        with catalog.write() as connection:
+            done = lending.refresh(connection, [video.key for video in batch], found, clock())
+        renewed, forgotten = renewed + done[0], forgotten + done[1]
+        progressed(renewed + forgotten, total)
     forgotten += forget_expired(catalog, clock())
     with catalog.read() as connection:
         _, left = lending.lent_counts(connection, by)
@@ -85,9 +94,9 @@ def forget_expired(catalog: Catalog, now: float) -> int:
             return forgotten
 
 
-def _obstacle(catalog: Catalog, access: ApiAccess, paces: Paces, limits: Mapping[str, int], now: float) -> str:
+def _turn(catalog: Catalog, access: ApiAccess, paces: Paces, limits: Mapping[str, int], now: float) -> requests.Turn:
     with catalog.write() as connection:
-        turn = requests.reserve(
+        return requests.reserve(
             connection,
             access.host,
             details(["x"]).price,
@@ -97,4 +106,3 @@ def _obstacle(catalog: Catalog, access: ApiAccess, paces: Paces, limits: Mapping
             chance=0.0,
             patience_s=0.0,
         )
-    return turn.obstacle

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from voicesieve.domain.failures import Failure, Remedy
+from voicesieve.domain.failures import Failure, FailureKind, Remedy
 from voicesieve.domain.states import VideoState
 
 LONGEST_WAIT_S = 366 * 86_400.0
 """A year. Waits are asked for by remote parties, and every time must stay a date that can be shown."""
+
+LEAST_PAUSE_S = 1.0
+"""Whoever refuses us and says "Retry-After: 0" does not invite us to ask without end: the first delay holds instead."""
+
+SHORTEST_WAIT_S = 0.1
+"""A failed request is never made again at once, whatever the settings and the server say."""
 
 
 @dataclass(frozen=True)
@@ -17,7 +23,9 @@ class RetryRules:
 
     Delays in seconds: the n-th back-off lasts ``first_delay_s * 2**(n - 1)`` up to ``max_delay_s``, shortened by
     up to half at random so that retries do not march in step (equal jitter, AWS Architecture Blog 2015).
-    ``pause_s`` is how long a source that refuses us is left alone when it does not say itself.
+    ``pause_s`` is how long a source that refuses us is paused when it does not say itself. A query that has failed as
+    often in a row as its budget says (``max_machine_failures`` for failures of our own, else ``max_item_failures``)
+    is left for ``max_delay_s``.
     """
 
     first_delay_s: float
@@ -41,6 +49,21 @@ class NextStep:
     pause_host_until: float | None = None
 
 
+@dataclass(frozen=True)
+class NextRequest:
+    """What follows a failed request of discovery. ``at`` is the epoch second from which it may be made again.
+
+    ``given_up``: not in the run that failed, however long it waits. ``pause_host_until`` as in `NextStep`.
+    ``start_over``: the walk begins again at its first page, because what comes next in it will never be there.
+    """
+
+    at: float
+    given_up: bool
+    sentence: str
+    pause_host_until: float | None = None
+    start_over: bool = False
+
+
 def next_step(
     failure: Failure,
     *,
@@ -51,18 +74,21 @@ def next_step(
     now: float,
     jitter: float,
     rules: RetryRules,
+    item_refusals: int = 1,
 ) -> NextStep:
     """Decide what follows ``failure``.
 
     ``waiting_state`` is where the video stood before the stage (queued or fetched). The counts include this
-    failure. ``jitter`` is a random number in [0, 1).
+    failure; ``item_refusals`` are the times that the source refused this very video in this run. ``jitter`` is a random
+    number in [0, 1).
     """
     remedy = failure.remedy
     if remedy is Remedy.STOP_RUN:
         return NextStep(waiting_state, now, "the run stops; this video goes on when it is started again")
     if remedy is Remedy.PAUSE_SOURCE:
         until = now + _pause(failure, host_refusals, rules)
-        return NextStep(waiting_state, until, "its source is left alone; the video is not blamed", until)
+        at = until if item_refusals < rules.max_item_failures else max(until, now + rules.max_delay_s)
+        return NextStep(waiting_state, at, "its source is paused; the video is not blamed", until)
     if remedy is Remedy.GIVE_UP:
         return NextStep(VideoState.GIVEN_UP, None, "given up: another try would give the same answer")
     if remedy is Remedy.RETRY_ALONE:
@@ -73,12 +99,65 @@ def next_step(
         return NextStep(VideoState.FAILED, now, "tried once more, alone")
     if item_failures >= rules.max_item_failures:
         return NextStep(VideoState.GIVEN_UP, None, f"given up after {item_failures} failures")
-    if remedy is Remedy.DEFER:
-        delay = max(_asked(failure, 0.0), rules.defer_s)
-    else:
-        delay = max(_asked(failure, 0.0), backoff(item_failures, jitter, rules))
+    delay = _delay(failure, item_failures, jitter, rules)
     tried = f"try {item_failures + 1} of {rules.max_item_failures} in {delay:.0f} s"
     return NextStep(VideoState.FAILED, now + delay, tried)
+
+
+def next_request(
+    failure: Failure,
+    *,
+    failures: int,
+    host_refusals: int,
+    local: bool,
+    midway: bool,
+    now: float,
+    jitter: float,
+    rules: RetryRules,
+) -> NextRequest:
+    """Decide what follows the ``failures``-th failure in a row of a query, this one included, over all its runs.
+
+    The next request is always later than ``now``, and a query whose budget is spent, or that only a person can help,
+    is not asked again by the run that failed. ``local``: nobody else is asked, so the next run may look again at once.
+    ``midway``: earlier pages were read, so where nothing but giving up is left, the walk starts over, as if at its end.
+    """
+    if failure.remedy is Remedy.STOP_RUN:
+        return NextRequest(now + SHORTEST_WAIT_S, True, "the run stops; asked again when it is started again")
+    budget = rules.max_machine_failures if failure.remedy is Remedy.RETRY_ALONE else rules.max_item_failures
+    spent = failures >= budget
+    over = midway and failure.remedy is Remedy.GIVE_UP
+    least = max(rules.max_delay_s if spent or over else 0.0, SHORTEST_WAIT_S)
+    pause = None
+    if local or _settings_are_wrong(failure):
+        wait = SHORTEST_WAIT_S
+    elif failure.remedy is Remedy.PAUSE_SOURCE:
+        pause = _pause(failure, host_refusals, rules)
+        wait = max(pause, least)
+    else:
+        wait = max(_delay(failure, failures, jitter, rules), least)
+    given_up = spent or is_for_people(failure)
+    again = (
+        "asked again by the next run" if given_up and wait <= SHORTEST_WAIT_S else f"asked again in {_in_words(wait)}"
+    )
+    times = f" after {failures} failures in a row" if failures > 1 else ""
+    sentence = f"given up for this run{times}, {again}" if given_up else again
+    return NextRequest(now + wait, given_up, sentence, None if pause is None else now + pause, start_over=over)
+
+
+def _in_words(seconds: float) -> str:
+    if seconds < 120.0:
+        return f"{seconds:.0f} s" if seconds >= 10.0 else f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7_200.0 else f"{seconds / 3_600:.1f} h"
+
+
+def is_for_people(failure: Failure) -> bool:
+    """Whether asking again would give the same answer until a person changes something."""
+    return failure.remedy is Remedy.GIVE_UP or failure.kind is FailureKind.NEEDS_OPERATOR
+
+
+def _settings_are_wrong(failure: Failure) -> bool:
+    """No server has to rest: whoever corrects the settings wants to see at once whether they are right."""
+    return failure.kind is FailureKind.NEEDS_OPERATOR and failure.retry_after_s == 0.0
 
 
 def backoff(failures: int, jitter: float, rules: RetryRules) -> float:
@@ -87,8 +166,18 @@ def backoff(failures: int, jitter: float, rules: RetryRules) -> float:
     return delay * (1.0 - 0.5 * jitter)
 
 
+def _delay(failure: Failure, failures: int, jitter: float, rules: RetryRules) -> float:
+    """Seconds until the other side is asked again after it failed ``failures`` times, refusals apart."""
+    usual = rules.defer_s if failure.remedy is Remedy.DEFER else backoff(failures, jitter, rules)
+    return max(_asked(failure, 0.0), usual)
+
+
 def _pause(failure: Failure, refusals: int, rules: RetryRules) -> float:
     asked = _asked(failure, rules.pause_s)
+    if asked < LEAST_PAUSE_S:
+        asked = max(asked, rules.first_delay_s, SHORTEST_WAIT_S)
+    if refusals >= rules.max_item_failures:
+        return max(asked, rules.max_delay_s)
     escalated = asked * 2.0 ** min(max(refusals - 1, 0), 16)
     return max(asked, min(escalated, rules.max_delay_s))
 

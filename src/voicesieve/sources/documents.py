@@ -24,8 +24,6 @@ DEADLINE_S = 120.0
 """Lets 32 MB come over a link of 270 kB/s."""
 MAX_FINDINGS = 50_000
 """Entries of one document that are read. The feeds of daily news programmes have some 20,000."""
-MAX_DOCUMENTS = 1_000
-"""Length of a chain of documents (feeds show some 10 to 50 entries each); keeps the cursor below 20 kB."""
 READING = 2
 """Counts the ways of reading documents: what an earlier one overlooked is found in documents that did not change."""
 
@@ -43,10 +41,14 @@ class Limit:
 
 @dataclass(frozen=True)
 class DocumentLimits:
-    """The longest feed and the longest page that are read, in bytes."""
+    """The longest feed and the longest page that are read, in bytes, and the longest chain of a feed's documents.
+
+    250 documents are 2,500 entries in feeds of ten, and an hour of one host at the usual pace.
+    """
 
     max_feed_bytes: int = 64_000_000
     max_page_bytes: int = 2_000_000
+    max_documents: int = 250
 
     @property
     def feed(self) -> Limit:
@@ -147,10 +149,11 @@ class DocumentSource(ABC):
 
     kind: ClassVar[str]
 
-    def __init__(self, reader: Reader, read: ReadDocument, limit: Limit) -> None:
+    def __init__(self, reader: Reader, read: ReadDocument, limit: Limit, max_documents: int = 1) -> None:
         self._reader = reader
         self._read = read
         self._limit = limit
+        self._max_documents = max_documents
         self._opened: dict[str, _Opened] = {}
         self._entries: dict[str, Entries] = {}
 
@@ -182,7 +185,7 @@ class DocumentSource(ABC):
             following: _Position | None = replace(position, skip=position.skip + _count(taken.resume))
             problems = taken.problems
         else:
-            following, objection = _next_document(query, position, opened)
+            following, objection = _next_document(query, position, opened, self._max_documents)
             problems = taken.problems + objection
             if following is not None and following.has_moved:
                 self._entries.pop(query.argument, None)  # the same entries once more, each at another address
@@ -228,7 +231,7 @@ class DocumentSource(ABC):
 
 
 def _next_document(
-    query: Query, position: _Position, opened: _Opened
+    query: Query, position: _Position, opened: _Opened, max_documents: int
 ) -> tuple[_Position | None, tuple[SourceProblem, ...]]:
     visited = (*position.visited, _address_digest(position.url))
     document, where = opened.document, f"document {len(visited)}"
@@ -246,7 +249,7 @@ def _next_document(
     except ValueError as error:
         objection: str | None = str(error)
     else:
-        objection = _objection(url, visited, (host_of(query.argument), host_of(opened.final_url)))
+        objection = _objection(url, visited, (host_of(query.argument), host_of(opened.final_url)), max_documents)
     if objection is not None:
         message = f"its next link is not followed: {objection}: {shown(document.next_url)}"
         return None, (SourceProblem(where, message),)
@@ -272,14 +275,14 @@ def _feed(query: Query, position: _Position, opened: _Opened) -> tuple[str, ...]
     return tuple(dict.fromkeys(feed_key(name) for name in names))
 
 
-def _objection(url: str, visited: tuple[str, ...], own_hosts: tuple[str, ...]) -> str | None:
+def _objection(url: str, visited: tuple[str, ...], own_hosts: tuple[str, ...], max_documents: int) -> str | None:
     if _address_digest(url) in visited:
         return "it leads in a circle"
     if host_of(url) not in own_hosts:
         # Pace is kept for the host of the query; another one would be asked without any.
         return "it leads to another host; add that feed as a source of its own"
-    if len(visited) >= MAX_DOCUMENTS:
-        return f"more than {MAX_DOCUMENTS} documents in a row"
+    if len(visited) >= max_documents:
+        return f"it would be the {len(visited) + 1}th document in a row, and discovery.max_documents is {max_documents}"
     return None
 
 

@@ -6,6 +6,7 @@ offered to programs, and an address in a list was named by a person: neither is 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar
@@ -29,8 +30,8 @@ MAX_BYTES = 512_000
 class RobotsSource:
     """The pages of ``source``, read only where robots.txt of the query's host lets us.
 
-    The first page of a walk is the request for robots.txt; it finds nothing and takes its own turn at the host. After a
-    restart in the middle of a walk it is asked for once more.
+    The first page of a walk is the request for robots.txt; it finds nothing and takes its own turn at the host. Walks
+    of one run that read the same site share one request; after a restart in the middle of a walk it is made once more.
     """
 
     kind: ClassVar[str] = "page"
@@ -39,6 +40,7 @@ class RobotsSource:
         self._source = source
         self._reader = reader
         self._files: dict[str, bytes] = {}
+        self._asking: dict[str, asyncio.Lock] = {}
 
     def fair_host(self, query: Query) -> str | None:
         return self._source.fair_host(query)
@@ -48,8 +50,12 @@ class RobotsSource:
 
     async def page(self, query: Query, cursor: Cursor | None, memory: Cursor, budget: Budget) -> Page:
         place = _place(cursor)
-        if _site(query.argument) not in self._files or cursor is None:
-            self._files[_site(query.argument)] = await self._asked(query)
+        site = _site(query.argument)
+        if site not in self._files:
+            async with self._asking.setdefault(site, asyncio.Lock()):
+                if site in self._files:
+                    return Page(cursor=_cursor(place), memory=memory)
+                self._files[site] = await self._asked(query)
             return Page(cursor=_cursor(place), memory=memory, requests=1)
         await self._refuse_forbidden(query, place)
         page = await self._source.page(query, place, memory, budget)

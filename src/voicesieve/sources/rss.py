@@ -57,7 +57,7 @@ class FeedSource(DocumentSource):
     kind: ClassVar[str] = "rss"
 
     def __init__(self, reader: Reader, limits: DocumentLimits) -> None:
-        super().__init__(reader, read_feed, limits.feed)
+        super().__init__(reader, read_feed, limits.feed, limits.max_documents)
 
 
 def _feed(origin: Origin, body: bytes) -> Feed:

@@ -106,18 +106,34 @@ def _passed_over(connection: Connection, query_id: int, page: Page) -> list[dict
     return [dataclasses.asdict(thing) for thing in added_up((*before, *page.passed_over))] or None
 
 
-def query_failed(connection: Connection, query_id: int, failure: Failure, due_at: float, now: float) -> None:
-    """Keep the cursor where it is and say when the same request is due again."""
+def query_failed(
+    connection: Connection, query_id: int, failure: Failure, due_at: float, now: float, *, start_over: bool = False
+) -> None:
+    """Keep the cursor where it is, or put it back to the start, and say when the next request is due."""
     connection.execute(
         update(query)
         .where(query.c.id == query_id)
         .values(
+            cursor=None if start_over else query.c.cursor,
             due_at=due_at,
             set_at=now,
             failures=query.c.failures + 1,
             last_failure={"kind": str(failure.kind), "message": failure.message},
         )
     )
+
+
+def retry(connection: Connection, now: float, *, queries: Sequence[Query] = (), kind: str | None = None) -> int:
+    """Make failed queries due again with fresh budgets: those named, those of a kind of failure, or all."""
+    rows = connection.execute(select(query).where(query.c.failures > 0)).all()
+    keys = [
+        row.id
+        for row in rows
+        if (not queries or Query(row.source, row.argument) in queries)
+        and (kind is None or (row.last_failure or {}).get("kind") == kind)
+    ]
+    connection.execute(update(query).where(query.c.id.in_(keys)).values(due_at=now, set_at=now, failures=0))
+    return len(keys)
 
 
 def put_off(connection: Connection, query_id: int, kind: str, reason: str) -> None:
