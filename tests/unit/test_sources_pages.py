@@ -209,9 +209,11 @@ def test_what_is_seen_but_cannot_be_used_is_named() -> None:
         "<iframe src=about:blank></iframe><iframe></iframe><audio id=player></audio>"
         "<script>var a = 'https:\\/\\/m.example\\/1.mp3', b = \"http://m.example/2.mp3?x\"</script>"
         "<link rel=alternate type=application/rss+xml href=/feed>"
+        f"<a href={WATCH}>x</a><a href=https://www.youtube.com/@x>x</a><a href=http://[youtu.be/>x</a>"
     )
 
     assert passed_over(document) == {
+        "links to videos on YouTube (list them for urls:)": (1, f"“{WATCH}”"),
         "embedded frames, such as players of other sites": (2, "“https://w.soundcloud.com/player/?url=x”"),
         "addresses inside of scripts": (2, "“https:\\/\\/m.example\\/1.mp3”"),
         "feeds that the page links (read them by rss:)": (1, "“http://site.example/feed”"),
@@ -249,6 +251,23 @@ def test_a_page_on_which_the_parser_fails_gives_what_stands_before(monkeypatch: 
 @pytest.mark.parametrize("charset", ["cp037", "cp500", "cp1026", "punycode", "utf-7", "unicode_escape"])
 def test_a_character_set_in_which_tags_could_hide_is_not_believed(charset: str) -> None:
     assert addresses(read("<audio src=1.mp3></audio>", f"text/html; charset={charset}")) == ["1.mp3"]
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "text/html; charset*0=x; charset*=",
+        "TEXT/HTML;CHARSET='utf-8'",
+        'text/html; x=y; charset = "utf-8" ',
+        "text/html; charset=" + "x" * 1_000,
+        ";;;",
+        "; charset=utf-8",
+    ],
+)
+def test_an_odd_content_type_is_no_obstacle(content_type: str) -> None:
+    [candidate] = candidates(read("<html><a href=1.mp3>Tấm Cám</a></html>", content_type))
+
+    assert candidate.title == "Tấm Cám"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])

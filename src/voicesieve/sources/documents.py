@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from abc import ABC
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from email.message import Message
 from typing import ClassVar
 
 from voicesieve.domain.addresses import web_address
@@ -27,6 +27,7 @@ MAX_FINDINGS = 50_000
 READING = 2
 """Counts the ways of reading documents: what an earlier one overlooked is found in documents that did not change."""
 
+_CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([^\s\"';,]{1,40})", re.IGNORECASE)
 _DIGEST_HEX_DIGITS = 16
 _CONDITIONS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 
@@ -69,17 +70,14 @@ class Origin:
     @property
     def mime_type(self) -> str:
         """In lower case; empty when none is stated."""
-        return self._header.get_content_type() if self.content_type else ""
+        return self.content_type.partition(";")[0].strip().lower()
 
     @property
     def charset(self) -> str | None:
-        return self._header.get_content_charset()
-
-    @property
-    def _header(self) -> Message:
-        header = Message()
-        header["content-type"] = self.content_type
-        return header
+        # The standard library's reading of this header fails on some that mean harm, and reads RFC 2231, which no
+        # server sends.
+        stated = _CHARSET.search(self.content_type)
+        return stated[1] if stated else None
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,11 @@ def _recordings(seen: Seen, base: str, page_url: str) -> Iterator[Candidate | So
 
 def _left_out(seen: Seen, base: str) -> Iterator[PassedOver]:
     frames = [address for address in seen.frames if not _is_usable_frame(_joined(base, address))]
+    links = [_joined(base, reference.address) for reference in seen.references if reference.is_link]
     examples = {
+        "links to videos on YouTube (list them for urls:)": [
+            address for address in links if _is_youtube_video(address)
+        ],
         "embedded frames, such as players of other sites": frames,
         "addresses inside of scripts": seen.in_scripts,
         "feeds that the page links (read them by rss:)": [_joined(base, address) for address in seen.feeds],
@@ -135,6 +139,14 @@ def _is_usable_frame(address: str) -> bool:
     except ValueError:
         return False
     return is_media_address(url) or youtube_video_id(url) is not None
+
+
+def _is_youtube_video(address: str) -> bool:
+    try:
+        # Asked cheaply first: a page may have a hundred thousand links.
+        return "youtu" in address.lower() and youtube_video_id(normalise_url(address)) is not None
+    except ValueError:
+        return False
 
 
 def _looks_like_recording(address: str, page_url: str) -> bool:
