@@ -18,7 +18,7 @@ from demo.answers import Redirect
 from demo.server import Answer, Exchange, LoopbackServer, serving
 from voicesieve.catalog import schema
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import discovery, naming, takedown
+from voicesieve.catalog.transactions import discovery, inheritance, naming, takedown
 from voicesieve.domain.candidates import Budget, Candidate, Page, Query
 from voicesieve.domain.failures import FailureKind
 from voicesieve.fetching.client import HttpClient
@@ -334,3 +334,12 @@ def test_a_catalog_without_names_of_entries_learns_them_and_doubles_nothing(craw
         crawler.read(f"{show.base_url}/feed")
         (after,) = crawler.world.rows(schema.video)
         assert (after.id, after.url) == (before.id, f"{show.base_url}/audio/1.ogg?token=t2")
+
+
+def test_an_older_catalog_inherits_the_takedown_of_an_entry(crawler: Crawler) -> None:
+    with podcast(Item("g1", "/audio/1.ogg?token={token}"), Item("g2", "/audio/2.ogg?token={token}")) as (show, _):
+        crawler.read(f"{show.base_url}/feed")
+        name = next(row.name for row in crawler.world.rows(schema.alias) if row.kind == "entry")
+        stone = {"hash": takedown.tombstone_hash(name), "subject": "video", "reason": "", "made_at": 1.0}
+        assert crawler.world.step(inheritance.inherit, {"tombstone": [stone]}, crawler.world.now) == 1
+        assert sorted(row.state for row in crawler.world.rows(schema.video)) == ["queued", "withdrawn"]

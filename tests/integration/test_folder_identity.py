@@ -13,11 +13,13 @@ from catalog_world import World, path_of, recording
 from crawling import CLIPS, QUICK, sources, status, stories_of, voicesieve
 from sqlalchemy import delete
 
+from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog import schema
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.transactions import discovery, merging, naming, results
 from voicesieve.domain.candidates import Budget, Candidate, Page, Query
 from voicesieve.fetching.local import gone
+from voicesieve.pipeline.moving import moved_files
 from voicesieve.sources.folder import FolderSource
 from voicesieve.sources.identity import candidate_identity
 from voicesieve.sources.registry import as_known, parse_query
@@ -26,8 +28,9 @@ from voicesieve.sources.registry import as_known, parse_query
 class Crawler:
     """Walks folders into a catalog as a run does, and stores each file under the hash of its bytes."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, store: RecordingStore) -> None:
         self.world = world
+        self.store = store
 
     def walk(self, folder: Path) -> Page:
         query = parse_query(f"folder:{folder}")
@@ -37,9 +40,10 @@ class Crawler:
     def walk_as(self, query: Query) -> Page:
         row = self.world.step(discovery.register_query, query, self.world.now)
         page = asyncio.run(FolderSource().page(query, None, {}, Budget(max_candidates=1_000)))
-        lay = self.world.ask(naming.once_lay_at, page.candidates)
+        seen = self.world.ask(naming.files_seen, page.candidates)
+        moved = moved_files(seen, page.candidates, self.store)
         args = (row.id, page, lambda _: "", self.world.now)
-        self.world.step(discovery.commit_page, *args, refresh_s=0.0, gone=gone(lay))
+        self.world.step(discovery.commit_page, *args, refresh_s=0.0, moved=moved)
         self.world.screen()
         self.world.check_counts()
         return page
@@ -50,6 +54,9 @@ class Crawler:
         for claim in claims:
             audio = Path(candidate_path(claim.url)).read_text()
             lay = self.world.ask(merging.others_with, recording(audio).sha256, claim.key)
+            stored = self.store.path(path_of(audio))
+            stored.parent.mkdir(parents=True, exist_ok=True)
+            stored.write_text(audio)
             fetched = (claim, recording(audio), path_of(audio), self.world.now)
             self.world.step(results.finish_fetch, *fetched, rights_basis="own", gone=gone(lay))
         self.world.check_counts()
@@ -71,8 +78,8 @@ def write(folder: Path, *names: str) -> None:
 
 
 @pytest.fixture
-def crawler(any_catalog: Catalog) -> Crawler:
-    return Crawler(World(any_catalog))
+def crawler(any_catalog: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Crawler:
+    return Crawler(World(any_catalog), RecordingStore(tmp_path_factory.mktemp("recordings")))
 
 
 def test_one_folder_under_many_spellings_is_one_query(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,6 +189,24 @@ def test_a_new_file_where_another_was_moved_from_is_a_new_video(tmp_path: Path, 
     crawler.walk(tmp_path / "corp")
     assert crawler.fetch() == []
     assert set(crawler.videos()) == {f"{tmp_path}/corp/monday.wav", f"{tmp_path}/corp/tuesday.wav"}
+
+
+def test_another_card_whose_file_has_the_same_number_length_and_time_is_no_moved_file(
+    tmp_path: Path, crawler: Crawler
+) -> None:
+    path = tmp_path / "card/A/1.wav"
+    write(path.parent, "1.wav")
+    crawler.walk(tmp_path / "card")
+    crawler.fetch()
+    before = path.stat()
+    path.parent.rename(tmp_path / "card/B")
+    path = tmp_path / "card/B/1.wav"
+    path.write_text("SOUND OF 1.wav")  # the inode and the length stay
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_ino, path.stat().st_size) == (before.st_ino, before.st_size)
+    crawler.walk(tmp_path / "card")
+    assert crawler.fetch() == ["1.wav"]
+    assert len(crawler.videos()) == 2
 
 
 @pytest.mark.parametrize("way", ["renamed", "copied"])

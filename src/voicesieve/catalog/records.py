@@ -77,11 +77,24 @@ class Claim:
 
 
 @dataclass(frozen=True)
+class SeenFile:
+    """A local file as it was last seen: ``name`` is what its file system said of it, ``url`` where it lay.
+
+    ``stored`` is the path of its audio relative to the recordings folder, ``None`` if it was never fetched.
+    """
+
+    name: str
+    url: str
+    stored: str | None
+
+
+@dataclass(frozen=True)
 class PageResult:
-    """What one discovery page added: videos never seen before, and all that it named."""
+    """What one discovery page added: videos never seen before, all that it named, and known ones that have moved."""
 
     new: int
     found: int
+    moved: int = 0
 
 
 @dataclass(frozen=True)

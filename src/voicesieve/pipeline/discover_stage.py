@@ -17,10 +17,10 @@ from voicesieve.catalog.transactions.requests import Turn
 from voicesieve.domain.candidates import Budget, Page, SourceProblem
 from voicesieve.domain.failures import Failure, Remedy
 from voicesieve.domain.quotas import QuotaSpentError
-from voicesieve.fetching.local import gone
 from voicesieve.pipeline.context import RunContext
 from voicesieve.pipeline.expanding import bounded
 from voicesieve.pipeline.failing import RunFaultError, typed
+from voicesieve.pipeline.moving import moved_files
 from voicesieve.policy.retries import NextRequest, next_request
 from voicesieve.policy.revision import revision_of
 from voicesieve.policy.screening import screen
@@ -199,15 +199,16 @@ async def _commit(context: RunContext, source: Source, row: QueryRow, page: Page
     host = source.fair_host(row.query)
     # A look at one's own disk bothers nobody, so local sources are read again by every run.
     refresh_s = 0.0 if host is None else context.rules.refresh_of(row.query.source)
-    lay = await context.committer.run(naming.once_lay_at, page.candidates)
-    moved_from = await asyncio.to_thread(gone, lay)
-    added = await context.committer.run(_store_page, row.id, page, host, context.clock(), refresh_s, moved_from)
+    seen = await context.committer.run(naming.files_seen, page.candidates)
+    moved = await asyncio.to_thread(moved_files, seen, page.candidates, context.store)
+    added = await context.committer.run(_store_page, row.id, page, host, context.clock(), refresh_s, moved)
     query = str(row.query)
     context.events.emit(
         "page_committed",
         query=query,
         found=added.found,
         new=added.new,
+        moved=added.moved,
         requests=page.requests,
         passed_over=[dataclasses.asdict(thing) for thing in page.passed_over],
     )
@@ -223,11 +224,11 @@ def _store_page(
     host: str | None,
     now: float,
     refresh_s: float,
-    moved_from: Collection[str],
+    moved: Collection[str],
 ) -> PageResult:
     if host is not None and page.requests:
         results.host_recovered(connection, host)
-    return discovery.commit_page(connection, query, page, host_of, now, refresh_s=refresh_s, gone=moved_from)
+    return discovery.commit_page(connection, query, page, host_of, now, refresh_s=refresh_s, moved=moved)
 
 
 async def _record_failure(

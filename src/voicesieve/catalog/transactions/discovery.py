@@ -58,16 +58,16 @@ def commit_page(
     now: float,
     *,
     refresh_s: float,
-    gone: Collection[str] = (),
+    moved: Collection[str] = (),
 ) -> PageResult:
     """Store a page's candidates and the query's cursor together, so that a restart repeats no request.
 
-    ``gone`` are addresses of known files that are no longer there: a candidate of the same name is that file, moved.
+    ``moved`` are names of known files that lie no longer where they lay, but where a candidate of that name does.
     """
     feed = naming.feed_of(connection, page.feed) if any(c.names for c in page.candidates) else None
     wanted = _without_tombstones(connection, {c.id: c for c in page.candidates}.values(), feed, now)
-    recognised = naming.recognise(connection, wanted, feed, gone)
-    naming.renew(connection, recognised, host_of, now)
+    recognised = naming.recognise(connection, wanted, feed, moved)
+    renewed = naming.renew(connection, recognised, host_of, now)
     candidates = list({one.candidate.id: one.candidate for one in recognised}.values())
     _describe_known(connection, query_id, candidates, now)
     new_channels = _new_channels(connection, candidates, host_of)
@@ -95,7 +95,7 @@ def commit_page(
             last_failure=None,
         )
     )
-    return PageResult(new=new, found=len(candidates))
+    return PageResult(new=new, found=len(candidates), moved=renewed)
 
 
 def _passed_over(connection: Connection, query_id: int, page: Page) -> list[dict[str, Any]] | None:

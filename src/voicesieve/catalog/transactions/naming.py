@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Row, delete, select
 
 from voicesieve.catalog import arms, schema
 from voicesieve.catalog.changes import add_hosts, change_many, chunks, load
+from voicesieve.catalog.records import SeenFile
 from voicesieve.catalog.rows import insert_missing
 from voicesieve.domain.candidates import Candidate, Name, NameKind
 from voicesieve.domain.failures import FailureKind
@@ -81,24 +82,30 @@ def names_of(candidate: Candidate, feed: str | None) -> Iterator[Name]:
             yield Name(name.kind, hashlib.sha256(f"{feed}\0{name.value}".encode()).hexdigest())
 
 
-def once_lay_at(connection: Connection, candidates: Sequence[Candidate]) -> list[str]:
-    """Where the files lay whose names these candidates carry; what is gone from there may have been moved."""
+def files_seen(connection: Connection, candidates: Sequence[Candidate]) -> list[SeenFile]:
+    """The known files whose names these candidates carry; what is gone from where it lay may have been moved.
+
+    Files whose audio was deleted since are left out: only by its bytes can such a one be recognised.
+    """
+    recording = schema.recording
     values = [name.value for c in candidates for name in c.names if name.kind is NameKind.FILE]
     return [
-        url
+        SeenFile(row.name, row.url, row.path)
         for some in chunks(values)
-        for url in connection.execute(
-            select(video.c.url)
-            .join(alias, alias.c.video == video.c.key)
+        for row in connection.execute(
+            select(alias.c.name, video.c.url, recording.c.path)
+            .join(video, alias.c.video == video.c.key)
+            .outerjoin(recording, recording.c.sha256 == video.c.recording)
             .where(alias.c.name.in_(some), video.c.state != VideoState.WITHDRAWN)
-        ).scalars()
+            .where(recording.c.audio_purged_at.is_(None))
+        )
     ]
 
 
 def recognise(
-    connection: Connection, candidates: Sequence[Candidate], feed: str | None, gone: Collection[str]
+    connection: Connection, candidates: Sequence[Candidate], feed: str | None, moved: Collection[str]
 ) -> list[Recognised]:
-    """Find each candidate in the catalog. ``gone`` are addresses of files that are no longer there."""
+    """Find each candidate in the catalog. ``moved`` are names of files that lie elsewhere than they did."""
     known = _Known.of(connection, candidates, feed)
     entries = {c.id: row for c in candidates if (row := known.by_entry(c)) is not None}
     left = {row.key for id_, row in entries.items() if id_ != (row.address or row.id)}
@@ -107,8 +114,8 @@ def recognise(
         named = entries.get(candidate.id)
         here = None if named is not None else known.by_address(candidate)
         has_left = here is not None and _has_left(here, candidate, left, known)
-        if named is None and (moved := known.by_file(candidate, gone)) is not None:
-            named = moved if here is None or has_left or here.key == moved.key else None
+        if named is None and (file := known.by_file(candidate, moved)) is not None:
+            named = file if here is None or has_left or here.key == file.key else None
         row = named or here
         if has_left and named is None:
             other = _another_at(candidate, known.names[candidate.id])
@@ -193,10 +200,10 @@ class _Known:
         keys = (self.ids[id_] for id_ in spelled if id_ in self.ids)
         return next((self.rows[key] for key in keys if key not in self.files or self.files[key] in own), None)
 
-    def by_file(self, candidate: Candidate, gone: Collection[str]) -> Row[Any] | None:
-        keys = (self.bound.get(name.value) for name in self.names[candidate.id] if name.kind is NameKind.FILE)
-        rows = (self.rows[key] for key in keys if key is not None)
-        return next((row for row in rows if row.source == candidate.source and row.url in gone), None)
+    def by_file(self, candidate: Candidate, moved: Collection[str]) -> Row[Any] | None:
+        names = (name.value for name in self.names[candidate.id] if name.kind is NameKind.FILE)
+        rows = (self.rows[self.bound[name]] for name in names if name in moved and name in self.bound)
+        return next((row for row in rows if row.source == candidate.source), None)
 
 
 def _files(connection: Connection, keys: Sequence[int]) -> dict[int, str]:
@@ -250,8 +257,11 @@ def _ids_among(connection: Connection, ids: Sequence[str]) -> Sequence[Any]:
     return connection.execute(select(video.c.id, video.c.key).where(at)).all()
 
 
-def renew(connection: Connection, recognised: Iterable[Recognised], host_of: Callable[[str], str], now: float) -> None:
-    """Give videos the address that their source has for them now, and try again what the old one may have failed by."""
+def renew(connection: Connection, recognised: Iterable[Recognised], host_of: Callable[[str], str], now: float) -> int:
+    """Give videos the address that their source has for them now, and try again what the old one may have failed by.
+
+    Returns how many.
+    """
     changes: dict[int, tuple[Row[Any], dict[str, Any]]] = {}
     for one in recognised:
         row = one.row
@@ -264,6 +274,7 @@ def renew(connection: Connection, recognised: Iterable[Recognised], host_of: Cal
     for row, values in changes.values():
         if values["host"] != row.host and row.arm is not None:
             arms.move(connection, load(connection, row.key))
+    return len(changes)
 
 
 def _tried_again(row: Row[Any], now: float) -> dict[str, Any]:

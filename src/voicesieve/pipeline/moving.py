@@ -1,0 +1,27 @@
+"""Which of the files that a folder shows are known ones that were moved there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from voicesieve.audio.store import RecordingStore
+from voicesieve.catalog.records import SeenFile
+from voicesieve.domain.candidates import Candidate, NameKind
+from voicesieve.fetching.local import gone, is_alike
+
+
+def moved_files(seen: Sequence[SeenFile], candidates: Iterable[Candidate], store: RecordingStore) -> frozenset[str]:
+    """The names of those that were moved: nothing lies any more where they lay, and what we hold of them agrees.
+
+    Inodes alone are no proof. A card reader numbers the files of each card anew, and recorders without a clock give
+    files of one length the same time.
+    """
+    if not seen:
+        return frozenset()
+    missing = gone(file.url for file in seen)
+    urls = {name.value: c.url for c in candidates for name in c.names if name.kind is NameKind.FILE}
+    return frozenset(
+        file.name
+        for file in seen
+        if file.url in missing and (file.stored is None or is_alike(urls[file.name], store.path(file.stored)))
+    )
