@@ -14,6 +14,8 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from pydantic_settings import SettingsConfigDict as SettingsConfig
 from pydantic_settings import SettingsError as UnreadableValueError
 
+from voicesieve.domain.passwords import without_password
+
 PREFIX = "VOICESIEVE_"
 NOT_SETTINGS = frozenset({"VOICESIEVE_DATA", "VOICESIEVE_CONFIG", "VOICESIEVE_CORPORA"})
 """Environment variables with our prefix that are no settings: options of the command line and of the tests."""
@@ -56,6 +58,31 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class HostCredentials(_Section):
+    """What one host is shown: a user name with a password, or a token."""
+
+    user: SecretStr = SecretStr("")
+    password: SecretStr = SecretStr("")
+    bearer: SecretStr = SecretStr("")
+    plain_http: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_sent(self) -> Self:
+        user, password, bearer = (secret.get_secret_value() for secret in (self.user, self.password, self.bearer))
+        if bool(bearer) == bool(user or password):
+            raise ValueError("give user and password, or bearer alone")
+        if ":" in user:
+            raise ValueError("a user name cannot hold a colon")
+        if not (user + password + bearer).isprintable():
+            raise ValueError("a user name, password or token cannot hold control characters")
+        if not bearer.isascii() or " " in bearer:
+            raise ValueError("a token is ASCII without blanks")
+        return self
+
+
+_HOST_AND_PORT = r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+
+
 class Fetching(_Section):
     max_concurrent_downloads: int = Field(4, ge=1, le=256, description="Downloads at the same time, over all hosts.")
     methods: tuple[Literal["http", "yt-dlp"], ...] = Field(
@@ -74,6 +101,11 @@ class Fetching(_Section):
         False, description="Fetch from loopback and private networks too. Only for servers of your own."
     )
     contact: HeaderText = Field("", description="Mail address or URL shown to servers in the User-Agent.")
+    credentials: dict[Annotated[str, Field(pattern=f"^{_HOST_AND_PORT}$")], HostCredentials] = Field(
+        {},
+        description='By host or host:port, sent to it alone: {"feeds.example.org" = {user = "me", password = "..."}}, '
+        'or {bearer = "..."}. Over http only with plain_http = true.',
+    )
 
     @model_validator(mode="after")
     def _leave_something(self) -> Self:
@@ -399,13 +431,18 @@ def _unreadable_variables() -> list[str]:
         value = os.environ[name]
         if _is_written_as_json(keys) and _parsed(value) is None:
             shown = "" if _may_hold_secret(keys) else f" = {value!r}"
-            lines.append(f'environment: {name} ({".".join(keys)}){shown}: is not JSON such as \'["http", "yt-dlp"]\'.')
+            lines.append(f"environment: {name} ({'.'.join(keys)}){shown}: is not JSON such as '{_example(keys)}'.")
     return lines
 
 
 def _is_written_as_json(keys: list[str]) -> bool:
     field = _section_fields(keys[0]).get(keys[-1])
-    return len(keys) == 1 or (field is not None and get_origin(field.annotation) is tuple)
+    return len(keys) == 1 or (field is not None and get_origin(field.annotation) in (tuple, dict))
+
+
+def _example(keys: list[str]) -> str:
+    is_table = keys[-1] == "credentials"
+    return '{"feeds.example.org": {"user": "me", "password": "..."}}' if is_table else '["http", "yt-dlp"]'
 
 
 def _environment() -> list[tuple[str, list[str]]]:
@@ -443,9 +480,13 @@ def _explain(problem: dict[str, Any], command_line: Mapping[str, Any], file: Pat
     if problem["type"] == "extra_forbidden":
         return f"{where}: {dotted} is not a setting. {_allowed_keys(keys)}"
     hidden = _may_hold_secret(keys) or isinstance(problem["input"], dict | BaseModel)
-    given = "" if hidden else f" = {problem['input']!r}"
+    given = "" if hidden else f" = {_shown(problem['input'])}"
     message = problem["msg"].removeprefix("Value error, ")
     return f"{where}: {dotted}{given}: {message[0].lower()}{message[1:]}."
+
+
+def _shown(value: object) -> str:
+    return repr(without_password(value) if isinstance(value, str) else value)
 
 
 def _holds(tree: Any, keys: list[str]) -> bool:
@@ -459,7 +500,11 @@ def _holds(tree: Any, keys: list[str]) -> bool:
 
 def _allowed_keys(keys: list[str]) -> str:
     section = Settings.model_fields.get(keys[0])
-    fields = Settings.model_fields if len(keys) == 1 or section is None else _section_fields(keys[0])
+    fields: Mapping[str, Any] = Settings.model_fields
+    if keys[:2] == ["fetching", "credentials"]:
+        fields = HostCredentials.model_fields
+    elif len(keys) > 1 and section is not None:
+        fields = _section_fields(keys[0])
     return f"Allowed: {', '.join(sorted(fields))}."
 
 
@@ -474,7 +519,7 @@ def _may_hold_secret(keys: list[str]) -> bool:
         return False
     fields = _section_fields(keys[0])
     asked = fields.values() if len(keys) == 1 else [fields[key] for key in keys[1:2] if key in fields]
-    return any(field.annotation is SecretStr for field in asked)
+    return any(field.annotation is SecretStr or get_origin(field.annotation) is dict for field in asked)
 
 
 def commented_template() -> str:
@@ -497,6 +542,8 @@ def _as_toml(value: object) -> str:
         return '""'
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, dict):
+        return "{}"
     if isinstance(value, tuple):
         return "[" + ", ".join(_as_toml(item) for item in value) + "]"
     return f'"{value}"' if isinstance(value, str) else str(value)

@@ -17,8 +17,9 @@ from fetch_servers import Route, Site, Visit, serving, taking_turns
 from test_fetching_http import LIMITS, failure_of, fetch, read, redirect
 
 from voicesieve.domain.failures import FailureError, FailureKind
+from voicesieve.domain.fetching import Exchange
 from voicesieve.fetching import http
-from voicesieve.fetching.client import Exchange, HttpClient
+from voicesieve.fetching.client import HttpClient
 from voicesieve.fetching.credentials import Credential, Credentials
 from voicesieve.settings import Settings
 

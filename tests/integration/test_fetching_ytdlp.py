@@ -19,7 +19,7 @@ from test_fetching_http import LIMITS as HTTP_LIMITS
 from test_fetching_http import MEDIA, open_files
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.domain.fetching import Fetched, FetchLimits, FetchRequest
+from voicesieve.domain.fetching import Exchange, Fetched, FetchLimits, FetchRequest
 from voicesieve.fetching.ytdlp import YtDlpFetcher
 
 # A worker needs about a second to start, and several times that on a busy machine.
@@ -120,6 +120,28 @@ def test_the_audio_of_a_page_arrives_with_clean_facts(site: Site, tmp_path: Path
     assert "\x00" not in title
     assert "\x1b" not in title
     assert "\u202e" not in title
+
+
+def test_yt_dlp_introduces_itself_as_we_do_and_its_requests_are_reported(site: Site, tmp_path: Path) -> None:
+    agent, seen = "voicesieve/1 (+https://example.org/contact)", list[Exchange]()
+    fetcher = YtDlpFetcher(user_agent=agent, observe=seen.append)
+    asyncio.run(fetcher.fetch(FetchRequest("url:1", f"{site.base}/page", tmp_path, LIMITS)))
+    assert {headers["User-Agent"] for _, headers in site.visits} == {agent}
+    names = {name.title() for _, headers in site.visits for name in headers}
+    assert not [name for name in names if name.startswith("Sec-")]
+    assert [(one.visit, one.number, one.status) for one in seen] == [
+        ("url:1", number, 200) for number in range(1, len(seen) + 1)
+    ]
+    assert {one.url for one in seen} == {f"{site.base}/page", f"{site.base}/a.mp3"}
+
+
+def test_requests_of_a_failed_fetch_are_reported(site: Site, tmp_path: Path) -> None:
+    seen: list[Exchange] = []
+    with pytest.raises(FailureError):
+        asyncio.run(
+            YtDlpFetcher(observe=seen.append).fetch(FetchRequest("url:1", f"{site.base}/gone", tmp_path, LIMITS))
+        )
+    assert {one.status for one in seen} == {404}
 
 
 @pytest.mark.parametrize("path", ["/to-youtube", "/embeds-youtube"])

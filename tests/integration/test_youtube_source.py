@@ -91,6 +91,16 @@ def test_each_page_of_a_search_is_one_request_and_the_cursor_goes_on(serve: Serv
     assert site.counts()["home"] == 1
 
 
+def test_nothing_passes_as_a_browser(serve: Serve, tmp_path: Path) -> None:
+    """Neither the lister nor a fetch, whatever yt-dlp calls itself by default."""
+    site = serve(many(2))
+    Walk(PHRASE).to_the_end()
+    assert site.agents == {"voicesieve"}
+    fetch(tmp_path, next(iter(site.world.videos)))
+    assert len(site.agents) > 0
+    assert not [agent for agent in site.agents if agent.startswith("Mozilla/")]
+
+
 def test_a_list_says_what_it_says_and_no_more(serve: Serve) -> None:
     serve(many(1))
     walk = Walk(PHRASE)

@@ -95,7 +95,8 @@ class Site:
     """The state of the server. ``asked`` are its requests in order: a word for the kind, and what was asked for.
 
     ``refuse_all`` is a word of `_PLAYABILITY` that every player answer gives instead, ``status`` an HTTP status that
-    requests of a kind get, ``loops`` lets the last page of every list lead back to the first.
+    requests of a kind get, ``loops`` lets the last page of every list lead back to the first. ``agents`` are what the
+    callers said they are.
     """
 
     world: World
@@ -104,6 +105,7 @@ class Site:
     asked: list[tuple[str, str]] = field(default_factory=list)
     times: list[tuple[str, float]] = field(default_factory=list)
     ranges: list[str | None] = field(default_factory=list)
+    agents: set[str] = field(default_factory=set)
     refuse_all: str = ""
     status: dict[str, int] = field(default_factory=dict)
     loops: bool = False
@@ -182,6 +184,7 @@ def _certificate(folder: Path) -> ssl.SSLContext:
 
 
 def _answer(site: Site, path: str, exchange: Exchange) -> None:
+    site.agents.add(exchange.headers.get("User-Agent", ""))
     asked = parse_qs(urlsplit(exchange.path).query)
     length = int(exchange.headers.get("Content-Length") or 0)
     body = exchange.rfile.read(length) if length else b""

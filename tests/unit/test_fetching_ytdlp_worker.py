@@ -17,6 +17,7 @@ ORDER = Order(
     max_bytes=1_000,
     max_duration_s=600,
     allow_private_addresses=False,
+    user_agent="voicesieve/test",
 )
 
 

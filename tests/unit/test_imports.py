@@ -19,7 +19,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "domain": (),
     "files": ("domain",),
     "machine": ("domain", "files"),
-    "settings": (),
+    "settings": ("domain",),
     "policy": ("domain",),
     "frontier": ("domain",),
     "catalog": (
@@ -39,7 +39,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "languages": ("domain", "files", "machine"),
     "fetching": ("domain", "files", "machine"),
     "sources": ("domain", "languages.codes"),
-    "observability": ("files",),
+    "observability": ("domain", "files"),
     "legacy": ("domain", "sources"),
     "corpus": ("domain", "catalog", "audio", "files", "observability.terminal", "__version__"),
     "pipeline": (

@@ -199,3 +199,39 @@ def test_the_template_shows_every_key_with_its_default(file: Path) -> None:
         (section, key) for section, field in Settings.model_fields.items() for key in type(field.default).model_fields
     }
     assert shown == expected
+
+
+def test_credentials_are_read_by_host_and_never_shown(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text(f'[fetching.credentials."feeds.example.org"]\nuser = "me"\npassword = "{CANARY}"\n')
+    monkeypatch.setenv("VOICESIEVE_FETCHING__CREDENTIALS", f'{{"127.0.0.1:8080": {{"bearer": "{CANARY}"}}}}')
+    settings = load_settings(file)
+    assert set(settings.fetching.credentials) == {"feeds.example.org", "127.0.0.1:8080"}
+    for shown in (repr(settings), settings.model_dump_json(), repr(settings.fetching)):
+        assert CANARY not in shown
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (f'"https://h.example/" = {{bearer = "{CANARY}"}}', "fetching.credentials"),
+        (f'"h.example" = {{password = "{CANARY}", bearer = "{CANARY}"}}', "user and password, or bearer alone"),
+        (f'"h.example" = {{token = "{CANARY}"}}', "Allowed: bearer, password, plain_http, user"),
+        (f'"h.example" = {{user = "a:b", password = "{CANARY}"}}', "colon"),
+        (f'"h.example" = {{bearer = "{CANARY}\\r\\nX-Evil: 1"}}', "control characters"),
+        (f'"h.example" = "{CANARY}"', "fetching.credentials.h.example"),
+        (f'"h.example" = {{password = ["{CANARY}"]}}', "fetching.credentials.h.example.password"),
+    ],
+)
+def test_wrong_credentials_are_named_and_not_shown(file: Path, content: str, named: str) -> None:
+    file.write_text(f"[fetching.credentials]\n{content}\n")
+    message = refusal(file)
+    assert named in message
+    assert CANARY not in message
+
+
+def test_credentials_of_the_environment_that_are_no_json_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICESIEVE_FETCHING__CREDENTIALS", f"me:{CANARY}")
+    message = refusal()
+    assert "VOICESIEVE_FETCHING__CREDENTIALS" in message
+    assert '{"feeds.example.org":' in message
+    assert CANARY not in message

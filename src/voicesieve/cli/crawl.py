@@ -27,6 +27,7 @@ from voicesieve.cli.wiring import (
     backup_rules_of,
     opened_catalog,
     opened_run,
+    secrets_of,
     settings_for,
     source_of,
     status_facts,
@@ -34,6 +35,7 @@ from voicesieve.cli.wiring import (
 )
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.failures import FailureError
+from voicesieve.domain.passwords import without_password
 from voicesieve.machine import folder_failure, refuse_tight_limits
 from voicesieve.observability.events import Events
 from voicesieve.observability.logs import LogSink
@@ -90,7 +92,7 @@ def parsed_source(text: str) -> Query:
     try:
         return parse_query(text)
     except ValueError as error:
-        raise OperatorError(f"--source {text}: {error}") from error
+        raise OperatorError(f"--source {without_password(text)}: {error}") from error
 
 
 def _phrases(options: CrawlOptions) -> list[Query]:
@@ -153,7 +155,7 @@ def _log_sink(options: CrawlOptions, settings: Settings, folder: DataFolder, run
             file_bytes=settings.logging.file_bytes,
             file_count=settings.logging.file_count,
             console_level=None if options.quiet else levels.get(options.verbose, logging.DEBUG),
-            secrets=[settings.catalog.url.get_secret_value(), settings.youtube_api.key.get_secret_value()],
+            secrets=secrets_of(settings),
         )
     except OSError as error:
         raise FailureError(folder_failure(error, folder.root)) from error

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from voicesieve.cli.output import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OPERATOR, OperatorError, note
+from voicesieve.domain.passwords import without_passwords
 
 
 @contextmanager
@@ -25,7 +26,7 @@ def explained() -> Iterator[None]:
         code = _exit_code(error)
         if code is None:
             raise
-        note(f"voicesieve: {error}")
+        note(f"voicesieve: {without_passwords(str(error))}")
         sys.exit(code)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -10,8 +12,11 @@ import typer
 from voicesieve.cli import backups, evaluating, language, legacy, queries, takedown
 from voicesieve.cli.export import export
 from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
+from voicesieve.cli.output import OperatorError
 from voicesieve.cli.redeciding import register as register_redeciding
 from voicesieve.cli.retention import register as register_retention
+from voicesieve.domain.addresses import HAS_CREDENTIALS
+from voicesieve.domain.passwords import password_in, without_passwords
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -180,6 +185,16 @@ def run() -> None:
     """Entry point: every error that a person can act on is one paragraph and an exit code."""
     from voicesieve.cli.errors import explained
 
+    # Python's ssl would write the keys of every connection there, from the first import of a client on.
+    os.environ.pop("SSLKEYLOGFILE", None)
     with explained():
+        _refuse_passwords(sys.argv[1:])
         app()
     sys.exit(0)
+
+
+def _refuse_passwords(arguments: Sequence[str]) -> None:
+    """Before anything prints an argument that it does not understand, or stores one that it does."""
+    for argument in arguments:
+        if password_in(argument):
+            raise OperatorError(f"{without_passwords(argument)}: {HAS_CREDENTIALS}.")

@@ -17,7 +17,7 @@ from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.transactions import requests
 from voicesieve.catalog.transactions.requests import Turn
 from voicesieve.cli.rights import closed_platforms, missing_basis
-from voicesieve.cli.wiring import client_of, fetch_limits_of, opened_catalog, paces_of
+from voicesieve.cli.wiring import client_of, fetch_limits_of, opened_catalog, paces_of, user_agent_of
 from voicesieve.domain.failures import METHOD_SPECIFIC, Failure, FailureError, Remedy
 from voicesieve.domain.fetching import FetchRequest
 from voicesieve.domain.platforms import platform_of
@@ -38,7 +38,8 @@ async def fetch_all(
     """Each address with its file below ``scratch``, or why there is none."""
     with opened_catalog(data, settings, create=True) as catalog:
         async with client_of(settings) as client:
-            fetchers: dict[str, Fetcher] = {f.method: f for f in (HttpFetcher(client), YtDlpFetcher())}
+            ytdlp = YtDlpFetcher(user_agent=user_agent_of(settings))
+            fetchers: dict[str, Fetcher] = {f.method: f for f in (HttpFetcher(client), ytdlp)}
             door = _Door(catalog, settings, fetchers)
             for number, address in enumerate(addresses):
                 yield address, await _fetch(door, address, scratch / str(number))

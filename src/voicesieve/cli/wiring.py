@@ -24,7 +24,7 @@ from voicesieve.cli.actor import actor
 from voicesieve.cli.detectors import configured_model, detector_choice
 from voicesieve.cli.output import note
 from voicesieve.cli.rights import closed_platforms
-from voicesieve.domain.fetching import FetchLimits
+from voicesieve.domain.fetching import FetchLimits, Observe, unobserved
 from voicesieve.domain.platforms import DOMAINS, YOUTUBE_HOST
 from voicesieve.domain.quotas import GENERAL_UNITS, SEARCH_CALLS
 from voicesieve.languages.codes import normalise
@@ -42,7 +42,7 @@ from voicesieve.policy.language import LanguageRules
 from voicesieve.policy.platforms import PlatformRules
 from voicesieve.policy.retries import RetryRules
 from voicesieve.policy.screening import ScreeningRules
-from voicesieve.settings import Settings, SettingsError, load_settings
+from voicesieve.settings import HostCredentials, Settings, SettingsError, load_settings
 from voicesieve.sources.documents import DocumentLimits
 from voicesieve.sources.protocol import Source
 from voicesieve.sources.registry import YOUTUBE_KINDS, make_source
@@ -51,7 +51,10 @@ from voicesieve.voices.detector import DetectorChoice
 
 if TYPE_CHECKING:
     from voicesieve.fetching.client import HttpClient
+    from voicesieve.fetching.credentials import Credentials
 
+SHORTEST_SECRET = 5
+"""Characters."""
 WORKERS_LOAD = ("voicesieve.pipeline.stages", "voicesieve.sources.rss", "voicesieve.sources.page")
 """Modules that analysis workers and the readers of documents have from the start, as both come from one process."""
 
@@ -165,7 +168,11 @@ def source_of(kind: str, context: RunContext, settings: Settings) -> Source:
     """A source of ``kind`` for this run."""
     from voicesieve.fetching.ytdlp_lister import YtDlpLister
 
-    lister = YtDlpLister(allow_private_addresses=settings.fetching.allow_private_addresses)
+    lister = YtDlpLister(
+        allow_private_addresses=settings.fetching.allow_private_addresses,
+        user_agent=user_agent_of(settings),
+        observe=log_requests(context.events),
+    )
     discovery = settings.discovery
     limits = DocumentLimits(discovery.max_feed_bytes, discovery.max_page_bytes, discovery.max_documents)
     return make_source(
@@ -287,17 +294,50 @@ def worker_count(settings: Settings) -> int:
     return settings.analysis.workers or len(os.sched_getaffinity(0))
 
 
-def client_of(settings: Settings) -> HttpClient:
+def client_of(settings: Settings, observe: Observe = unobserved) -> HttpClient:
     """The one HTTP client of a command: who we are, and what may be asked."""
     from voicesieve.fetching.client import HttpClient
 
-    contact = f" (+{settings.fetching.contact})" if settings.fetching.contact else ""
     return HttpClient(
         allow_private_addresses=settings.fetching.allow_private_addresses,
         max_redirects=settings.fetching.max_redirects,
-        user_agent=f"voicesieve/{__version__}{contact}",
+        user_agent=user_agent_of(settings),
         closed_platforms=closed_platforms(settings),
+        credentials=_credentials_of(settings),
+        observe=observe,
     )
+
+
+def user_agent_of(settings: Settings) -> str:
+    """How we introduce ourselves to every server, by whatever method."""
+    contact = f" (+{settings.fetching.contact})" if settings.fetching.contact else ""
+    return f"voicesieve/{__version__}{contact}"
+
+
+def log_requests(events: Events) -> Observe:
+    """Puts each HTTP request into the log and the metrics."""
+    return lambda exchange: events.emit("http_request", **dataclasses.asdict(exchange))
+
+
+def secrets_of(settings: Settings) -> list[str]:
+    """What no line of a log may hold. Very short ones would blot out half of every line, and protect nothing."""
+    credentials = settings.fetching.credentials.values()
+    given = [secret for host in credentials for secret in (host.user, host.password, host.bearer)]
+    by_host = [secret.get_secret_value() for secret in given]
+    own = [settings.catalog.url.get_secret_value(), settings.youtube_api.key.get_secret_value()]
+    return own + [secret for secret in by_host if len(secret) >= SHORTEST_SECRET]
+
+
+def _credentials_of(settings: Settings) -> Credentials:
+    from voicesieve.fetching.credentials import Credential, Credentials
+
+    def credential(given: HostCredentials) -> Credential:
+        user, password, bearer = (one.get_secret_value() for one in (given.user, given.password, given.bearer))
+        if bearer:
+            return Credential.bearer(bearer, plain_http=given.plain_http)
+        return Credential.basic(user, password, plain_http=given.plain_http)
+
+    return Credentials({host: credential(given) for host, given in settings.fetching.credentials.items()})
 
 
 @contextmanager
@@ -335,7 +375,9 @@ async def opened_run(
     from voicesieve.pipeline import stages
     from voicesieve.pipeline.engines.local import LocalEngine
 
-    client = client_of(settings)
+    observe = log_requests(events)
+    client = client_of(settings, observe)
+    ytdlp = YtDlpFetcher(user_agent=user_agent_of(settings), observe=observe)
     choice = detector_choice(settings, folder.root)
     model, rules = configured_model(choice), rules_of(settings, choice)
     watch = folder.watch()
@@ -356,7 +398,7 @@ async def opened_run(
                 store=RecordingStore(folder.recordings),
                 engine=engine,
                 client=client,
-                fetchers={fetcher.method: fetcher for fetcher in (HttpFetcher(client), LocalFetcher(), YtDlpFetcher())},
+                fetchers={fetcher.method: fetcher for fetcher in (HttpFetcher(client), LocalFetcher(), ytdlp)},
                 model=model,
                 rules=rules,
                 events=events,

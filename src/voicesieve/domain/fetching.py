@@ -42,6 +42,32 @@ class FetchRequest:
     screen: Callable[[Mapping[str, object]], Reason | None] | None = None
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """One HTTP request and what came of it, for the log.
+
+    ``visit`` is what it was made for: a video's id, or the address of a feed or page. ``number`` counts the requests of
+    one visit from 1. ``bytes`` are those of the body as they came in, packed or not; ``None`` where nobody counted.
+    ``status`` is ``None`` where no answer came, and ``error`` says why.
+    """
+
+    visit: str
+    number: int
+    url: str
+    range: str
+    status: int | None
+    bytes: int | None
+    took_s: float
+    error: str = ""
+
+
+Observe = Callable[[Exchange], None]
+
+
+def unobserved(exchange: Exchange) -> None:
+    """An `Observe` for those who keep no log."""
+
+
 class NotWantedError(Exception):
     """A rule keeps the video out, now that more is known of it. Nothing has failed."""
 

@@ -6,7 +6,7 @@ import asyncio
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
@@ -16,6 +16,7 @@ from yarl import URL
 from voicesieve.domain import addresses
 from voicesieve.domain.addresses import WebAddress
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.fetching import Exchange, Observe, unobserved
 from voicesieve.fetching.credentials import Credentials
 from voicesieve.fetching.guard import check_address, check_platform, checked_url
 from voicesieve.fetching.resolver import PublicResolver
@@ -23,8 +24,6 @@ from voicesieve.fetching.statuses import status_failure
 from voicesieve.fetching.text import clean
 from voicesieve.fetching.unpacking import Unpacker, codings_of, is_gzip
 from voicesieve.machine import exhausted
-
-__all__ = ["Exchange", "HttpAnswer", "HttpClient", "HttpResponse", "Visit", "broken_transfer", "connection_failure"]
 
 _REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
 _SAFE_FOR_ANY_HOST = frozenset({"accept", "range", "if-range", "if-none-match", "if-modified-since"})
@@ -38,24 +37,6 @@ _MAX_HEADER_BYTES = 2**15
 """Length of a header. Security policies of real sites go beyond the 8 kB that aiohttp allows by itself."""
 _MAX_COOKIE_BYTES = 2**13
 """What is sent back of cookies in one request; servers refuse longer headers."""
-
-
-@dataclass(frozen=True)
-class Exchange:
-    """One request and what came of it, for the log.
-
-    ``visit`` is what it was made for, ``number`` counts the requests of that visit from 1. ``bytes`` are those of the
-    body as they came in, packed or not. ``status`` is ``None`` where no answer came, and ``error`` says why.
-    """
-
-    visit: str
-    number: int
-    url: str
-    range: str
-    status: int | None
-    bytes: int
-    took_s: float
-    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +64,7 @@ class HttpClient:
         user_agent: str,
         closed_platforms: Collection[str] = (),
         credentials: Credentials | None = None,
-        observe: Callable[[Exchange], None] = lambda exchange: None,
+        observe: Observe = unobserved,
     ) -> None:
         self.allow_private_addresses = allow_private_addresses
         self.max_redirects = max_redirects
@@ -301,8 +282,8 @@ class HttpResponse:
 class _Record:
     """The line of one request in the log, written once it has ended."""
 
-    def __init__(self, observe: Callable[[Exchange], None], visit: str, number: int, url: str, range_: str) -> None:
-        self._observe: Callable[[Exchange], None] | None = observe
+    def __init__(self, observe: Observe, visit: str, number: int, url: str, range_: str) -> None:
+        self._observe: Observe | None = observe
         self._visit, self._number, self._url, self._range = visit, number, url, range_
         self._started = time.monotonic()
 

@@ -29,13 +29,23 @@ _PARENT_CHECK_S = 1.0
 """How often to look whether the parent lives, for the case that somebody else still holds our stdin open."""
 _MAX_TEXT_CHARS = 500
 _MAX_WARNINGS = 3
+MAX_REQUESTS = 300
+"""Requests that are reported; a stream of many fragments makes more."""
 
 
 class Journal:
-    """yt-dlp's logger: keeps the last warnings, which often name the reason behind a bland error."""
+    """yt-dlp's logger: keeps the last warnings, which often name the reason behind a bland error, and all requests."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
+        self.requests: list[dict[str, object]] = []
+
+    def request(self, url: str, status: int | None, took_s: float, error: str) -> None:
+        """Note a request, of the first `MAX_REQUESTS`."""
+        if len(self.requests) < MAX_REQUESTS:
+            self.requests.append(
+                {"url": clean(url, _MAX_TEXT_CHARS), "status": status, "took_s": took_s, "error": error}
+            )
 
     def debug(self, message: str) -> None:
         """Progress and detail are of no use to the parent."""
@@ -101,15 +111,16 @@ def _answer(work: Work, order: Mapping[str, Any], parent: Parent, platform: str 
     # libcurl opens its sockets where the guard cannot see them, and serves to pass as a browser, which we do not.
     sys.modules["curl_cffi"] = None  # type: ignore[assignment]
     journal = Journal()
+    requests = {"requests": journal.requests}
     try:
-        return work(order, parent, journal)
+        return requests | work(order, parent, journal)
     except FailureError as error:
-        return {"failure": asdict(error.failure)}
+        return requests | {"failure": asdict(error.failure)}
     except Exception as error:  # noqa: BLE001 - the edge of the process: whatever yt-dlp raises leaves it typed
         from voicesieve.fetching.ytdlp_failures import classify
 
         failure = classify(error, youtube=platform == YOUTUBE)
-        return {"failure": asdict(replace(failure, chain=failure.chain + tuple(journal.warnings)))}
+        return requests | {"failure": asdict(replace(failure, chain=failure.chain + tuple(journal.warnings)))}
 
 
 def common_options(journal: Journal, timeout_s: float, retries: int) -> dict[str, object]:

@@ -11,7 +11,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.domain.fetching import Fetched, FetchLimits, FetchRequest, NotWantedError
+from voicesieve.domain.fetching import Fetched, FetchLimits, FetchRequest, NotWantedError, Observe, unobserved
 from voicesieve.fetching import ytdlp_process
 from voicesieve.fetching.guard import check_url
 from voicesieve.fetching.scratch import MEDIA_NAME
@@ -33,6 +33,10 @@ class YtDlpFetcher:
 
     method = "yt-dlp"
 
+    def __init__(self, *, user_agent: str = "voicesieve", observe: Observe = unobserved) -> None:
+        self._user_agent = user_agent
+        self._observe = observe
+
     async def fetch(self, request: FetchRequest) -> Fetched:
         """Fetch into ``request.scratch / "media"``. Raises `FailureError` and `NotWantedError`."""
         check_url(request.url)
@@ -43,11 +47,13 @@ class YtDlpFetcher:
             if reason is not None:
                 raise NotWantedError(reason, facts)
 
-        worker = await ytdlp_process.start(MODULE, _order(request, scratch), scratch, approve)
+        worker = await ytdlp_process.start(MODULE, _order(request, scratch, self._user_agent), scratch, approve)
         try:
             answer = await _watched(worker, request)
         finally:
             await worker.end()
+        for exchange in ytdlp_process.requests(answer, request.video):
+            self._observe(exchange)
         try:
             return _fetched(answer, request)
         except FailureError as error:
@@ -58,7 +64,7 @@ class YtDlpFetcher:
             raise FailureError(replace(error.failure, message=message)) from error
 
 
-def _order(request: FetchRequest, scratch: Path) -> dict[str, object]:
+def _order(request: FetchRequest, scratch: Path, user_agent: str) -> dict[str, object]:
     limits = request.limits
     return asdict(
         Order(
@@ -68,6 +74,7 @@ def _order(request: FetchRequest, scratch: Path) -> dict[str, object]:
             max_bytes=limits.max_bytes,
             max_duration_s=limits.max_duration_s,
             allow_private_addresses=limits.allow_private_addresses,
+            user_agent=user_agent,
         )
     )
 

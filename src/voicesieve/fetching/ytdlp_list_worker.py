@@ -30,6 +30,7 @@ class Order:
     place: Mapping[str, Any] | None
     timeout_s: float
     allow_private_addresses: bool
+    user_agent: str
 
 
 def main() -> None:
@@ -38,13 +39,12 @@ def main() -> None:
 
 
 def _work(fields: Mapping[str, Any], parent: Parent, journal: Journal) -> dict[str, object]:
-    from yt_dlp import YoutubeDL
-
+    from voicesieve.fetching.ytdlp_downloader import HonestDownloader
     from voicesieve.fetching.ytdlp_lists import one_page
 
     order = Order(**fields)
     options = {**common_options(journal, order.timeout_s, _RETRIES), "extract_flat": True, "compat_opts": _COMPATIBLE}
-    with YoutubeDL(options) as downloader:
+    with HonestDownloader(options, journal, order.user_agent) as downloader:
         about, entries, place = one_page(
             downloader, url=order.url, phrase=order.phrase, parameters=order.parameters, place=order.place
         )

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.fetching import Observe, unobserved
 from voicesieve.domain.listings import ListedVideo, ListPage
 from voicesieve.fetching import ytdlp_process
 from voicesieve.fetching.ytdlp_list_worker import Order
@@ -23,14 +24,18 @@ DEADLINE_S = 180.0
 class YtDlpLister:
     """Asks for one page of a list at a time. Holds no state."""
 
-    def __init__(self, *, allow_private_addresses: bool) -> None:
+    def __init__(
+        self, *, allow_private_addresses: bool, user_agent: str = "voicesieve", observe: Observe = unobserved
+    ) -> None:
         self._allow_private_addresses = allow_private_addresses
+        self._user_agent = user_agent
+        self._observe = observe
 
     async def page(
         self, *, url: str, phrase: str, parameters: str | None, place: Mapping[str, object] | None
     ) -> ListPage:
         """One page of a search (``phrase``) or of a list (``url``). Raises `FailureError`."""
-        order = Order(url, phrase, parameters, place, TIMEOUT_S, self._allow_private_addresses)
+        order = Order(url, phrase, parameters, place, TIMEOUT_S, self._allow_private_addresses, self._user_agent)
         with tempfile.TemporaryDirectory(prefix="voicesieve-list-") as folder:
             worker = await ytdlp_process.start(MODULE, asdict(order), Path(folder))
             try:
@@ -43,6 +48,8 @@ class YtDlpLister:
                 raise FailureError(Failure.from_exception(FailureKind.TIMEOUT, error, message)) from error
             finally:
                 await worker.end()
+        for exchange in ytdlp_process.requests(answer, phrase or url):
+            self._observe(exchange)
         return _page(ytdlp_process.parsed(answer))
 
 

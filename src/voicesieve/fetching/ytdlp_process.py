@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.fetching import Exchange
 from voicesieve.fetching.text import clean
 from voicesieve.machine import start_failure
 
@@ -128,6 +129,31 @@ def parsed(answer: bytes) -> Mapping[str, object]:
     if "failure" in fields:
         raise FailureError(_failure(fields["failure"]))
     return fields
+
+
+def requests(answer: bytes, visit: str) -> list[Exchange]:
+    """The HTTP requests that a worker made, as it says; none where its answer cannot be used."""
+    try:
+        fields = json.loads(answer)
+    except (ValueError, RecursionError):
+        return []
+    made = fields.get("requests") if isinstance(fields, dict) else None
+    entries = [one for one in made[:MAX_ITEMS] if isinstance(one, dict)] if isinstance(made, list) else []
+    return [_exchange(one, visit, number) for number, one in enumerate(entries, start=1)]
+
+
+def _exchange(fields: Mapping[str, object], visit: str, number_: int) -> Exchange:
+    status = number(fields.get("status"))
+    return Exchange(
+        visit=visit,
+        number=number_,
+        url=text(fields.get("url")),
+        range="",
+        status=None if status is None else int(status),
+        bytes=None,
+        took_s=number(fields.get("took_s")) or 0.0,
+        error=text(fields.get("error")),
+    )
 
 
 def _failure(fields: object) -> Failure:

@@ -64,6 +64,7 @@ class Order:
     max_bytes: int
     max_duration_s: float
     allow_private_addresses: bool
+    user_agent: str
 
 
 def main() -> None:
@@ -76,14 +77,15 @@ def _work(order: Mapping[str, Any], parent: Parent, journal: Journal) -> dict[st
 
 
 def _fetch(order: Order, parent: Parent, journal: Journal) -> dict[str, object]:
-    from yt_dlp import YoutubeDL
     from yt_dlp.utils import unsmuggle_url
+
+    from voicesieve.fetching.ytdlp_downloader import HonestDownloader
 
     folder = Path(order.scratch) / DOWNLOAD_FOLDER
     folder.mkdir()
     # yt-dlp passes options to its extractors inside URLs; a URL from outside has none to give.
     url, _ = unsmuggle_url(order.url)
-    with YoutubeDL(_options(order, folder, journal)) as downloader:
+    with HonestDownloader(_options(order, folder, journal), journal, order.user_agent) as downloader:
         info = _one_video(downloader, url)
         parent.ask(facts_of(info))
         check_wanted(info, order)

@@ -14,6 +14,7 @@ LEVELS = {
     "backup_failed": "warning",
     "clock_set_back": "warning",
     "run_fault": "error",
+    "http_request": "debug",
 }
 """Levels of the events that are not plain information."""
 

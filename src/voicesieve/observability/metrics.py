@@ -36,6 +36,10 @@ class Metrics:
         self._busy = Gauge("voicesieve_catalog_busy_waits", "Writes that had to wait.", registry=self.registry)
         self._timeouts = Gauge("voicesieve_catalog_timeouts", "Writes given up waiting.", registry=self.registry)
         self._backups = Counter("voicesieve_backups", "Copies of the catalog.", ["outcome"], registry=self.registry)
+        self._requests = Counter(
+            "voicesieve_http_requests", "HTTP requests by class of answer.", ["answer"], registry=self.registry
+        )
+        self._received = Counter("voicesieve_http_received_bytes", "Bytes of answers.", registry=self.registry)
         for outcome in ("made", "failed"):
             self._backups.labels(outcome=outcome)
 
@@ -55,6 +59,10 @@ class Metrics:
             self._audio.inc(facts["duration_s"])
             self._child.inc(facts["child_s"] if facts["outcome"] == "accepted" else 0)
             self._stage.labels(stage="analyse").observe(facts["took_s"])
+        elif event.name == "http_request":
+            status = facts["status"]
+            self._requests.labels(answer="none" if status is None else f"{status // 100}xx").inc()
+            self._received.inc(facts["bytes"] or 0)
         elif event.name in ("backup_made", "backup_failed"):
             self._backups.labels(outcome=event.name.removeprefix("backup_")).inc()
         elif event.name == "catalog_waits":

@@ -6,12 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-_CREDENTIAL_NAMES = "auth|ei|ip|key|lsig|pass|pwd|sig"
+from voicesieve.domain.passwords import without_passwords
+
+_CREDENTIAL_NAMES = "auth|ei|hdn[a-z]{1,3}|hmac|ip|jwt|key|lsig|pass|pwd|sig"
 _CREDENTIAL_PARTS = "api[_-]?key|credential|password|secret|signature|token"
 _PARAMETER = re.compile(rf"([?&;](?:{_CREDENTIAL_NAMES}|[\w-]*(?:{_CREDENTIAL_PARTS}))=)[^&#;\s'\"]+", re.IGNORECASE)
 """Parameters of URLs that let their bearer in: keys, the signatures of storage providers and of media servers."""
-
-_USER_INFO = re.compile(r"(\b\w+://)[^/?#\s'\"]+@")
 
 
 def redact(value: Any, secrets: Sequence[str] = ()) -> Any:
@@ -25,4 +25,4 @@ def redact(value: Any, secrets: Sequence[str] = ()) -> Any:
     text = str(value)
     for secret in secrets:
         text = text.replace(secret, "[secret]")
-    return _USER_INFO.sub(r"\1[secret]@", _PARAMETER.sub(r"\1[secret]", text))
+    return without_passwords(_PARAMETER.sub(r"\1[secret]", text))
