@@ -15,6 +15,7 @@ from voicesieve.cli.output import OperatorError
 from voicesieve.cli.stepper import Stepper, stepper
 from voicesieve.cli.wiring import worker_count
 from voicesieve.domain.failures import FailureError, Remedy
+from voicesieve.domain.passwords import without_password
 from voicesieve.evaluation import scoring
 from voicesieve.evaluation.labels import LabelsError, Problem, Stretch, read_labels
 from voicesieve.evaluation.scoring import SpansOrder
@@ -140,7 +141,7 @@ class Workshop:
         return self.settings.analysis.deadline_s
 
     def _problem(self, stretch: Stretch, message: str) -> None:
-        self.problems.append(Problem(stretch.line, f"{stretch.location[:200]}: {message}"))
+        self.problems.append(Problem(stretch.line, f"{without_password(stretch.location)[:200]}: {message}"))
 
 
 @asynccontextmanager

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from voicesieve.domain.names import name_key, spellings
+from voicesieve.domain.passwords import without_password
 
 OLDEST_CHILD, YOUNGEST_ADULT = 12, 18
 """Years. Between them voices are neither, and count for nothing but the curve of scores by age."""
@@ -266,7 +267,7 @@ def _existing(folder: Path, location: str) -> Path:
                 return path
         except OSError as error:
             raise ValueError(f"{location[:100]!r} cannot be a path: {error.strerror}") from error
-    raise ValueError(f"there is no file {location[:200]!r} (relative paths count from {folder})")
+    raise ValueError(f"there is no file {without_password(location)[:200]!r} (relative paths count from {folder})")
 
 
 def _check_address(location: str) -> None:
@@ -275,7 +276,7 @@ def _check_address(location: str) -> None:
     except ValueError:
         host = None
     if not host:
-        raise ValueError(f"{location[:200]!r} is not a web address")
+        raise ValueError(f"{without_password(location)[:200]!r} is not a web address")
 
 
 def _time(row: Mapping[str, str], name: str) -> float | None:

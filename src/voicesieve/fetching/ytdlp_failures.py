@@ -21,6 +21,7 @@ from yt_dlp.utils import (
 )
 
 from voicesieve.domain.failures import Failure, FailureKind
+from voicesieve.domain.passwords import without_passwords
 from voicesieve.fetching.guard import NOT_PUBLIC, ForbiddenAddressError, ForbiddenPlatformError
 from voicesieve.fetching.statuses import status_failure
 from voicesieve.fetching.text import clean
@@ -89,7 +90,7 @@ def classify(error: BaseException, *, youtube: bool) -> Failure:
         failure,
         message=_message(related, failure.kind),
         exception_type=f"{type(root).__module__}.{type(root).__name__}",
-        chain=tuple(dict.fromkeys(clean(f"{type(one).__name__}: {one}", _MAX_MESSAGE_CHARS) for one in related)),
+        chain=tuple(dict.fromkeys(_link(one) for one in related)),
     )
 
 
@@ -110,8 +111,12 @@ def _related(error: BaseException) -> list[BaseException]:
 
 def _message(related: list[BaseException], kind: FailureKind) -> str:
     refusal = next((one for one in related if isinstance(one, _REFUSALS)), None)
-    text = _FOR_DEVELOPERS.sub("", str(refusal or related[0]).removeprefix("ERROR: "))
+    text = _FOR_DEVELOPERS.sub("", without_passwords(str(refusal or related[0])).removeprefix("ERROR: "))
     return " ".join(filter(None, (clean(text, _MAX_MESSAGE_CHARS), _ADVICE.get(kind)))) or type(related[0]).__name__
+
+
+def _link(error: BaseException) -> str:
+    return clean(f"{type(error).__name__}: {without_passwords(str(error))}", _MAX_MESSAGE_CHARS)
 
 
 def _by_our_own_limits(related: list[BaseException], text: str, youtube: bool) -> FailureKind | None:

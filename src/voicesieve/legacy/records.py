@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from voicesieve.domain.passwords import without_password
 from voicesieve.sources.cleaning import clean_text
 
 _PLACEHOLDER_TITLE = re.compile(r"(Recovered )?Video [A-Za-z0-9_-]{8,11}|NoTitle", re.IGNORECASE)
@@ -79,7 +80,7 @@ def interpret(raw: object, where: str, generation: str) -> LegacyRecord:
     return LegacyRecord(
         where=where,
         video_id=clean_text(value["video_id"], 100),
-        url=clean_text(value["url"], _MAX_TEXT),
+        url=without_password(clean_text(value["url"], _MAX_TEXT)),
         output_path=str(evidence["output_path"]),
         title="" if _PLACEHOLDER_TITLE.fullmatch(title) else title,
         evidence={name: kept for name, kept in evidence.items() if kept not in (None, "")},
