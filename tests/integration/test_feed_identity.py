@@ -310,7 +310,8 @@ def test_what_was_withdrawn_stays_out_at_whatever_address(crawler: Crawler) -> N
 def test_an_id_withdrawn_before_it_was_seen_covers_its_entry_from_then_on(crawler: Crawler) -> None:
     with podcast(Item("g1", "/audio/1.ogg?token={token}"), Item("g2", "/audio/2.ogg")) as (show, _):
         _, native_id, _ = candidate_identity(f"{show.base_url}/audio/1.ogg?token=t1")
-        crawler.world.step(takedown.keep_out, f"url:{native_id}", "asked for", crawler.world.now)
+        stone = takedown.tombstone_hash(f"url:{native_id}")
+        crawler.world.step(takedown.add_tombstones, [stone], "video", "asked for", crawler.world.now)
         crawler.read(f"{show.base_url}/feed")
         crawler.read(f"{show.base_url}/feed")
         assert crawler.fetch() == [f"{show.base_url}/audio/2.ogg"]
