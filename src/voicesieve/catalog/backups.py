@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from voicesieve.catalog import soundness, versions
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.files import (
     atomic_path,
@@ -146,12 +147,21 @@ def examine(file: Path) -> Facts:
         # Immutable: looking at a copy must not create files beside it.
         uri = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
         with closing(sqlite3.connect(uri, uri=True)) as connection:
+            for pragma in soundness.DISTRUST:
+                connection.execute(pragma)
             found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
             if found != "ok":
                 raise BackupError(f"{file} is damaged: {' '.join(str(found).split())[:200]}")
             if connection.execute("PRAGMA foreign_key_check").fetchone():
                 raise BackupError(f"{file} is damaged: a row names another that is not there")
+            if foreign := soundness.foreign(connection):
+                raise BackupError(
+                    f"{file} holds {', '.join(foreign)}: nothing that voicesieve has made, and takedowns written to it "
+                    "may not hold. It is not put back."
+                )
             revision = connection.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+            if not versions.is_revision(revision):
+                raise BackupError(f"{file} is not a catalog of voicesieve: its revision is {str(revision)[:40]!r}.")
             counts = dict(connection.execute("SELECT name, value FROM counter WHERE name LIKE 'state:%'"))
     except (sqlite3.Error, TypeError) as error:
         raise BackupError(f"{file} is damaged or is not a catalog of voicesieve ({error}).") from error
@@ -202,6 +212,8 @@ def rows_of(file: Path, tables: Sequence[str]) -> dict[str, list[dict[str, Any]]
         return {}
     try:
         with closing(sqlite3.connect(file)) as connection:
+            for pragma in soundness.DISTRUST:
+                connection.execute(pragma)
             connection.row_factory = sqlite3.Row
             known = {row["name"] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
             wanted = [table for table in tables if table in known]
@@ -211,8 +223,15 @@ def rows_of(file: Path, tables: Sequence[str]) -> dict[str, list[dict[str, Any]]
 
 
 def _plain(row: sqlite3.Row) -> dict[str, Any]:
-    """JSON columns as values, as the tables of `catalog.schema` take them."""
-    return {key: json.loads(row[key]) if key == "details" else row[key] for key in row.keys()}  # noqa: SIM118 - a Row
+    """JSON columns as values, as the tables of `catalog.schema` take them. A line of the log that is none stays one."""
+    return {key: _json(row[key]) if key == "details" else row[key] for key in row.keys()}  # noqa: SIM118 - a Row
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, TypeError, RecursionError):
+        return {"unreadable": str(text)}
 
 
 def put_back(data: Path, ready: Path) -> Path | None:

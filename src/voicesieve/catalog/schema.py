@@ -48,11 +48,22 @@ class Words(TypeDecorator[str]):
         return None if value is None else storable(value)
 
 
+class BrokenRowError(Exception):
+    """A row holds what no step of ours has written: the file was damaged, or changed by somebody else."""
+
+
 class JsonText(TypeDecorator[Any]):
-    """Plain JSON values in a text column, so that a row reads the same in every database and tool."""
+    """Plain JSON values in a text column, so that a row reads the same in every database and tool.
+
+    ``shape`` is the type that every value of the column has, ``None`` for any. Reading another raises `BrokenRowError`.
+    """
 
     impl = Text
     cache_ok = True
+
+    def __init__(self, shape: type | None = None) -> None:
+        super().__init__()
+        self.shape = shape
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
         if value is None:
@@ -60,7 +71,15 @@ class JsonText(TypeDecorator[Any]):
         return storable(json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True))
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else json.loads(value)
+        if value is None:
+            return None
+        try:
+            read = json.loads(value)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise BrokenRowError(f"a row holds {str(value)[:40]!r} where JSON belongs") from error
+        if self.shape is not None and not isinstance(read, self.shape):
+            raise BrokenRowError(f"a row holds {str(value)[:40]!r} where a {self.shape.__name__} belongs")
+        return read
 
 
 metadata = MetaData(
@@ -91,15 +110,15 @@ query = Table(
     Column("argument", Words, nullable=False),
     Column("exhausted", Boolean, nullable=False),
     Column("due_at", Double, nullable=False),
-    Column("cursor", JsonText),
-    Column("memory", JsonText, nullable=False),
+    Column("cursor", JsonText(dict)),
+    Column("memory", JsonText(dict), nullable=False),
     Column("pages", Integer, nullable=False),
     Column("requests", Integer, nullable=False),
     Column("found", Integer, nullable=False),
     Column("new", Integer, nullable=False),
     Column("problems", Integer, nullable=False),
     Column("failures", Integer, nullable=False),
-    Column("last_failure", JsonText),
+    Column("last_failure", JsonText(dict)),
     Column("created_at", Double, nullable=False),
     Column("fetched", Integer, nullable=False, server_default="0"),
     Column("accepted", Integer, nullable=False, server_default="0"),
@@ -161,7 +180,7 @@ arm = Table(
     Column("accepted", Integer, nullable=False),
     Column("lost", Integer, nullable=False),
     Column("child_s", Double, nullable=False),
-    Column("evidence", JsonText, nullable=False),
+    Column("evidence", JsonText(list), nullable=False),
     Column("expanded", Boolean, nullable=False),
     Column("rate", Double, nullable=False),
     Column("score", Double, nullable=False),
@@ -199,10 +218,10 @@ video = Table(
     Column("published_at", Double),
     Column("declared_language", String(40)),
     Column("licence", Words),
-    Column("metadata", JsonText, nullable=False),
-    Column("facts", JsonText, nullable=False),
+    Column("metadata", JsonText(dict), nullable=False),
+    Column("facts", JsonText(dict), nullable=False),
     Column("state", String(20), nullable=False),
-    Column("reasons", JsonText, nullable=False),
+    Column("reasons", JsonText(list), nullable=False),
     Column("screened_by", String(16)),
     Column("stage", String(20)),
     Column("due_at", Double),
@@ -227,7 +246,7 @@ video = Table(
     Column("choice", JsonText),
     Column("discovered_at", Double, nullable=False),
     Column("changed_at", Double, nullable=False),
-    Column("lent", JsonText),
+    Column("lent", JsonText(list)),
     Column("lent_until", Double),
     Column("address", Words),
     Index(
@@ -323,7 +342,7 @@ attempt = Table(
     Column("message", Words),
     Column("bytes", BigInteger, nullable=False),
     Column("exception_type", Words),
-    Column("chain", JsonText),
+    Column("chain", JsonText(list)),
     Column("next", Words),
     Index(
         "ix_attempt_running",
@@ -347,7 +366,7 @@ verdict = Table(
     Column("child_share", Double, nullable=False),
     Column("child_runs", Integer, nullable=False),
     Column("score", Double, nullable=False),
-    Column("segments", JsonText, nullable=False),
+    Column("segments", JsonText(list), nullable=False),
     Column("windows", LargeBinary, nullable=False),
     Column("levels", JsonText, nullable=False),
     Column("analysed_at", Double, nullable=False),
@@ -371,7 +390,7 @@ decision = Table(
     Column("id", Key, primary_key=True),
     Column("video", Key, ForeignKey("video.key"), nullable=False, index=True),
     Column("outcome", String(20), nullable=False),
-    Column("reasons", JsonText, nullable=False),
+    Column("reasons", JsonText(list), nullable=False),
     Column("policy_revision", String(16), nullable=False),
     Column("model", String(60), nullable=False),
     Column("revision", String(64), nullable=False),
@@ -444,11 +463,22 @@ audit = Table(
     Column("action", String(20), nullable=False),
     Column("subject", Words, nullable=False),
     Column("reason", Words, nullable=False),
-    Column("details", JsonText, nullable=False),
+    Column("details", JsonText(dict), nullable=False),
 )
 
 APPEND_ONLY = ("audit", "removal")
 """Tables whose rows the database itself refuses to change or delete; the migration that makes them adds triggers."""
+
+
+def sqlite_triggers() -> dict[str, str]:
+    """The triggers of a SQLite catalog, by name: they refuse to change or delete a row, whoever asks."""
+    return {
+        f"{table}_no_{deed.lower()}": f"CREATE TRIGGER {table}_no_{deed.lower()} BEFORE {deed} ON {table} "
+        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
+        for table in APPEND_ONLY
+        for deed in ("UPDATE", "DELETE")
+    }
+
 
 first_due_of_host = (
     select(func.min(video.c.due_at))

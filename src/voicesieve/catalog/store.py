@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, 
 from sqlalchemy import exc as sql_errors
 from sqlalchemy.pool import QueuePool
 
-from voicesieve.catalog import schema, versions
+from voicesieve.catalog import schema, soundness, versions
 from voicesieve.catalog.backups import CATALOG_FILE, RESTORING, BackupError, backup_catalog, finish_putting_back
 from voicesieve.catalog.turnstile import Turnstile, TurnstileTimeoutError, Waits
 from voicesieve.domain.extras import how_to_install
@@ -44,6 +44,10 @@ class CatalogError(Exception):
 
 class DamagedCatalogError(CatalogError):
     """The file is not a catalog any more, or never was one."""
+
+
+class ForeignCatalogError(DamagedCatalogError):
+    """The file is a catalog with triggers or views in it that somebody else has made."""
 
 
 class Catalog:
@@ -106,9 +110,12 @@ class Catalog:
         with self.read() as connection:
             found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
             dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5)
-        return [text for text in found if text != "ok"] + [
-            f"a row of {row[0]} names one that is gone" for row in dangling
-        ]
+            broken = soundness.broken_rows(soundness.dbapi(connection)) if found == ["ok"] else []
+        return (
+            broken
+            + [text for text in found if text != "ok"]
+            + [f"a row of {row[0]} names one that is gone" for row in dangling]
+        )
 
     def close(self) -> None:
         is_lost = self._file is not None and identity_of(self._file) != self._identity
@@ -197,11 +204,18 @@ def open_catalog(
         with turnstile.hold():
             finish_putting_back(folder)
             try:
+                _refuse_foreign(writer)
                 versions.bring_up_to_date(writer, update.back_up)
             except BaseException:
                 writer.dispose()
                 raise
-    except (OSError, sql_errors.DBAPIError, versions.NewerCatalogError, TurnstileTimeoutError) as error:
+    except (
+        OSError,
+        sql_errors.DBAPIError,
+        versions.NewerCatalogError,
+        versions.ForeignRevisionError,
+        TurnstileTimeoutError,
+    ) as error:
         text = str(getattr(error, "orig", None) or error)
         if _is_full(text, error):
             raise FailureError(_full(text, error, file)) from error
@@ -213,6 +227,17 @@ def open_catalog(
         catalog.update_without_backup = update.problem
         catalog.was_updated = True
     return catalog
+
+
+def _refuse_foreign(engine: Engine) -> None:
+    """Raise `ForeignCatalogError` for triggers and views that could undo what is written, a takedown for example."""
+    with engine.connect() as connection:
+        found = soundness.foreign(soundness.dbapi(connection))
+    if found:
+        raise ForeignCatalogError(
+            f"{engine.url.database} holds {', '.join(found)}: nothing that voicesieve has made, and takedowns written "
+            "to it may not hold. Nothing was changed. Put back a copy that you trust with `voicesieve restore`."
+        )
 
 
 class _Update:
@@ -246,6 +271,8 @@ def _sqlite_engine(file: Path, *, writing: bool) -> Engine:
         # The driver's own BEGIN is deferred and would fail with BUSY_SNAPSHOT on its first write.
         connection.isolation_level = None
         cursor = connection.cursor()
+        for pragma in soundness.DISTRUST:
+            cursor.execute(pragma)
         cursor.execute(f"PRAGMA busy_timeout={int(BUSY_TIMEOUT_S * 1000)}")
         cursor.execute("PRAGMA foreign_keys=ON")
         # Savepoints and sorting would need files in TMPDIR: one more disk that can be full.
@@ -336,7 +363,7 @@ def _explained(file: Path, error: Exception) -> CatalogError:
     if isinstance(error, versions.NewerCatalogError | TurnstileTimeoutError):
         return CatalogError(str(error))
     text = str(getattr(error, "orig", None) or error)
-    if _is_damage(text):
+    if isinstance(error, versions.ForeignRevisionError) or _is_damage(text):
         return DamagedCatalogError(f"{file} is damaged or is not a catalog ({text}). {_RESTORE}")
     if "readonly" in text or "unable to open" in text or _is_read_only(error):
         where = f"Check the permissions of {file.parent}, or choose another --data."
@@ -373,6 +400,8 @@ def _full(text: str, error: Exception, file: Path | None) -> Failure:
 
 def refused_by_database(error: BaseException) -> bool:
     """Whether the database itself cannot go on (disk, damage, connection), as against a step that is wrong."""
+    if isinstance(error, schema.BrokenRowError):
+        return True
     wrong = sql_errors.IntegrityError | sql_errors.ProgrammingError | sql_errors.DataError
     return isinstance(error, sql_errors.DatabaseError) and not isinstance(error, wrong)
 
@@ -384,6 +413,9 @@ def _typed_errors(file: Path | None) -> Iterator[None]:
         yield
     except TurnstileTimeoutError as error:
         raise FailureError(Failure.from_exception(FailureKind.CATALOG_UNAVAILABLE, error)) from error
+    except schema.BrokenRowError as error:
+        message = f"the catalog is damaged: {error}. {_RESTORE}"
+        raise FailureError(Failure.from_exception(FailureKind.CATALOG_UNAVAILABLE, error, message)) from error
     except sql_errors.DatabaseError as error:
         if not refused_by_database(error):
             raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,15 @@ catalog does not import Alembic (0.2 s)."""
 
 class NewerCatalogError(Exception):
     """The catalog was written by a newer voicesieve."""
+
+
+class ForeignRevisionError(Exception):
+    """What stands where the revision belongs is none."""
+
+
+def is_revision(found: object) -> bool:
+    """Whether ``found`` is a revision of a catalog, of this version or of another."""
+    return isinstance(found, str) and re.fullmatch(r"\d{4}", found, re.ASCII) is not None and found != "0000"
 
 
 def is_present(engine: Engine) -> bool:
@@ -39,6 +49,8 @@ def bring_up_to_date(engine: Engine, before_update: Callable[[], None] = lambda:
     found = revision_of_catalog(engine)
     if found == HEAD:
         return
+    if found is not None and not is_revision(found):
+        raise ForeignRevisionError(f"its revision is {str(found)[:40]!r}, which no version of voicesieve has written")
     if found is not None and found > HEAD:
         raise NewerCatalogError(
             f"This catalog has revision {found}; this program knows revisions up to {HEAD}. It was written by a newer "

@@ -10,8 +10,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicesieve.catalog import backups, store, views
-from voicesieve.catalog.backups import Backup, StoppedError
+from voicesieve.catalog import backups, soundness, store, views
+from voicesieve.catalog.backups import Backup, BackupError, StoppedError
 from voicesieve.catalog.transactions import audits, inheritance
 from voicesieve.catalog.turnstile import Turnstile
 from voicesieve.domain.audits import AuditEntry, Deed
@@ -176,6 +176,7 @@ def restore(folder: DataFolder, copy: Path, actor: str, now: float) -> Restored:
         catalog = store.open_catalog(staging, create=False)
         withdrawn = None
         try:
+            _refuse_unsound(copy, catalog)
             with catalog.write() as connection:
                 if left is not None:
                     withdrawn = inheritance.inherit(connection, left, now)
@@ -186,3 +187,15 @@ def restore(folder: DataFolder, copy: Path, actor: str, now: float) -> Restored:
         aside = backups.put_back(folder.root, staging / backups.CATALOG_FILE)
         shutil.rmtree(staging)
     return Restored(aside, facts.videos, facts.accepted, withdrawn)
+
+
+def _refuse_unsound(copy: Path, catalog: store.Catalog) -> None:
+    """Raise `BackupError` for a copy whose tables or rows are not as this program builds and writes them.
+
+    Whole pages say nothing of who wrote them, and what is put back decides what later takedowns reach.
+    """
+    with catalog.read() as connection:
+        own = soundness.dbapi(connection)
+        found = soundness.differences(own) or soundness.broken_rows(own)
+    if found:
+        raise BackupError(f"{copy} is not a catalog as voicesieve makes one: {'; '.join(found)}. It is not put back.")
