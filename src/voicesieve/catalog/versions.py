@@ -24,7 +24,7 @@ class ForeignRevisionError(Exception):
 
 def is_revision(found: object) -> bool:
     """Whether ``found`` is a revision of a catalog, of this version or of another."""
-    return isinstance(found, str) and re.fullmatch(r"\d{4}", found, re.ASCII) is not None and found != "0000"
+    return isinstance(found, str) and re.fullmatch(r"\d{4}", found, re.ASCII) is not None
 
 
 def is_present(engine: Engine) -> bool:
@@ -50,7 +50,7 @@ def bring_up_to_date(engine: Engine, before_update: Callable[[], None] = lambda:
     if found == HEAD:
         return
     if found is not None and not is_revision(found):
-        raise ForeignRevisionError(f"its revision is {str(found)[:40]!r}, which no version of voicesieve has written")
+        raise ForeignRevisionError(_foreign(found))
     if found is not None and found > HEAD:
         raise NewerCatalogError(
             f"This catalog has revision {found}; this program knows revisions up to {HEAD}. It was written by a newer "
@@ -60,9 +60,17 @@ def bring_up_to_date(engine: Engine, before_update: Callable[[], None] = lambda:
         before_update()
     from alembic import command
     from alembic.config import Config
+    from alembic.util import CommandError
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, HEAD)
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, HEAD)
+    except CommandError as error:  # there is no way from this revision to ours
+        raise ForeignRevisionError(_foreign(found)) from error
+
+
+def _foreign(found: object) -> str:
+    return f"its revision is {str(found)[:40]!r}, which no version of voicesieve has written"
