@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import functools
-import io
 import random
 import struct
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import av
@@ -97,21 +98,35 @@ def written(
     ``jump_s`` is a hole in the time stamps after the first half. Of several tracks each is half as long as the one
     before it.
     """
-    file = io.BytesIO()
-    try:
-        with av.open(file, "w", format=muxer, options=dict(options)) as container:
-            streams = [container.add_stream(codec, rate=rate, layout=layout) for _ in range(tracks)]
-            for stream in streams:
-                stream.bit_rate = BIT_RATE
-            container.start_encoding()
-            for number, stream in enumerate(streams):
-                assert isinstance(stream, av.AudioStream)
-                for frame in _frames(stream, rate, layout, SECONDS / 2**number, starts_at, jump_s):
-                    container.mux(stream.encode(frame))
-                container.mux(stream.encode(None))
-    except (av.FFmpegError, ValueError):
-        return None
-    return file.getvalue()
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "file"
+        try:
+            with av.open(str(file), "w", format=muxer, options=dict(options)) as container:
+                _write(container, codec, rate, layout, starts_at=starts_at, jump_s=jump_s, tracks=tracks)
+        except (av.FFmpegError, ValueError):
+            return None
+        return file.read_bytes()
+
+
+def _write(
+    container: av.container.OutputContainer,
+    codec: str,
+    rate: int,
+    layout: str,
+    *,
+    starts_at: float,
+    jump_s: float,
+    tracks: int,
+) -> None:
+    streams = [container.add_stream(codec, rate=rate, layout=layout) for _ in range(tracks)]
+    for stream in streams:
+        stream.bit_rate = BIT_RATE
+    container.start_encoding()
+    for number, stream in enumerate(streams):
+        assert isinstance(stream, av.AudioStream)
+        for frame in _frames(stream, rate, layout, SECONDS / 2**number, starts_at, jump_s):
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
 
 
 def _frames(
