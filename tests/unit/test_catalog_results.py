@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
+import sqlalchemy
 from catalog_world import MODEL, World, candidate, decision, path_of, sha_of, verdict
 from sqlalchemy import event, select
 
-from voicesieve.catalog import schema, views
+from voicesieve.catalog import schema, versions, views
 from voicesieve.catalog.changes import IllegalMoveError, change
-from voicesieve.catalog.store import Catalog
+from voicesieve.catalog.store import Catalog, open_catalog
 from voicesieve.catalog.transactions import leases, redeciding, results
 from voicesieve.catalog.transactions.redeciding import Redecision
 from voicesieve.domain.decisions import Outcome
@@ -332,3 +334,33 @@ def test_only_accepted_videos_are_exported_in_a_stable_order(world: World) -> No
     assert world.ask(views.accepted_urls) == [candidate(number).url for number in (1, 2, 3)]
     assert candidate(4).id not in itertools.chain(*accepted(world))
     assert MODEL.name == world.ask(views.newest_verdict, hashes[0]).model
+
+
+def test_recordings_whose_channels_were_mixed_otherwise_are_made_anew_when_somebody_asks(tmp_path: Path) -> None:
+    """Of verdicts from before, those on several channels are not used again; those on one stay as they are."""
+    from alembic import command
+    from alembic.config import Config
+
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path}/catalog.sqlite3")
+    config = Config()
+    config.set_main_option("script_location", str(versions.MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0011")
+        for sha256, channels in (("one", 1), ("two", 2)):
+            connection.exec_driver_sql(
+                "INSERT INTO recording (sha256, path, bytes, duration_s, container, codec, sample_rate, channels, "
+                "stored_at, accepted_videos) "
+                f"VALUES ('{sha256}', '{sha256}', 1, 9, 'ogg', 'opus', 48000, {channels}, 0, 0)"
+            )
+            connection.exec_driver_sql(
+                "INSERT INTO verdict (recording, model, revision, operating_point, label, duration_s, speech_s, "
+                "child_s, child_share, child_runs, score, segments, windows, levels, analysed_at) "
+                f"VALUES ('{sha256}', 'network', 'r1', 'corpus', 'no_child', 9, 0, 0, 0, 0, 0, '[]', x'', '{{}}', 5)"
+            )
+    engine.dispose()
+    catalog = open_catalog(tmp_path, create=False)
+    world = World(catalog)
+    assert world.ask(views.verdict_of_model, "one", "network", "r1") is not None
+    assert world.ask(views.verdict_of_model, "two", "network", "r1") is None
+    catalog.close()

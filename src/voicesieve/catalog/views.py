@@ -38,6 +38,7 @@ def status(connection: Connection) -> dict[str, Any]:
         "accepted_s": round(max(0.0, counters.get("accepted_s", 0.0)), 3),
         "child_s": round(max(0.0, counters.get("child_s", 0.0)), 3),
         "accepted_recordings": int(counters.get("accepted_recordings", 0)),
+        "further_sound_tracks": int(counters.get("further_sound_tracks", 0)),
         "queries": [_query_facts(row) for row in connection.execute(select(schema.query).order_by(schema.query.c.id))],
         "catalog": {
             "busy_waits": int(counters.get("catalog:busy_waits", 0)),

@@ -38,6 +38,9 @@ def print_status(status: dict[str, Any]) -> None:
     _print_languages(console, status["languages"])
     own = [query for query in status["queries"] if not query["expands"]]
     print_queries(own)
+    if status["further_sound_tracks"]:
+        tracks = f"{status['further_sound_tracks']:,} further sound tracks of files that hold several"
+        console.print(f"passed over: {tracks}; `voicesieve why` names them", soft_wrap=True)
     if len(own) < len(status["queries"]):
         console.print(Text(_expansions([query for query in status["queries"] if query["expands"]])), soft_wrap=True)
     for host in status["paused_hosts"]:

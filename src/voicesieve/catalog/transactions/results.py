@@ -66,6 +66,8 @@ def finish_fetch(
         delete_unless_named(connection, path, now)
         return VideoState(moved.state)
     name_recordings(connection, [(fetched, path)], now)
+    if len(fetched.media.tracks) > 1:
+        add_to_counter(connection, "further_sound_tracks", len(fetched.media.tracks) - 1)
     change(
         connection,
         row,
