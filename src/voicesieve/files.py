@@ -10,8 +10,10 @@ import ctypes
 import errno
 import fcntl
 import os
+import re
 import secrets
 import shutil
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,8 +21,19 @@ from typing import IO
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 
+PRIVATE_FILE = 0o600
+PRIVATE_FOLDER = 0o700
+"""Modes of what only its owner may read, whatever the umask: recordings of minors, keys, who was taken down."""
+
+SHARED_FILE = 0o666
+"""Mode of what a person asked for at a place of their own, such as an export: there their umask decides."""
+
 TEMPORARY_MARK = ".tmp-"
-"""Part of the name of every unfinished file, so that leftovers of a crash can be told from the user's files."""
+"""Part of the name of every unfinished file."""
+
+_UNFINISHED = re.compile(r"(.+)\.tmp-[0-9a-f]{12}", re.DOTALL)
+_COMPANION = re.compile(r"(.+\.tmp-[0-9a-f]{12})-(wal|shm|journal)", re.DOTALL)
+"""SQLite's own files beside a copy of the catalog that is being made."""
 
 WORKING_SPACE = 64_000_000
 """Bytes that a run needs beside its recordings: the catalog's log between two checkpoints (4 MB and the largest
@@ -34,14 +47,14 @@ OUT_OF_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, mode: int = PRIVATE_FILE) -> Iterator[Path]:
     """Hand out a new empty file to be filled by name; when the block ends it takes the place of ``path``, durably.
 
-    Raises `FailureError` ``disk_full``, or `OSError`.
+    A link at ``path`` is replaced, never followed. Raises `FailureError` ``disk_full``, or `OSError`.
     """
 
     def create(temporary: Path) -> int:
-        return os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        return os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
 
     with typed_disk_errors(path):
         temporary, descriptor = _locked(path, create)
@@ -58,18 +71,18 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
+def atomic_file(path: Path, *, mode: int = PRIVATE_FILE) -> Iterator[IO[bytes]]:
     """Write ``path`` completely or not at all. Raises `FailureError` ``disk_full``, or `OSError`."""
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
+    with atomic_path(path, mode=mode) as temporary, temporary.open("wb") as file:
         yield file
 
 
 @contextmanager
 def unfinished_folder(target: Path) -> Iterator[Path]:
-    """A new folder beside ``target``, to be filled and given its name; removed if the block fails."""
+    """A new private folder beside ``target``, to be filled and given its name; removed if the block fails."""
 
     def create(temporary: Path) -> int:
-        make_folder(temporary)
+        make_folder(temporary, private=True)
         return os.open(temporary, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
     with typed_disk_errors(target):
@@ -86,7 +99,8 @@ def unfinished_folder(target: Path) -> Iterator[Path]:
 def new_file(path: Path) -> IO[bytes]:
     """A new file in a folder that becomes durable as a whole with `sync_file_system`; its folder is made if missing.
 
-    For trees of a million files, where an fsync of each would take longer than all the rest.
+    For trees of a million files, where an fsync of each would take longer than all the rest. The umask decides who
+    may read them, as for everything that is exported.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("w+b")
@@ -106,16 +120,34 @@ def sync_file_system(folder: Path) -> None:
         os.close(descriptor)
 
 
-def sweep_unfinished(folder: Path, name: str = "") -> list[Path]:
-    """Remove what writers that are dead left unfinished in ``folder``: everything, or what was to become ``name``.
+def becoming(*names: str) -> Callable[[str], bool]:
+    """Whether a temporary name belongs to a file that is to become one of ``names``; see `unfinished_in`."""
+    return {name[:SHOWN] for name in names}.__contains__
 
-    A living writer holds a lock on what it writes, so this is safe beside any number of them.
+
+def unfinished_in(folder: Path, is_ours: Callable[[str], bool]) -> list[Path]:
+    """Files and folders of ``folder`` under a temporary name of ours: ``NAME.tmp-<12 hex digits>``.
+
+    ``is_ours`` is asked with NAME, of which a temporary name keeps the first `SHOWN` characters. A folder may hold
+    anything else too, so NAME must be one that is written there.
     """
     if not folder.is_dir():
         return []
-    wanted = f"{name[:SHOWN]}{TEMPORARY_MARK}" if name else TEMPORARY_MARK
-    found = [path for path in sorted(folder.iterdir()) if wanted in path.name and not path.is_symlink()]
-    return [path for path in found if _removed_if_abandoned(path)]
+    return [path for path in sorted(folder.iterdir()) if _is_unfinished(path, is_ours)]
+
+
+def _is_unfinished(path: Path, is_ours: Callable[[str], bool]) -> bool:
+    main = _COMPANION.fullmatch(path.name)
+    match = _UNFINISHED.fullmatch(main[1] if main else path.name)
+    return match is not None and is_ours(match[1]) and not path.is_symlink()
+
+
+def sweep_unfinished(folder: Path, is_ours: Callable[[str], bool]) -> list[Path]:
+    """Remove what writers that are dead left unfinished in ``folder``; see `unfinished_in`.
+
+    A living writer holds a lock on what it writes, so this is safe beside any number of them.
+    """
+    return [path for path in unfinished_in(folder, is_ours) if _removed_if_abandoned(path)]
 
 
 def _locked(path: Path, create: Callable[[Path], int]) -> tuple[Path, int]:
@@ -141,6 +173,9 @@ def _lock(descriptor: int, how: int) -> bool:
 
 
 def _removed_if_abandoned(path: Path) -> bool:
+    main = _COMPANION.fullmatch(path.name)
+    if main and path.with_name(main[1]).exists():
+        return False  # it falls after the file that it belongs to, whose lock tells whether somebody lives
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (FileNotFoundError, PermissionError):
@@ -157,27 +192,53 @@ def _removed_if_abandoned(path: Path) -> bool:
     return True
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, *, mode: int = PRIVATE_FILE) -> None:
     """Write a UTF-8 text file atomically."""
-    with atomic_file(path) as file:
+    with atomic_file(path, mode=mode) as file:
         file.write(text.encode("utf-8", "surrogatepass"))
 
 
 def move_durably(source: Path, target: Path) -> None:
-    """Give a finished file its final name on the same file system; durable when this returns."""
+    """Give a finished file its final name in a private folder; durable when this returns.
+
+    Copied where ``target`` lies on another file system, as it does when one of the two folders is a link.
+    """
     with typed_disk_errors(target):
-        make_folder(target.parent)
+        make_folder(target.parent, private=True)
         with source.open("rb") as file:
             os.fsync(file.fileno())
-        source.replace(target)
+            try:
+                source.replace(target)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise
+                with atomic_file(target) as copy:
+                    shutil.copyfileobj(file, copy, 1 << 20)
+                source.unlink()
         sync_folder(target.parent)
 
 
-def make_folder(folder: Path) -> None:
-    """Create a folder and its parents so that their names survive a power loss."""
+def create_private(path: Path, flags: int = os.O_RDWR) -> int:
+    """Open a file of ours that is kept open, making it if it is missing. Returns its descriptor.
+
+    Raises `OSError`: ``ELOOP`` for a link, whose target is somebody else's, and ``EINVAL`` for what is no file.
+    """
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, PRIVATE_FILE)
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        return descriptor
+    os.close(descriptor)
+    raise OSError(errno.EINVAL, "not a regular file", str(path))
+
+
+def make_folder(folder: Path, *, private: bool = False) -> None:
+    """Create a folder and its parents so that their names survive a power loss.
+
+    ``private``: the folder itself, if it is new, can be entered by its owner alone; its parents are as the umask says.
+    """
     missing = [folder, *folder.parents]
     missing = [path for path in missing if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(PRIVATE_FOLDER if private else 0o777, exist_ok=True)
     for path in missing:
         sync_folder(path.parent)
 

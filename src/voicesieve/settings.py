@@ -322,6 +322,12 @@ class Retention(_Section):
         le=36_500,
         description="Audio that was rejected this many days ago is deleted; its scores stay. 0 = kept for good.",
     )
+    quarantine_days: float = Field(
+        30.0,
+        ge=0,
+        le=36_500,
+        description="What `voicesieve doctor --fix` put into quarantine is deleted after this many days. 0 = never.",
+    )
 
 
 class Catalog(_Section):
@@ -411,6 +417,16 @@ def read_toml(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{file} cannot be read: {error.strerror}. Write one with `voicesieve init`.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} is not a TOML file: {error}.") from error
+
+
+def secrets_in(tree: Mapping[str, Any]) -> list[str]:
+    """The keys of a settings file's tree that hold a secret, such as ``youtube_api.key``."""
+    return [
+        f"{section}.{key}"
+        for section, values in tree.items()
+        for key, value in (values.items() if isinstance(values, Mapping) else ())
+        if value and _may_hold_secret([section, key])
+    ]
 
 
 def _refuse_unknown_environment() -> None:

@@ -456,10 +456,10 @@ def test_a_lost_or_damaged_recording_stops_the_export_and_the_doctor_mends_it(cr
     before = files_below(corpus)
     (stored,) = (path for path in (crawled / "recordings").rglob("*") if path.is_file())
     (crawled / "recordings" / "stray.bin").write_bytes(b"x")
-    (crawled / "scratch" / "dead").mkdir()
+    (crawled / "scratch" / "0123456789abcdef").mkdir()
     for damage, finding in ((lambda: stored.write_bytes(b"damaged"), "bad_hash"), (stored.unlink, "rows_without_file")):
         damage()
-        message = one_paragraph(voicesieve("export", "jsonl", corpus, "--update", "--data", crawled, code=1))
+        message = one_paragraph(voicesieve("export", "jsonl", corpus, "--replace", "--data", crawled, code=1))
         assert "voicesieve doctor --fix" in message
         assert files_below(corpus) == before, "the earlier export is unchanged"
         report = voicesieve("doctor", "--json", "--data", crawled, code=1).json

@@ -11,6 +11,7 @@ from crawling import CLIPS
 from injection import Victim, catalog_of, corpus_of, holds_its_promises, nothing_is_left
 
 ROOT = Path(__file__).parents[2]
+UNFINISHED_COPY = "catalog-20251126T101112.123Z.sqlite3.tmp-0123456789ab"
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_every_procedure_names_a_test_that_there_is() -> None:
     assert len(names) > 10
 
 
-def test_files_that_no_row_names_are_found_and_deleted(program: Victim, crawled: Path) -> None:
+def test_files_that_no_row_names_are_found_and_quarantined(program: Victim, crawled: Path) -> None:
     stray = crawled / "recordings" / "ab" / f"{'ab' * 32}.opus"
     stray.parent.mkdir(exist_ok=True)
     stray.write_bytes(b"stored, and then the power went")
@@ -47,12 +48,15 @@ def test_files_that_no_row_names_are_found_and_deleted(program: Victim, crawled:
     assert report["files_without_row"] == [f"ab/{stray.name}"]
     program.run("doctor", "--fix", "--data", crawled)
     assert not stray.exists()
+    (kept,) = (crawled / "quarantine").iterdir()
+    assert kept.read_bytes() == b"stored, and then the power went"
+    assert kept.stat().st_mode & 0o777 == 0o600
     nothing_is_left(program, crawled)
 
 
 def test_what_dead_programs_left_unfinished_is_found_and_swept(program: Victim, crawled: Path) -> None:
     (crawled / "backups").mkdir()
-    left = [crawled / "logs" / "metrics.prom.tmp-0123456789ab", crawled / "backups" / "catalog-x.tmp-0123456789ab"]
+    left = [crawled / "logs" / "metrics.prom.tmp-0123456789ab", crawled / "backups" / UNFINISHED_COPY]
     for path in left:
         path.write_bytes(b"half")
     report = program.run("doctor", "--json", "--data", crawled, code=1).json

@@ -15,8 +15,6 @@ HOUSE = Path(voicesieve.__file__).parent
 ALLOWED = {
     "files.py": "the one place",
     "fetching/scratch.py": "the media file of an attempt: private, swept, and renamed by `files.move_durably`",
-    "catalog/turnstile.py": "a lock file that is always empty",
-    "pipeline/folder.py": "the lock of the run; what stands in it only names the holder",
     "observability/logs.py": "the log is appended to and rotated by the standard library",
     "catalog/backups.py": "SQLite writes into, or we copy into, the file that `files.atomic_path` hands out",
     "pipeline/backing_up.py": "a copy inside an unfinished folder, made durable by `files.move_durably`",

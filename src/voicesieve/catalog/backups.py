@@ -38,6 +38,7 @@ CACHE_KIB = 8_192
 """Memory of the copying connection, whatever the size of the catalog."""
 
 _NAME = re.compile(r"catalog-(\d{8}T\d{6}\.\d{3})Z(?:-before-([0-9A-Za-z_]+))?\.sqlite3")
+_SHORTENED = re.compile(r"catalog-\d{8}T\d{6}\.\d{3}Z.*")
 _STAMP = "%Y%m%dT%H%M%S"
 
 CATALOG_FILE = "catalog.sqlite3"
@@ -92,8 +93,8 @@ def backup_catalog(
     stamp = f"{time.strftime(_STAMP, time.gmtime(now))}.{int(now % 1 * 1000):03d}Z"
     target = folder / f"catalog-{stamp}{f'-before-{before}' if before else ''}.sqlite3"
     try:
-        make_folder(folder)
-        sweep_unfinished(folder)
+        make_folder(folder, private=True)
+        sweep_unfinished(folder, is_unfinished_copy)
         refuse_little_space(folder, file.stat().st_size)
         with atomic_path(target) as temporary:
             _copy(file, temporary, turn, stopped, progressed)
@@ -102,7 +103,7 @@ def backup_catalog(
         raise _explained(target, error, file.stat().st_size) from error
     except OSError as error:
         raise BackupError(f"{folder} cannot be written: {error.strerror or error}") from error
-    _rotate(folder, keep, is_update=before is not None)
+    _rotate(folder, keep, file.parent, target, is_update=before is not None)
     return Backup(target, now, before, target.stat().st_size)
 
 
@@ -168,6 +169,27 @@ def examine(file: Path) -> Facts:
     return Facts(str(revision), int(sum(counts.values())), int(counts.get("state:accepted", 0)))
 
 
+def first_run(file: Path) -> str | None:
+    """The id of the first run in a copy, by which all copies of one catalog are known; ``None`` if it tells of none."""
+    uri = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
+    try:
+        with closing(sqlite3.connect(uri, uri=True)) as connection:
+            row = connection.execute("SELECT id FROM run ORDER BY started_at, id LIMIT 1").fetchone()
+    except sqlite3.Error:
+        return None  # damaged: it is not known whose it is, and stays
+    return None if row is None else str(row[0])
+
+
+def is_copy(name: str) -> bool:
+    """Whether a file has the name of a copy of the catalog."""
+    return _NAME.fullmatch(name) is not None
+
+
+def is_unfinished_copy(name: str) -> bool:
+    """Whether a temporary file, whose name begins with ``name``, is to become a copy."""
+    return _SHORTENED.fullmatch(name) is not None
+
+
 def backups_in(folder: Path) -> list[Backup]:
     """The copies in ``folder``, the newest first; files of other names are somebody else's."""
     return sorted(_listed(folder), key=lambda backup: backup.path.name, reverse=True)
@@ -185,9 +207,16 @@ def _epoch(stamp: str) -> float:
     return float(calendar.timegm(time.strptime(stamp, _STAMP)))
 
 
-def _rotate(folder: Path, keep: int, *, is_update: bool) -> None:
-    """Copies from before an update are the only way back to the older version, so they are counted apart."""
+def _rotate(folder: Path, keep: int, data: Path, newest: Path, *, is_update: bool) -> None:
+    """Delete the oldest copies of this catalog beyond ``keep``.
+
+    Copies from before an update are the only way back to the older version, so they are counted apart. A folder outside
+    of the data folder may hold copies of other catalogs too, which are told by the first run that they know.
+    """
     same_sort = [backup for backup in backups_in(folder) if (backup.before is not None) == is_update]
+    if not folder.resolve().is_relative_to(data.resolve()):
+        first = first_run(newest)
+        same_sort = [backup for backup in same_sort if first is not None and first_run(backup.path) == first]
     for old in same_sort[keep:]:
         old.path.unlink(missing_ok=True)
     if same_sort[keep:]:
@@ -222,9 +251,27 @@ def rows_of(file: Path, tables: Sequence[str]) -> dict[str, list[dict[str, Any]]
         return None  # which may be why a copy is put back; the caller says what it means for takedowns
 
 
+def videos_by_path(file: Path) -> dict[str, set[tuple[str, str]]]:
+    """The id and channel of each video that carries a stored file, by the file's path; empty if the catalog is damaged.
+
+    Only for the holder of the turnstile.
+    """
+    found: dict[str, set[tuple[str, str]]] = {}
+    if not file.exists():
+        return found
+    query = "SELECT recording.path, video.id, video.channel FROM recording JOIN video ON video.recording = sha256"
+    try:
+        with closing(sqlite3.connect(file)) as connection:
+            for path, video, channel in connection.execute(query):
+                found.setdefault(path, set()).add((video, channel))
+    except sqlite3.DatabaseError:
+        return {}  # what it would have told is lost; the files are listed under their own hashes
+    return found
+
+
 def _plain(row: sqlite3.Row) -> dict[str, Any]:
     """JSON columns as values, as the tables of `catalog.schema` take them. A line of the log that is none stays one."""
-    return {key: _json(row[key]) if key == "details" else row[key] for key in row.keys()}  # noqa: SIM118 - a Row
+    return {key: _json(row[key]) if key in ("details", "subjects") else row[key] for key in row.keys()}  # noqa: SIM118 - a Row
 
 
 def _json(text: str) -> Any:
@@ -248,14 +295,15 @@ def finish_putting_back(data: Path) -> Path | None:
     coming = data / RESTORING
     if not coming.exists():
         return None
-    aside = data / f"set-aside-{time.strftime(_STAMP, time.gmtime(coming.stat().st_mtime))}Z"
+    written_at = coming.stat().st_mtime
+    aside = data / f"set-aside-{time.strftime(_STAMP, time.gmtime(written_at))}.{int(written_at % 1 * 1000):03d}Z"
     with typed_disk_errors(aside):
         # The log must leave with its file: SQLite would apply it to the copy. The file goes first, because a log
         # without its file is ignored, and a file without its log may be half a checkpoint.
         for suffix in ("", "-wal", "-shm"):
             old = data / f"{CATALOG_FILE}{suffix}"
             if old.exists():
-                make_folder(aside)
+                make_folder(aside, private=True)
                 old.rename(aside / old.name)
                 sync_folder(aside)
                 sync_folder(data)

@@ -444,6 +444,19 @@ deletion = Table(
     Column("asked_at", Double, nullable=False),
 )
 
+stray = Table(
+    "stray",
+    metadata,
+    Column("path", Words, primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("origin", Words, nullable=False),
+    Column("reason", String(40), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("subjects", JsonText, nullable=False),
+    Column("since", Double, nullable=False),
+)
+"""Files that lie in quarantine, or that the catalog does not name because it was put back as an older copy."""
+
 removal = Table(
     "removal",
     metadata,

@@ -19,7 +19,7 @@ from voicesieve.catalog.backups import CATALOG_FILE, RESTORING, BackupError, bac
 from voicesieve.catalog.turnstile import Turnstile, TurnstileTimeoutError, Waits
 from voicesieve.domain.extras import how_to_install
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.files import OUT_OF_SPACE, identity_of, space_needed
+from voicesieve.files import OUT_OF_SPACE, create_private, identity_of, space_needed
 from voicesieve.machine import folder_failure
 
 BUSY_TIMEOUT_S = 30.0
@@ -203,6 +203,8 @@ def open_catalog(
     try:
         with turnstile.hold():
             finish_putting_back(folder)
+            if not file.exists():
+                os.close(create_private(file))  # SQLite gives its other files the mode of this one
             try:
                 _refuse_foreign(writer)
                 versions.bring_up_to_date(writer, update.back_up)

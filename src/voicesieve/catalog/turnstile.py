@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from voicesieve.files import create_private
+
 
 @dataclass
 class Waits:
@@ -59,7 +61,7 @@ class Turnstile:
                 os.close(descriptor)
 
     def _locked_descriptor(self) -> int:
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = create_private(self.path)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

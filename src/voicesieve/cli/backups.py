@@ -88,11 +88,20 @@ def restore(
         return
     if not folder.root.is_dir():
         raise OperatorError(f"{folder.root} does not exist. Name the data folder with --data.")
+    folder.claim()
     with folder.exclusive():
         done = backing_up.restore(folder, copy, actor(), time.time())
     if as_json:
         aside = None if done.aside is None else str(done.aside)
-        print_json({"restored": str(copy), "aside": aside, "videos": done.videos, "withdrawn": done.withdrawn})
+        print_json(
+            {
+                "restored": str(copy),
+                "aside": aside,
+                "videos": done.videos,
+                "withdrawn": done.withdrawn,
+                "newer": done.newer,
+            }
+        )
         return
     note(f"{copy} is the catalog now: {done.videos:,} videos, {done.accepted:,} accepted.")
     if done.aside is not None:
@@ -101,6 +110,10 @@ def restore(
         note("Its takedowns could not be read. Withdraw again what was withdrawn since that copy was made.")
     elif done.withdrawn:
         note(f"{done.withdrawn} videos that were withdrawn since are withdrawn in it too.")
+    if done.newer:
+        note(
+            f"{done.newer} recordings are newer than this copy. They stay, and fall to their videos when those return."
+        )
     note(
         "Start your crawls again: what was decided since is found and fetched anew, and falls onto the files that are "
         f"there. Then `voicesieve doctor --data {data}` compares rows and files."

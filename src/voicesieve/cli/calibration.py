@@ -138,7 +138,7 @@ def _facts(file: Path, heard: Sequence[tuple[Stretch, EmbeddedSpan]], result: Re
 
 def _store(target: Path, calibration: Calibration) -> None:
     try:
-        make_folder(target.parent)
+        make_folder(target.parent, private=True)
         write_text(target, calibration.to_json())
     except OSError as error:
         raise OperatorError(f"{target} cannot be written: {error.strerror}.") from error

@@ -17,10 +17,11 @@ from voicesieve.cli.rights import ask_for_basis, with_basis
 from voicesieve.cli.wiring import backup_rules_of, opened_catalog, settings_for, status_facts
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.failures import FailureKind
-from voicesieve.files import make_folder, write_text
+from voicesieve.files import write_text
 from voicesieve.observability.terminal import safe_text
 from voicesieve.pipeline.folder import DataFolder
-from voicesieve.settings import Settings, commented_template
+from voicesieve.pipeline.permissions import is_open_to_others
+from voicesieve.settings import Settings, commented_template, read_toml, secrets_in
 from voicesieve.sources.identity import video_named
 from voicesieve.sources.registry import as_known, parse_query
 
@@ -30,8 +31,8 @@ def init(data: Path, *, force: bool) -> None:
     if file.exists() and not force:
         raise OperatorError(f"{file} exists already. Edit it, or replace it with --force.")
     basis = ask_for_basis()
+    DataFolder(data).claim(among_others=True)
     try:
-        make_folder(data)
         write_text(file, with_basis(commented_template(), basis))
     except OSError as error:
         raise OperatorError(f"{file} cannot be written: {error.strerror}.") from error
@@ -41,12 +42,21 @@ def init(data: Path, *, force: bool) -> None:
 def config_check(data: Path, config: Path | None, *, as_json: bool) -> None:
     settings = settings_for(data, config)
     changed = _differences(settings)
+    _warn_of_open_secrets(config or DataFolder(data).settings)
     if as_json:
         print_json({"ok": True, "changed": changed})
         return
     for key, value in changed.items():
         print(f"{key} = {value}")
     note(f"The settings are right; {len(changed)} differ from the defaults.")
+
+
+def _warn_of_open_secrets(file: Path) -> None:
+    """Tell of a settings file with a secret in it that others can read."""
+    if not file.exists() or not is_open_to_others(file):
+        return
+    if secrets := secrets_in(read_toml(file)):
+        note(f"Warning: other users of this machine can read {file}, which holds {', '.join(secrets)}: chmod 600 it.")
 
 
 def _differences(settings: Settings) -> dict[str, Any]:
@@ -64,6 +74,8 @@ def status(data: Path, config: Path | None, *, as_json: bool) -> None:
     settings = settings_for(data, config)
     with opened_catalog(data, settings) as catalog:
         facts = status_facts(catalog, settings)
+    if warning := DataFolder(data).open_to_others():
+        note(f"Warning: {warning}")
     if as_json:
         print_json(facts)
     else:
@@ -144,7 +156,7 @@ def doctor(data: Path, config: Path | None, *, fix: bool, as_json: bool) -> int:
             progressed=lambda done: bar.update(task, completed=done),
         )
         if fix and not report.ok:
-            checking.mend(folder, catalog, store, report, time.time())
+            checking.fix(folder, catalog, store, report, time.time())
     facts = {"ok": report.ok, **dataclasses.asdict(report)}
     if as_json:
         print_json(facts)
@@ -156,25 +168,49 @@ def doctor(data: Path, config: Path | None, *, fix: bool, as_json: bool) -> int:
 def _print_doctor(facts: dict[str, Any]) -> None:
     for text in facts["catalog_damage"]:
         print(f"catalog: {safe_text(text)}")
-    findings = {
-        "rows_without_file": "named in the catalog, but the file is missing",
-        "bad_hash": "damaged: the content is not what was stored",
-        "files_without_row": "named by no row (a crash between storing and committing leaves such files)",
-        "stale_scratch": "left in scratch by a run that died",
-        "unfinished": "left unfinished by a program that died",
-        "bad_backups": "a copy of the catalog that is damaged and could not be put back",
-    }
-    for name, meaning in findings.items():
-        for path in facts[name]:
+    for name, meaning in _MEANINGS.items():
+        for path in facts[name][:SHOWN]:
             print(f"{safe_text(path)}: {meaning}")
+        count, size = len(facts[name]), facts["bytes"].get(name)
+        if count:
+            held = "" if size is None else f", {size / 1e6:.3f} MB"
+            more = "; --json lists all" if count > SHOWN else ""
+            note(f"{count} in all{held}: {meaning}{more}.")
+    if facts["quarantined"]:
+        note(f"{facts['quarantined']} files, {facts['quarantined_bytes'] / 1e6:.3f} MB, lie in quarantine.")
+    if facts["newer_than_copy"]:
+        note("Recordings that are newer than the catalog stay. Start your crawls again: they fall to their videos.")
     for remark in facts["remarks"]:
         note(f"Note: {remark}.")
     note(f"{facts['checked']} recordings checked. " + _advice(facts))
 
 
+SHOWN = 20
+"""Findings of each kind that are listed for a person."""
+
+_MEANINGS = {
+    "rows_without_file": "named in the catalog, but the file is missing",
+    "bad_hash": "damaged: the content is not what was stored",
+    "outside": "nothing there is read or touched",
+    "files_without_row": "named by no row of the catalog",
+    "withdrawn_files": "taken down, but the file is still there",
+    "stale_scratch": "left in scratch by a run that died",
+    "unfinished": "left unfinished by a program that died",
+    "bad_backups": "a copy of the catalog that is damaged and could not be put back",
+    "open_to_others": "other users of this machine can read it",
+    "newer_than_copy": "newer than the copy of the catalog that was put back",
+    "not_ours": "not made by voicesieve; it is left as it is",
+}
+
+
 def _advice(facts: dict[str, Any]) -> str:
     if facts["catalog_damage"]:
-        return "The catalog itself is damaged: `voicesieve restore` lists its copies. Nothing is mended by its word."
+        return (
+            "The catalog itself is damaged: `voicesieve restore` lists its copies. --fix changes nothing while it is."
+        )
     if facts["fixed"]:
-        return "Mended: unnamed files are deleted, lost recordings are queued; `voicesieve crawl` fetches them again."
-    return "All is well." if facts["ok"] else "`voicesieve doctor --fix` mends this."
+        return (
+            "Fixed: unnamed and damaged files are in quarantine, and lost recordings are queued. `voicesieve crawl` "
+            "fetches them again."
+        )
+    return "All is well." if facts["ok"] else "`voicesieve doctor --fix` fixes this."

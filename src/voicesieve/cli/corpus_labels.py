@@ -11,7 +11,7 @@ from pathlib import Path
 from voicesieve.cli.output import OperatorError, note
 from voicesieve.evaluation.labels import LabelsError, Stretch
 from voicesieve.evaluation.metadata import CorpusRow, corpora_in, read_corpus
-from voicesieve.files import write_text
+from voicesieve.files import SHARED_FILE, write_text
 from voicesieve.observability.terminal import safe_text
 
 COLUMNS = ("path", "start", "end", "label", "speaker", "age", "gender", "group")
@@ -34,7 +34,7 @@ def write_labels(folders: Sequence[Path], output: Path, split: str) -> None:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
     try:
-        write_text(output, text.getvalue())
+        write_text(output, text.getvalue(), mode=SHARED_FILE)
     except OSError as error:
         raise OperatorError(f"{output} cannot be written: {error.strerror}.") from error
     left = f"; {unknown} of unknown age left out" if unknown else ""

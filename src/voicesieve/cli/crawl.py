@@ -83,6 +83,8 @@ def crawl(options: CrawlOptions) -> int:
     refuse_tight_limits(workers=worker_count(settings), downloads=settings.fetching.max_concurrent_downloads)
     folder = DataFolder(options.data)
     folder.prepare()
+    if warning := folder.open_to_others():
+        note(f"Warning: {warning}")
     with folder.exclusive(), opened_catalog(options.data, settings, create=True) as catalog:
         return run_loop(_crawl(options, settings, queries, folder, catalog))
 
@@ -171,6 +173,8 @@ def _recover(context: RunContext, *, only_driver: bool) -> None:
     deleted = finish_deletions(context.catalog, context.store)
     if forgotten := forget_expired(context.catalog, context.clock()):
         context.events.emit("lent_forgotten", videos=forgotten, next="`voicesieve refresh` renews them in time")
+    if warning := context.folder.open_to_others():
+        context.events.emit("folder_open", message=warning)
     context.events.emit("run_started", leases_taken_back=taken_back, scratch_swept=len(swept), deleted=deleted)
 
 
@@ -252,8 +256,8 @@ def _conclude(context: RunContext, settings: Settings, result: RunResult) -> Non
 def _retain(context: RunContext, settings: Settings, result: RunResult) -> None:
     """Every run ends with purging what is not to be kept any longer, unless the catalog cannot be written."""
     if result.fault is None:
-        days = settings.retention.rejected_audio_days
-        done = retain(context.catalog, context.store, context.clock(), rejected_audio_days=days, actor=actor())
+        days = settings.retention.model_dump()
+        done = retain(context.catalog, context.store, context.clock(), **days, actor=actor())
         if done != Retained():
             context.events.emit("retention", **dataclasses.asdict(done))
 

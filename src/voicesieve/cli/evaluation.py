@@ -19,7 +19,7 @@ from voicesieve.evaluation import figures, scoring
 from voicesieve.evaluation.figures import Scored, Voice, all_figures
 from voicesieve.evaluation.labels import Problem, Stretch
 from voicesieve.evaluation.scoring import CutsOrder, ScoredCuts, ScoredSpan, Span
-from voicesieve.files import atomic_file, make_folder
+from voicesieve.files import SHARED_FILE, atomic_file, make_folder
 from voicesieve.observability.terminal import safe_text
 from voicesieve.pipeline.loop import run_loop
 from voicesieve.settings import Settings
@@ -150,6 +150,6 @@ def _write_plots(folder: Path, scored: Mapping[str, Sequence[Scored]]) -> None:
     from voicesieve.evaluation.plots import plots
 
     for name, data in plots(scored).items():
-        with atomic_file(folder / name) as file:
+        with atomic_file(folder / name, mode=SHARED_FILE) as file:
             file.write(data)
         note(f"Wrote {folder / name}")

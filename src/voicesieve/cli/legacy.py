@@ -78,6 +78,7 @@ async def _import(plan: Plan, data: Path, config: Path | None, *, dry_run: bool,
 
     from voicesieve.cli.actor import actor
     from voicesieve.cli.bars import bar as progress_bar
+    from voicesieve.cli.output import note
     from voicesieve.cli.wiring import import_rules_of, opened_catalog, settings_for, worker_count
     from voicesieve.pipeline import stages
     from voicesieve.pipeline.engines.local import LocalEngine
@@ -91,6 +92,8 @@ async def _import(plan: Plan, data: Path, config: Path | None, *, dry_run: bool,
         catalog = None
         if not dry_run:
             target.prepare()
+            if warning := target.open_to_others():
+                note(f"Warning: {warning}")
             stack.enter_context(target.exclusive())
             target.sweep_scratch()
         if not dry_run or settings.catalog.url.get_secret_value() or (data / "catalog.sqlite3").exists():

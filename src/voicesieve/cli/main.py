@@ -139,7 +139,9 @@ def retry(
 
 @app.command()
 def doctor(
-    fix: Annotated[bool, typer.Option("--fix", help="Mend: delete unnamed files, fetch lost ones again.")] = False,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Move stray and damaged files to quarantine, queue lost ones.")
+    ] = False,
     data: Data = DEFAULT_DATA,
     config: Config = None,
     as_json: AsJson = False,

@@ -21,14 +21,15 @@ def init(
 ) -> None:
     """Write queries.toml with starter phrases in Vietnamese and English into the data folder."""
     from voicesieve.cli.output import OperatorError, note
-    from voicesieve.files import make_folder, write_text
+    from voicesieve.files import write_text
+    from voicesieve.pipeline.folder import DataFolder
     from voicesieve.sources.phrases import FILE, template
 
     file = data / FILE
     if file.exists() and not force:
         raise OperatorError(f"{file} exists already. Edit it, or replace it with --force.")
+    DataFolder(data).claim(among_others=True)
     try:
-        make_folder(data)
         write_text(file, template())
     except OSError as error:
         raise OperatorError(f"{file} cannot be written: {error.strerror}.") from error

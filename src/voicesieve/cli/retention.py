@@ -12,7 +12,7 @@ def register(app: typer.Typer) -> None:
 
 
 def retain(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJson = False) -> None:
-    """Delete audio of rejected recordings and lent descriptions whose time is up; every crawl does this too.
+    """Delete rejected audio, lent descriptions and quarantined files whose time is up; every crawl does this too.
 
     See [retention] in the settings. Scores and decisions stay.
     """
@@ -27,13 +27,17 @@ def retain(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJson = F
     from voicesieve.pipeline.retention import retain as purge
 
     settings = settings_for(data, config)
-    days = settings.retention.rejected_audio_days
+    days = settings.retention.model_dump()
     with opened_catalog(data, settings) as catalog:
         store = RecordingStore(DataFolder(data).recordings)
-        done = purge(catalog, store, time.time(), rejected_audio_days=days, actor=actor())
+        done = purge(catalog, store, time.time(), **days, actor=actor())
     if as_json:
         print_json(dataclasses.asdict(done))
         return
-    kept = "" if days else " Audio of rejected recordings is kept for good (retention.rejected_audio_days = 0)."
-    told = f"{done.rejected_audio} audio files of rejected recordings and {done.lent_descriptions} lent descriptions"
-    note(f"{told} purged.{kept}")
+    for_good = " Audio of rejected recordings is kept for good (retention.rejected_audio_days = 0)."
+    kept = "" if days["rejected_audio_days"] else for_good
+    purged = (
+        f"{done.rejected_audio} audio files of rejected recordings, {done.lent_descriptions} lent descriptions and "
+        f"{done.quarantined} files in quarantine"
+    )
+    note(f"{purged} purged.{kept}")

@@ -60,7 +60,15 @@ def withdraw(
             found = takedown.preview(catalog, order)
             what = f"audio and results of {kind} {safe_text(name)} ({found.videos} videos, {found.files} audio files)"
             typer.confirm(f"Delete the {what} for good?", abort=True)
-        done = takedown.withdraw(catalog, RecordingStore(DataFolder(data).recordings), order)
+        store = RecordingStore(DataFolder(data).recordings)
+        done = takedown.withdraw(catalog, store, order)
+        left = takedown.undeletable(catalog, store)
+    if left:
+        raise OperatorError(
+            f"{done.videos} videos withdrawn and kept out, but not all audio is deleted, because voicesieve deletes "
+            f"nothing outside of its folder: {safe_text('; '.join(left), limit=1000)}. Delete that yourself, then run "
+            "`voicesieve doctor`."
+        )
     note(_told(kind, safe_text(name), done))
 
 

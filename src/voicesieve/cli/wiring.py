@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from voicesieve import __version__
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog import views
+from voicesieve.catalog.backups import CATALOG_FILE
 from voicesieve.catalog.committer import Committer
 from voicesieve.catalog.records import Pace, Paces
 from voicesieve.catalog.store import Catalog, open_catalog
@@ -346,6 +347,8 @@ def opened_catalog(data: Path, settings: Settings, *, create: bool = False) -> I
     folder = DataFolder(data)
     if create:
         folder.prepare()
+    elif (folder.root / CATALOG_FILE).exists():
+        folder.claim()
     copies = backup_rules_of(folder, settings)
     catalog = open_catalog(
         folder.root,

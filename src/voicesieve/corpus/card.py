@@ -21,7 +21,7 @@ from voicesieve.corpus.loading import loading_line
 from voicesieve.corpus.options import Audio, Unit
 from voicesieve.corpus.plots import bars
 from voicesieve.corpus.provenance import LIMITS, accuracy, how, plain, split_warnings
-from voicesieve.files import write_text
+from voicesieve.files import SHARED_FILE, write_text
 
 ON_THE_HUB = frozenset({"huggingface", "audiofolder", "webdataset"})
 _HUB_LICENCE = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)+")
@@ -48,9 +48,11 @@ class CardSettings:
 def write_card(order: Order, facts: CorpusFacts, settings: CardSettings) -> None:
     """Write the card into ``order.folder``, as the last of its files: it describes the others."""
     write_plots(order, facts)
-    write_text(order.folder / "README.md", readme(order, facts, settings))
+    write_text(order.folder / "README.md", readme(order, facts, settings), mode=SHARED_FILE)
     described = croissant(order, facts, settings, description(order, facts, settings))
-    write_text(order.folder / "croissant.json", json.dumps(described, ensure_ascii=False, indent=1) + "\n")
+    write_text(
+        order.folder / "croissant.json", json.dumps(described, ensure_ascii=False, indent=1) + "\n", mode=SHARED_FILE
+    )
 
 
 def description(order: Order, facts: CorpusFacts, settings: CardSettings) -> str:
@@ -184,4 +186,4 @@ def write_plots(order: Order, facts: CorpusFacts) -> None:
         "score": bars("Hours by detector score, from ...", scores),
     }
     for name, svg in plots.items():
-        write_text(folder / f"{name}.svg", svg)
+        write_text(folder / f"{name}.svg", svg, mode=SHARED_FILE)

@@ -11,10 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from voicesieve.files import OUT_OF_SPACE, TEMPORARY_MARK, sweep_unfinished, sync_file_system, sync_folder
+from voicesieve.corpus.sums import SUMS, foreign_files
+from voicesieve.files import OUT_OF_SPACE, TEMPORARY_MARK, becoming, sweep_unfinished, sync_file_system, sync_folder
+from voicesieve.observability.terminal import safe_text
 
 MARKER = "voicesieve-export.json"
 """Lies in every folder we publish; a folder without it is not ours and is never replaced."""
+
+REMOVED = "REMOVED.csv"
+"""What takedowns removed; people put this list of ours into an export that they hold."""
+
+SHOWN = 3
+"""Names of others that a refusal shows."""
 
 SHORT = 30
 """Characters of the target's name in that of its predecessor, which must fit into the name of a temporary."""
@@ -49,11 +57,25 @@ def prepare(target: Path) -> None:
         raise ExportError(f"{target} is not a folder. Name a new folder.")
     if target.is_dir() and any(target.iterdir()) and not (target / MARKER).is_file():
         raise ExportError(f"{target} is not empty and is not an export of voicesieve. Name a new or empty folder.")
+    _refuse_foreign(target)
     nearest = next(parent for parent in target.parents if parent.exists())
     if not nearest.is_dir():
         raise ExportError(f"{nearest} is not a folder, so {target} cannot be made. Name another place.")
     if not os.access(nearest, os.W_OK):
         raise ExportError(f"{nearest} cannot be written. Choose another place, or change its permissions.")
+
+
+def _refuse_foreign(target: Path) -> None:
+    """Replacing an earlier export deletes it, so nothing of anybody else may lie in it."""
+    if not (target / MARKER).is_file() or not (target / SUMS).is_file():
+        return
+    foreign = list(foreign_files(target, (SUMS, REMOVED)))
+    if foreign:
+        more = f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""
+        raise ExportError(
+            f"{target} holds what is no part of the export ({safe_text(', '.join(foreign[:SHOWN]), limit=300)}{more}), "
+            "and replacing it would delete that. Move it away, or name another folder."
+        )
 
 
 def publish(tree: Path, target: Path) -> None:
@@ -91,7 +113,7 @@ def _mend(target: Path) -> None:
         for previous in sorted(target.parent.glob(f"{glob.escape(_previous(target))}*"))[-1:]:
             previous.rename(target)
             sync_folder(target.parent)
-    sweep_unfinished(target.parent, _previous(target).removesuffix(TEMPORARY_MARK))
+    sweep_unfinished(target.parent, becoming(_previous(target).removesuffix(TEMPORARY_MARK)))
 
 
 def _previous(target: Path) -> str:

@@ -9,10 +9,9 @@ from pathlib import Path
 from voicesieve.catalog import history
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.views import iso
-from voicesieve.corpus.publishing import ExportError
-from voicesieve.files import atomic_file, make_folder
+from voicesieve.corpus.publishing import REMOVED, ExportError
+from voicesieve.files import SHARED_FILE, atomic_file, make_folder
 
-NAME = "REMOVED.csv"
 COLUMNS = ("recording", "sha256", "video", "asked", "removed_at")
 """``recording`` is the id that exports give it, ``asked`` what the takedown named: video, channel or recording."""
 
@@ -25,13 +24,13 @@ def write_removed(catalog: Catalog, target: Path, *, since: float = 0.0) -> tupl
     Reasons stay out of it: they may name people, and this file is for strangers. Returns the file and its rows.
     Raises `ExportError` where something else lies in its place.
     """
-    file = target / NAME if target.is_dir() else target
+    file = target / REMOVED if target.is_dir() else target
     header = ",".join(COLUMNS).encode()
     if file.exists() and not _is_ours(file, header):
         raise ExportError(f"{file} is there and is no list of removals. Name another file.")
     rows = 0
     make_folder(file.parent)
-    with atomic_file(file) as out, catalog.read() as connection:
+    with atomic_file(file, mode=SHARED_FILE) as out, catalog.read() as connection:
         out.write(header + b"\n")
         for row in history.removals(connection, since=since):
             sha256 = row.recording or ""

@@ -81,8 +81,8 @@ def open_staging(target: Path, refuse: Callable[[Path], None] = lambda target: N
     with typed_disk_errors(target), refused_by_the_system(target):
         prepare(target)
         refuse(target)
-        make_folder(root)
-        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        make_folder(root, private=True)
+        descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from voicesieve.audio.store import sha256_of
@@ -22,6 +22,23 @@ def read_sums(folder: Path) -> Iterator[tuple[str, str]]:
         for text in lines:
             digest, _, name = text.rstrip("\n").partition("  ")
             yield digest, name
+
+
+def foreign_files(folder: Path, ours: Collection[str]) -> Iterator[str]:
+    """Names of files that no line names, besides those in ``ours``. Raises `FileNotFoundError`.
+
+    Lines and files come in one order, so they are compared as they come.
+    """
+    names = (name for _, name in read_sums(folder))
+    expected = next(names, None)
+    for path in walk(folder):
+        parts = path.relative_to(folder).parts
+        while expected is not None and tuple(expected.split("/")) < parts:
+            expected = next(names, None)
+        if expected is not None and tuple(expected.split("/")) == parts:
+            continue
+        if "/".join(parts) not in ours:
+            yield "/".join(parts)
 
 
 def walk(tree: Path) -> Iterator[Path]:

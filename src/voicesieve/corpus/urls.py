@@ -8,7 +8,7 @@ from voicesieve.catalog import views
 from voicesieve.catalog.store import Catalog
 from voicesieve.corpus.publishing import ExportError, refused_by_the_system
 from voicesieve.domain.candidates import MAX_URL_CHARS
-from voicesieve.files import atomic_file, make_folder, sweep_unfinished
+from voicesieve.files import SHARED_FILE, atomic_file, becoming, make_folder, sweep_unfinished
 
 
 def export_urls(catalog: Catalog, target: Path, *, update: bool = False, replace: bool = False) -> int:
@@ -26,8 +26,8 @@ def export_urls(catalog: Catalog, target: Path, *, update: bool = False, replace
     count = 0
     with refused_by_the_system(target):
         make_folder(target.parent)
-        sweep_unfinished(target.parent, target.name)
-        with atomic_file(target) as file, catalog.read() as connection:
+        sweep_unfinished(target.parent, becoming(target.name))
+        with atomic_file(target, mode=SHARED_FILE) as file, catalog.read() as connection:
             for url in views.accepted_urls(connection):
                 file.write(url.encode() + b"\n")
                 count += 1

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from voicesieve.audio.store import sha256_of
 from voicesieve.corpus.assembly import INDEX, read_index
-from voicesieve.corpus.publishing import ExportError
-from voicesieve.corpus.removed import NAME as REMOVED
-from voicesieve.corpus.sums import SUMS, read_sums, walk
+from voicesieve.corpus.publishing import REMOVED, ExportError
+from voicesieve.corpus.sums import SUMS, foreign_files, read_sums
 from voicesieve.corpus.updating import read_marker
 
 MAX_LISTED = 1_000
@@ -56,7 +55,8 @@ def verify(
         elif sha256_of(path) != digest:
             _note(found.damaged, name)
         progressed(found.checked)
-    _find_foreign(folder, found)
+    for name in foreign_files(folder, (SUMS, REMOVED)):
+        _note(found.foreign, name)
     if INDEX not in found.missing and INDEX not in found.damaged:
         _compare(folder, found, iter(current))
     return found
@@ -65,20 +65,6 @@ def verify(
 def _note(names: list[str], name: str) -> None:
     if len(names) < MAX_LISTED:
         names.append(name)
-
-
-def _find_foreign(folder: Path, found: Verified) -> None:
-    """Files that no line names. Lines and files come in one order, so they are compared as they come."""
-    names = (name for _, name in read_sums(folder))
-    expected = next(names, None)
-    for path in walk(folder):
-        parts = path.relative_to(folder).parts
-        while expected is not None and tuple(expected.split("/")) < parts:
-            expected = next(names, None)
-        if expected is not None and tuple(expected.split("/")) == parts:
-            continue
-        if "/".join(parts) not in (SUMS, REMOVED):
-            _note(found.foreign, "/".join(parts))
 
 
 def _compare(folder: Path, found: Verified, current: Iterator[str]) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.files import OUT_OF_SPACE, WORKING_SPACE, space_needed
+from voicesieve.files import OUT_OF_SPACE, PRIVATE_FILE, WORKING_SPACE, space_needed
 from voicesieve.machine import folder_failure
 
 MEDIA_NAME = "media"
@@ -16,7 +17,8 @@ MEDIA_NAME = "media"
 def create_media(scratch: Path) -> io.FileIO:
     """Create the media file, which must not exist yet, for writing without a buffer. Raises `FailureError`."""
     try:
-        return (scratch / MEDIA_NAME).open("xb", buffering=0)
+        descriptor = os.open(scratch / MEDIA_NAME, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE_FILE)
+        return os.fdopen(descriptor, "wb", buffering=0)
     except OSError as error:
         raise FailureError(disk_failure(error, scratch, None)) from error
 

@@ -13,6 +13,7 @@ LEVELS = {
     "host_paused": "warning",
     "backup_failed": "warning",
     "clock_set_back": "warning",
+    "folder_open": "warning",
     "run_fault": "error",
     "http_request": "debug",
 }

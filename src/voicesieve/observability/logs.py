@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import logging.handlers
+import os
 import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from voicesieve.files import create_private, make_folder
 from voicesieve.observability.events import Event
 from voicesieve.observability.redaction import redact
 from voicesieve.observability.terminal import safe_json, safe_text
@@ -20,6 +23,11 @@ class _Lines(logging.handlers.RotatingFileHandler):
     """A full disk costs lines of the log, never the run: the run meets the disk too, stops and says so."""
 
     lost = 0
+
+    def _open(self) -> TextIOWrapper:
+        """Only the owner may read it, and a link in its place is not followed: what it leads to is not ours."""
+        descriptor = create_private(Path(self.baseFilename), os.O_WRONLY | os.O_APPEND)
+        return os.fdopen(descriptor, "a", encoding=self.encoding, errors=self.errors)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name is logging's
         self.lost += 1
@@ -41,7 +49,7 @@ class LogSink:
         console_level: int | None,
         secrets: Sequence[str] = (),
     ) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent, private=True)
         self._handler = _Lines(
             file, maxBytes=file_bytes, backupCount=file_count, encoding="utf-8", errors="backslashreplace"
         )

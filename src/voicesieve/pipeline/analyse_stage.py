@@ -36,9 +36,10 @@ async def analyse_video(context: RunContext, claim: Claim) -> None:
 
 
 async def _analyse_and_publish(context: RunContext, claim: Claim, recording: str, path: str) -> None:
-    if not context.store.path(path).is_file():
+    if not context.store.holds(path):
+        why = context.store.refusal(path) or "it is gone"
         await context.committer.run(results.fetch_again, recording, context.clock())
-        context.events.emit("file_lost", video=claim.video, recording=path, next="fetched again")
+        context.events.emit("file_lost", video=claim.video, recording=path, error=why, next="fetched again")
         return
     stored = await context.committer.run(_stored_scores, context, recording)
     started = context.clock()

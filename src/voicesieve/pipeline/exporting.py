@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from voicesieve import __version__
 from voicesieve.audio.identity import fingerprint_program
-from voicesieve.audio.store import RecordingStore
+from voicesieve.audio.store import NotStoredError, RecordingStore
 from voicesieve.catalog import exports
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.transactions import audits
@@ -37,7 +37,7 @@ from voicesieve.corpus.sums import SUMS, sum_lines
 from voicesieve.corpus.updating import Earlier, read_marker, refuse_stranger, refuse_to_replace
 from voicesieve.domain.audits import AuditEntry, Deed
 from voicesieve.domain.failures import FailureError, Remedy
-from voicesieve.files import new_file, write_text
+from voicesieve.files import SHARED_FILE, new_file, write_text
 from voicesieve.pipeline.engines.protocol import Engine
 from voicesieve.pipeline.loop import run_loop
 from voicesieve.voices.detector import WindowScores
@@ -190,6 +190,9 @@ async def _cut_all(job: ExportJob, earlier: Earlier | None, staging: Staging, to
     try:
         async with asyncio.TaskGroup() as tasks:
             for row in read_lines(staging.plan):
+                if why := job.store.refusal(row["stored"]):
+                    _skip_or_raise(job, row, NotStoredError(row["stored"], why), done)
+                    continue
                 order = cut_order(row, job.options, staging, source_of(row), program)
                 if staging.outcome(order, check_sound=True) or (earlier and earlier.take_over(order)):
                     done.kept += 1
@@ -211,7 +214,7 @@ def _first(group: BaseExceptionGroup[Any]) -> BaseException:
 
 
 def _skip_or_raise(job: ExportJob, row: Mapping[str, Any], error: FailureError | OSError, done: Exported) -> None:
-    path = job.store.path(row["stored"])
+    path = job.store.root / row["stored"]
     if isinstance(error, FailureError):
         if error.failure.remedy is Remedy.STOP_RUN:
             raise error
@@ -234,7 +237,7 @@ def _write_sums(staging: Staging, options: ExportOptions, name: str) -> None:
         "written_by": f"voicesieve {__version__}",
         "options": options.as_json(),
     }
-    write_text(tree / MARKER, json.dumps(marker, indent=1, sort_keys=True) + "\n")
+    write_text(tree / MARKER, json.dumps(marker, indent=1, sort_keys=True) + "\n", mode=SHARED_FILE)
     growing = staging.root / SUMS
     with new_file(growing) as sums:
         sums.writelines(sum_lines(tree))

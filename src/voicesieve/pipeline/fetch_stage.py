@@ -24,6 +24,7 @@ from voicesieve.domain.fetching import (
 from voicesieve.domain.states import VideoState
 from voicesieve.fetching.local import gone
 from voicesieve.fetching.methods import methods_for
+from voicesieve.files import PRIVATE_FOLDER
 from voicesieve.languages.spoken import digest
 from voicesieve.pipeline import stages
 from voicesieve.pipeline.context import RunContext
@@ -123,7 +124,7 @@ async def _try_method(
 
 async def _fetch_and_examine(context: RunContext, claim: Claim, method: str, scratch: Path) -> FetchedRecording:
     limits = context.rules.fetch_limits
-    await asyncio.to_thread(scratch.mkdir, parents=True)
+    await asyncio.to_thread(_make_scratch, scratch)
     request = FetchRequest(claim.video, claim.url, scratch, limits, full_screen(context, claim))
     fetched = await context.fetchers[method].fetch(request)
     # A stated length is a reason to ask once more; what the second answer brings is how much there is.
@@ -216,6 +217,11 @@ def _most_telling(attempts: list[MethodAttempt]) -> Failure:
     failures = [attempt.failure for attempt in attempts if attempt.failure is not None]
     telling = [failure for failure in failures if failure.kind is not FailureKind.UNSUPPORTED]
     return (telling or failures)[-1]
+
+
+def _make_scratch(scratch: Path) -> None:
+    scratch.parent.mkdir(PRIVATE_FOLDER, exist_ok=True)
+    scratch.mkdir(PRIVATE_FOLDER)
 
 
 def _remove_scratch(context: RunContext, scratch: Path) -> None:

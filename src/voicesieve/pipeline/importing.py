@@ -7,6 +7,7 @@ the one transaction of their batch, so that a crash costs a batch and the same c
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 import shutil
 import time
@@ -23,7 +24,7 @@ from voicesieve.domain.audits import AuditEntry, Deed
 from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
 from voicesieve.domain.fetching import FetchedRecording
 from voicesieve.domain.states import VideoState
-from voicesieve.files import typed_disk_errors
+from voicesieve.files import PRIVATE_FOLDER, create_private, typed_disk_errors
 from voicesieve.legacy.addresses import API
 from voicesieve.legacy.plan import Ending, Item, Plan, legacy_of
 from voicesieve.pipeline import stages
@@ -106,7 +107,7 @@ def _scratch(destination: Destination, run: str) -> Iterator[Path]:
     if destination.dry_run:
         yield folder
         return
-    folder.mkdir()
+    folder.mkdir(PRIVATE_FOLDER)
     try:
         yield folder
     finally:
@@ -204,6 +205,7 @@ async def _examined(source: Path, to: Destination, scratch: Path) -> FetchedReco
 def _copy(source: Path, target: Path) -> Path:
     with typed_disk_errors(target):
         try:
+            os.close(create_private(target))
             shutil.copyfile(source, target)
         except OSError as error:
             if error.filename2 is None and error.filename == str(source):

@@ -9,6 +9,7 @@ from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.transactions import audits, retention
 from voicesieve.domain.audits import AuditEntry, Deed
 from voicesieve.pipeline.refreshing import forget_expired
+from voicesieve.pipeline.strays import let_go
 from voicesieve.pipeline.takedown import finish_deletions
 
 DAY_S = 86_400.0
@@ -16,16 +17,26 @@ DAY_S = 86_400.0
 
 @dataclass
 class Retained:
-    """What was purged: audio files of rejected recordings, and descriptions whose time was up."""
+    """What was purged: audio of rejected recordings, descriptions and files in quarantine whose time was up."""
 
     rejected_audio: int = 0
     lent_descriptions: int = 0
+    quarantined: int = 0
 
 
-def retain(catalog: Catalog, store: RecordingStore, now: float, *, rejected_audio_days: float, actor: str) -> Retained:
+def retain(
+    catalog: Catalog,
+    store: RecordingStore,
+    now: float,
+    *,
+    rejected_audio_days: float,
+    quarantine_days: float = 0.0,
+    actor: str,
+) -> Retained:
     """Purge what is due, a batch in one transaction, and write it down if there was anything.
 
-    Audio that every video carrying it was rejected for ``rejected_audio_days`` goes; 0 keeps it for good. The file goes
+    Audio that every video carrying it was rejected for ``rejected_audio_days`` goes, and what lies in quarantine for
+    ``quarantine_days``; 0 keeps them for good. The file goes
     after the commit that forgets it, and a crash in between is made good by the next run.
     """
     done = Retained()
@@ -39,9 +50,15 @@ def retain(catalog: Catalog, store: RecordingStore, now: float, *, rejected_audi
         after = purged[-1]
     done.lent_descriptions = forget_expired(catalog, now)
     finish_deletions(catalog, store)
-    if done.rejected_audio or done.lent_descriptions:
+    if quarantine_days > 0:
+        done.quarantined = let_go(catalog, store, before=now - quarantine_days * DAY_S)
+    if done != Retained():
+        reason = (
+            f"retention.rejected_audio_days = {rejected_audio_days:g}, retention.quarantine_days = {quarantine_days:g}"
+        )
         details = {"rejected_audio": done.rejected_audio, "lent_descriptions": done.lent_descriptions}
-        reason = f"retention.rejected_audio_days = {rejected_audio_days:g}"
+        if done.quarantined:
+            details["quarantined"] = done.quarantined
         with catalog.write() as connection:
             audits.record(connection, AuditEntry(now, actor, Deed.RETENTION, "catalog", reason, details))
     return done

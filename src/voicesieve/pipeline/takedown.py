@@ -22,6 +22,7 @@ from voicesieve.domain.audits import AuditEntry, Deed
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.names import loose_key
 from voicesieve.observability.terminal import safe_text
+from voicesieve.pipeline.strays import let_go
 from voicesieve.sources.identity import candidate_identity, video_named
 
 CHANNEL = "channel:"
@@ -114,7 +115,8 @@ def withdraw(catalog: Catalog, store: RecordingStore, order: Takedown) -> Withdr
 
 
 def _lies(store: RecordingStore, path: str, still_named: Container[str]) -> bool:
-    return path not in still_named and (store.root / path).exists()
+    """Whether a file of ours is still there; what is none is named by `undeletable`."""
+    return path not in still_named and store.holds(path)
 
 
 @dataclass(frozen=True)
@@ -238,9 +240,12 @@ def _unseen_id(name: str) -> str:
 
 
 def finish_deletions(catalog: Catalog, store: RecordingStore) -> int:
-    """Delete every file that a takedown has promised to delete. Returns how many promises were kept."""
+    """Delete every file that a takedown has promised to delete, and what it names among strays. Returns how many.
+
+    A promise that cannot be kept stays; `undeletable` names them.
+    """
     with catalog.read() as connection:
-        paths = views.pending_deletions(connection)
+        paths = [path for path in views.pending_deletions(connection) if not store.refusal(path)]
     for path in paths:
         with catalog.read() as connection:
             still_used = bool(views.referenced_paths(connection, [path]))
@@ -248,4 +253,11 @@ def finish_deletions(catalog: Catalog, store: RecordingStore) -> int:
             store.remove(path)
         with catalog.write() as connection:
             takedown.deletion_done(connection, path)
-    return len(paths)
+    return len(paths) + let_go(catalog, store)
+
+
+def undeletable(catalog: Catalog, store: RecordingStore) -> list[str]:
+    """Promised deletions of what is no file of ours, each with the reason: nothing there is touched."""
+    with catalog.read() as connection:
+        paths = views.pending_deletions(connection)
+    return [f"{path}: {why}" for path in paths if (why := store.refusal(path))]

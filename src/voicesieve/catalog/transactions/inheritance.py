@@ -1,4 +1,4 @@
-"""What an older catalog takes over when it is put back: takedowns, and the logs that nobody may shorten."""
+"""What an older catalog takes over when it is put back: takedowns, logs that nobody may shorten, the quarantine."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voicesieve.catalog import schema
 from voicesieve.catalog.changes import insert_missing
 from voicesieve.catalog.transactions.takedown import overlooked, withdraw_video
 
-INHERITED = (schema.tombstone.name, schema.removal.name, schema.audit.name)
+INHERITED = (schema.tombstone.name, schema.removal.name, schema.audit.name, schema.stray.name)
 """Tables whose rows outlive the catalog that they stand in."""
 
 Rows = Sequence[Mapping[str, Any]]
@@ -20,6 +20,7 @@ Rows = Sequence[Mapping[str, Any]]
 def inherit(connection: Connection, left: Mapping[str, Rows], now: float) -> int:
     """Take over the rows that the later catalog ``left``, by table. Returns how many videos fell by its tombstones."""
     insert_missing(connection, schema.tombstone, left.get(schema.tombstone.name, ()))
+    insert_missing(connection, schema.stray, left.get(schema.stray.name, ()))
     fallen = overlooked(connection)
     _append(connection, schema.audit, left.get(schema.audit.name, ()))
     # Of a video that falls here the removal is written below, as for every takedown.

@@ -7,7 +7,7 @@ from typing import Any
 
 from voicesieve.corpus.formats.files import SplitShards, sound_of
 from voicesieve.corpus.formats.items import Item, Order, Place
-from voicesieve.files import write_text
+from voicesieve.files import SHARED_FILE, write_text
 
 
 class WebDatasetWriter:
@@ -35,4 +35,6 @@ class WebDatasetWriter:
     def close(self) -> None:
         self._tars.close()
         for name, counts in self._counts.items():
-            write_text(self._order.folder / name.replace(".tar", "_stats.json"), json.dumps(counts) + "\n")
+            write_text(
+                self._order.folder / name.replace(".tar", "_stats.json"), json.dumps(counts) + "\n", mode=SHARED_FILE
+            )
