@@ -146,6 +146,9 @@ def test_an_update_mends_what_was_damaged(world: ExportWorld, tmp_path: Path) ->
     found = verify(world, tmp_path / "corpus", "lhotse")
     assert found.damaged == [str(sound_file.relative_to(tmp_path / "corpus"))]
     assert (found.missing, found.foreign) == (["README.md"], ["audio/stray"])
+    with pytest.raises(ExportError, match=r"no part of the export \(audio/stray\)"):
+        world.export(tmp_path / "corpus", options(), update=True)
+    (tmp_path / "corpus" / "audio" / "stray").unlink()
     world.export(tmp_path / "corpus", options(), update=True)
     assert verify(world, tmp_path / "corpus", "lhotse").ok
 

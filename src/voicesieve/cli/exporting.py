@@ -261,5 +261,7 @@ def _tell_verified(found: Verified, *, quiet: bool) -> None:
             print(f"{safe_text(name)}: {meaning}")
     if not quiet:
         advice = "All is well." if found.ok else "`voicesieve export FORMAT DEST --update` makes it right."
+        if found.foreign:
+            advice = f"Move away what is not part of the export; then {advice}"
         news = f" The catalog has {found.new} more recordings; --update brings them in." if found.new else ""
         note(f"{found.checked} files compared. {advice}{news}")
