@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from email.utils import formatdate
-from time import time
+from time import asctime, gmtime, time, tzset
 
 import pytest
 
@@ -17,6 +17,8 @@ from voicesieve.fetching.text import clean
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
+        (202, FailureKind.SERVER_ERROR),
+        (302, FailureKind.UNSUPPORTED),
         (400, FailureKind.UNSUPPORTED),
         (401, FailureKind.PRIVATE),
         (403, FailureKind.PRIVATE),
@@ -59,6 +61,17 @@ def test_retry_after_is_read_with_suspicion(value: str, wait: float | None) -> N
 
 def test_retry_after_may_be_a_date() -> None:
     wait = status_failure(429, {"Retry-After": formatdate(time() + 600, usegmt=True)}).retry_after_s
+    assert wait == pytest.approx(600, abs=5)
+
+
+def test_a_date_without_a_zone_means_greenwich_wherever_we_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Ho_Chi_Minh")
+    tzset()
+    try:
+        wait = status_failure(429, {"Retry-After": asctime(gmtime(time() + 600))}).retry_after_s
+    finally:
+        monkeypatch.undo()
+        tzset()
     assert wait == pytest.approx(600, abs=5)
 
 
