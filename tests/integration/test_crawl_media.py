@@ -8,8 +8,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from crawling import CLIPS, stories_of, voicesieve
+from crawling import CLIPS, QUICK, attempts, clip, stories_of, voicesieve
 
+from demo import pages
+from demo.answers import Content
+from demo.server import Answer, serving
 from voicesieve.audio.decode import SAMPLE_RATE, decode_blocks
 
 CLIP = "child-en-zoo"
@@ -84,3 +87,21 @@ def test_a_folder_of_many_formats_and_faults_is_read_and_nothing_is_left_out_wit
     told = voicesieve("why", stories["tracks.mka"]["video"], "--data", data).out
     assert "of 2 sound tracks, number 1 (vie) was analysed; left out: number 2 (eng)" in " ".join(told.split())
     assert "1 further sound tracks" in voicesieve("status", "--data", data).out
+
+
+def test_a_length_that_only_the_feed_states_is_doubted_once_and_then_the_bytes_are_believed(tmp_path: Path) -> None:
+    """A live recording with mutes, or a typing error: the feed says an hour, the file is whole and holds seconds."""
+
+    def routes(base_url: str) -> dict[str, Answer]:
+        entry = pages.Episode("a", "a", f"{base_url}/a.opus", "audio/ogg", 1, seconds=3_600.0)
+        listing = Content(pages.feed("A feed", f"{base_url}/", "vi", [entry]), "application/rss+xml")
+        return {"/feed.xml": listing, "/a.opus": clip(CLIP)}
+
+    with serving(routes) as server:
+        source = f"rss:{server.base_url}/feed.xml"
+        voicesieve("crawl", "--source", source, "--wait", "20", "--quiet", "--data", tmp_path, settings=QUICK)
+        asked = [request.path for request in server.requests]
+    (story,) = stories_of(tmp_path).values()
+    assert story["state"] == "accepted"
+    assert [attempt["kind"] for attempt in attempts(story, "fetch")] == ["truncated", None]
+    assert asked.count("/a.opus") == 2

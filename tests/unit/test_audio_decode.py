@@ -6,6 +6,7 @@ import os
 import pickle
 import struct
 import time
+import tracemalloc
 import wave
 from pathlib import Path
 
@@ -317,3 +318,16 @@ def test_a_title_in_another_encoding_harms_nothing(tmp_path: Path) -> None:
     data[4:8] = struct.pack("<I", len(data) - 8)
     path.write_bytes(data)
     assert len(decode(path)) == 16_000
+
+
+def test_many_channels_at_a_high_rate_take_little_memory(tmp_path: Path) -> None:
+    """A second of 64 channels at 768,000 Hz is 200 MB of numbers; the header alone decides that."""
+    some = np.repeat(np.random.default_rng(1).integers(-9_000, 9_000, 7_680, dtype=np.int16), 64).tobytes()
+    path = raw_wav(tmp_path / "wide.wav", 100 * some, rate=768_000, channels=64)
+    tracemalloc.start()
+    try:
+        assert sum(len(block) for block in decode_blocks(path)) == pytest.approx(16_000, abs=10)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 150e6

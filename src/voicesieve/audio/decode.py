@@ -39,6 +39,8 @@ _MAX_READ_ERRORS = 100
 
 _BATCH_S = 1.0
 """Frames hold 20 ms; mixing and resampling a second at a time halves the cost."""
+_BATCH_VALUES = 1 << 23
+"""Samples of all channels in one batch: 32 MB, also where a header states 64 channels at 768,000 Hz."""
 
 
 @dataclass
@@ -158,7 +160,8 @@ def _batches(frames: Iterator[av.AudioFrame], tally: DecodeTally) -> Iterator[_B
     for frame in frames:
         samples = _samples(frame)
         its_kind = (frame.sample_rate, len(samples), samples.dtype)
-        if kind is not None and (its_kind != kind or count >= _BATCH_S * kind[0]):
+        is_full = kind is not None and count >= min(_BATCH_S * kind[0], _BATCH_VALUES / kind[1])
+        if kind is not None and (its_kind != kind or is_full):
             yield _Batch(kind[0], _as_float(np.concatenate(gathered, axis=1), tally))
             gathered, count = [], 0
         kind = its_kind

@@ -13,7 +13,7 @@ HOLD_S = 3
 """A channel that cancelled stays out this long, so that the mix does not flap from word to word."""
 FADE_S = 0.05
 """How long a change of the mix takes. Shorter would click."""
-LEAST_S = 0.2
+LEAST_S = 0.1
 """Less sound than this, at the end of a stream, says too little to change anything."""
 
 _SILENT_POWER = 1e-9
