@@ -255,6 +255,8 @@ def test_labels_of_a_corpus_lead_straight_to_figures(folder: Path, tmp_path: Pat
     (corpus / "metadata.csv").write_text("\n".join(["path,speaker,age,gender", *lines]), encoding="utf-8")
     made = voicesieve("labels", tmp_path, "-o", tmp_path / "labels.csv")
     assert "with 4 rows; 1 of unknown age left out" in made.err
+    one_paragraph(voicesieve("labels", tmp_path, "-o", tmp_path / "labels.csv", code=1), "exists already", "--force")
+    voicesieve("labels", tmp_path, "-o", tmp_path / "labels.csv", "--force")
     told = voicesieve("eval", tmp_path / "labels.csv", "--json", "--quiet")
     assert told.json["rows_used"] == {"child": 2, "man": 1, "woman": 1}
     assert [row["age"] for row in told.json["detectors"][0]["by_age"]] == ["7", "9", "30-39", "40-49"]

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from voicesieve.cli.detectors import configured_model, detector_choice
-from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, print_json
+from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, print_json
 from voicesieve.cli.report import tracks_line
 from voicesieve.cli.wiring import acceptance_of, settings_for, worker_count
 from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
@@ -53,9 +53,10 @@ async def _analyse(paths: Iterable[Path], settings: Settings, choice: DetectorCh
         preload=("voicesieve.pipeline.stages",),
         trial=functools.partial(stages.prove_detector, choice),
     )
-    code = EXIT_OK
+    code, count = EXIT_OK, 0
     try:
         async for facts in _results(paths, engine, settings, choice, point):
+            count += 1
             if "error" in facts:
                 code = EXIT_OPERATOR
             if as_json:
@@ -64,6 +65,8 @@ async def _analyse(paths: Iterable[Path], settings: Settings, choice: DetectorCh
                 print(_line(facts), flush=True)
     finally:
         await engine.close()
+    if count == 0:
+        raise OperatorError("No file was named, so nothing was analysed. Standard input gives one path a line.")
     return code
 
 

@@ -112,7 +112,13 @@ def retry(
             raise OperatorError("--language takes every video whose language could not be heard; give it alone.")
         with opened_catalog(data, settings_for(data, config)) as catalog, catalog.write() as connection:
             count = languages.listen_again(connection, time.time())
-        note(f"{count} videos are due for analysis again, from their stored scores; `voicesieve crawl` takes them up.")
+        if count:
+            note(
+                f"{count} videos are due for analysis again, from their stored scores; "
+                "`voicesieve crawl` takes them up."
+            )
+        else:
+            note("Nothing to retry: no video was decided without its language. Nothing was changed.")
         return
     if not (videos or kind or every):
         raise OperatorError("Say what to retry: ids of videos, sources, --kind KIND, --language, or --all.")
@@ -125,8 +131,17 @@ def retry(
         ids = [views.find_video(connection, text, video_named(text)).id for text in videos if text not in named]
         count = results.retry(connection, now, ids=ids, kind=kind) if ids or not videos else 0
         asked = discovery.retry(connection, now, queries=[*named.values()], kind=kind) if named or not videos else 0
+    if not (count or asked):
+        by = f" by {kind}" if kind else ""
+        message = f"Nothing to retry: {'none of those named' if videos else 'no video or source'} has failed{by}."
+        if videos:
+            raise OperatorError(f"{message} Nothing was changed; `voicesieve why ID` shows the state of each.")
+        note(f"{message} Nothing was changed.")
+        return
     sources = f" and {asked} sources" if asked else ""
-    note(f"{count} videos{sources} are due again; `voicesieve crawl` takes them up.")
+    left = len(videos) - count - asked if videos else 0
+    others = f" {left} of those named had not failed and stay as they are." if left > 0 else ""
+    note(f"{count} videos{sources} are due again; `voicesieve crawl` takes them up.{others}")
 
 
 def _query(text: str) -> Query | None:

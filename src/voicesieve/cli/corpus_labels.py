@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,8 +18,8 @@ from voicesieve.observability.terminal import safe_text
 COLUMNS = ("path", "start", "end", "label", "speaker", "age", "gender", "group")
 
 
-def write_labels(folders: Sequence[Path], output: Path, split: str) -> None:
-    """Write one labels file for all corpora below ``folders``."""
+def write_labels(folders: Sequence[Path], output: Path, split: str, *, force: bool) -> None:
+    """Write one labels file for all corpora below ``folders``. A file that is there is replaced only by ``force``."""
     rows: list[tuple[str, ...]] = []
     unknown = 0
     for folder in folders:
@@ -31,6 +32,8 @@ def write_labels(folders: Sequence[Path], output: Path, split: str) -> None:
                 rows.append(_label_row(replace(row.stretch, location=str(row.path.resolve()))))
     if not rows:
         raise OperatorError("No row has a label, an age or a sound" + (f" in split {split!r}." if split else "."))
+    if os.path.lexists(output) and not force:
+        raise OperatorError(f"{output} exists already, and may be a person's work. Name another, or use --force.")
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
     try:

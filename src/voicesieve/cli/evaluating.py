@@ -43,6 +43,7 @@ def labels(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="Corpora, or folders of corpora.")],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="LABELS.csv", help="File to write.")],
     split: Annotated[str, typer.Option(help="Only rows with this value in the column split, such as test.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
     """Make a labels file from folders with a metadata.csv (path, speaker, age, gender; or path, sound).
 
@@ -50,7 +51,7 @@ def labels(
     """
     from voicesieve.cli.corpus_labels import write_labels
 
-    write_labels(folders, output, split)
+    write_labels(folders, output, split, force=force)
 
 
 def calibrate(

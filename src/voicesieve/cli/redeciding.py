@@ -101,11 +101,18 @@ def _print(found: Redecided, *, dry_run: bool) -> None:
         hours = found.moved_child_s[move] / 3600
         examples = ", ".join(found.examples[move])
         print(safe_text(f"{move}: {count} videos, {hours:.2f} h of child speech, such as {examples}", limit=600))
+    if not found.seen:
+        note("Nothing to decide again: no decision of a policy is in the catalog yet." + _of_persons(found))
+        return
     before, after = found.child_s_before / 3600, found.child_s_after / 3600
     print(f"accepted child speech: {before:.2f} h -> {after:.2f} h")
     verb = "would move" if dry_run else "moved"
-    kept = f" {found.by_person} more were decided by a person and stay." if found.by_person else ""
-    note(f"{sum(found.moved.values())} of {found.seen} decided videos {verb} by policy {found.policy_revision}.{kept}")
+    moved = f"{sum(found.moved.values())} of {found.seen} decided videos {verb} by policy {found.policy_revision}."
+    note(moved + _of_persons(found))
+
+
+def _of_persons(found: Redecided) -> str:
+    return f" {found.by_person} more were decided by a person and stay." if found.by_person else ""
 
 
 def reanalyse(
@@ -148,4 +155,7 @@ def reanalyse(
         return
     verb = "would be" if dry_run else "are"
     lost = f" {found.purged} more cannot be: retention purged their audio." if found.purged else ""
-    note(f"{found.queued} videos {verb} due for {configured.name} {configured.revision}.{lost}")
+    if found.queued:
+        note(f"{found.queued} videos {verb} due for {configured.name} {configured.revision}.{lost}")
+    else:
+        note(f"Nothing to analyse again: no stored recording waits for {configured.name} {configured.revision}.{lost}")

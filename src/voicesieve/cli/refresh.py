@@ -41,7 +41,10 @@ def refresh(data: Path, config: Path | None, within_days: float, *, as_json: boo
     if as_json:
         print_json(dataclasses.asdict(done))
     else:
-        note(f"{done.renewed:,} descriptions renewed, {done.forgotten:,} forgotten.")
+        if done.renewed or done.forgotten or done.left:
+            note(f"{done.renewed:,} descriptions renewed, {done.forgotten:,} forgotten.")
+        else:
+            note(f"Nothing to renew: no description ends within {within_days:g} days.")
         if done.left:
             note(f"{done.left:,} more end within {within_days:g} days and were not renewed: {done.hindrance}.")
     return EXIT_OPERATOR if done.left else EXIT_OK

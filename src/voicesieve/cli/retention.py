@@ -36,6 +36,9 @@ def retain(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJson = F
         return
     for_good = " Audio of rejected recordings is kept for good (retention.rejected_audio_days = 0)."
     kept = "" if days["rejected_audio_days"] else for_good
+    if not (done.rejected_audio or done.lent_descriptions or done.quarantined):
+        note(f"Nothing is due to be purged.{kept}")
+        return
     purged = (
         f"{done.rejected_audio} audio files of rejected recordings, {done.lent_descriptions} lent descriptions and "
         f"{done.quarantined} files in quarantine"

@@ -108,6 +108,9 @@ def _subject(wanted: list[str]) -> tuple[str, str]:
 def removed(
     target: Annotated[Path, typer.Argument(metavar="DEST", help="File to write, or folder for REMOVED.csv.")],
     since: Since = "",
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Write the list also where an earlier one names more.")
+    ] = False,
     data: Data = DEFAULT_DATA,
     config: Config = None,
     as_json: AsJson = False,
@@ -118,9 +121,12 @@ def removed(
     from voicesieve.corpus.removed import write_removed
 
     with opened_catalog(data, settings_for(data, config)) as catalog:
-        file, rows = write_removed(catalog, target, since=_epoch(since))
+        file, rows = write_removed(catalog, target, since=_epoch(since), replace=replace)
     if as_json:
         print_json({"path": str(file), "rows": rows})
+        return
+    if rows == 0:
+        note(f"Wrote {file}, which names nothing: no takedown removed anything{' since then' if since else ''}.")
         return
     note(f"Wrote {file}: {rows} removed. Delete these recordings and videos from every copy of the corpus.")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 from voicesieve.catalog import history
 from voicesieve.catalog.store import Catalog
@@ -18,8 +19,10 @@ COLUMNS = ("recording", "sha256", "video", "asked", "removed_at")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def write_removed(catalog: Catalog, target: Path, *, since: float = 0.0) -> tuple[Path, int]:
-    """Write the list to the file ``target``, or as ``REMOVED.csv`` into the folder ``target``. Replaces an earlier one.
+def write_removed(catalog: Catalog, target: Path, *, since: float = 0.0, replace: bool = False) -> tuple[Path, int]:
+    """Write the list to the file ``target``, or as ``REMOVED.csv`` into the folder ``target``.
+
+    An earlier list is replaced by one that names all that it does; by one that names less only with ``replace``.
 
     Reasons stay out of it: they may name people, and this file is for strangers. Returns the file and its rows.
     Raises `ExportError` where something else lies in its place.
@@ -28,15 +31,24 @@ def write_removed(catalog: Catalog, target: Path, *, since: float = 0.0) -> tupl
     header = ",".join(COLUMNS).encode()
     if file.exists() and not _is_ours(file, header):
         raise ExportError(f"{file} is there and is no list of removals. Name another file.")
-    rows = 0
+    with catalog.read() as connection:
+        lines = [_line(row) for row in history.removals(connection, since=since)]
+    if file.exists() and not replace:
+        lost = len(set(file.read_bytes().splitlines(keepends=True)[1:]) - set(lines))
+        if lost:
+            raise ExportError(
+                f"{file} names {lost} removals that this list would not name: it is of another catalog (--data), or of "
+                "a longer time (--since). Name another file, or use --replace. Nothing was changed."
+            )
     make_folder(file.parent)
-    with atomic_file(file, mode=SHARED_FILE) as out, catalog.read() as connection:
-        out.write(header + b"\n")
-        for row in history.removals(connection, since=since):
-            sha256 = row.recording or ""
-            out.write(csv_line([sha256[:16], sha256, row.video, row.asked, iso(row.removed_at) or ""]))
-            rows += 1
-    return file, rows
+    with atomic_file(file, mode=SHARED_FILE) as out:
+        out.writelines([header + b"\n", *lines])
+    return file, len(lines)
+
+
+def _line(row: Any) -> bytes:
+    sha256 = row.recording or ""
+    return csv_line([sha256[:16], sha256, row.video, row.asked, iso(row.removed_at) or ""])
 
 
 def csv_line(cells: list[str]) -> bytes:
