@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from crawling import QUICK, Ended, clip, events_named, feed_site, sources, stori
 from demo import pages
 from demo.answers import AtFirst, Content, Refusal
 from demo.server import Answer, Exchange, LoopbackServer, serving
+from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog import views
 from voicesieve.catalog.records import QueryRow
 from voicesieve.catalog.store import open_catalog
@@ -267,3 +268,38 @@ def test_a_feed_whose_pages_never_end_is_left(tmp_path: Path) -> None:
         assert (len(same.requests), len(ever_new.requests)) == (21, 30)
     assert "20 requests in a row showed nothing new" in told.err
     assert "discovery.max_documents is 30" in told.err
+
+
+class Cleaned(RecordingStore):
+    """A store whose files another program removes as soon as they are there."""
+
+    def adopt(self, source: Path, sha256: str, suffix: str) -> str:
+        path = super().adopt(source, sha256, suffix)
+        self.path(path).unlink()
+        return path
+
+
+def test_a_file_that_is_removed_again_and_again_is_not_fetched_without_end(tmp_path: Path) -> None:
+    settings = load_settings(
+        command_line={"fetching": {"allow_private_addresses": True}, "pace": {"requests_per_hour": 0}}
+    )
+    folder = DataFolder(tmp_path / "data")
+    folder.prepare()
+    catalog = open_catalog(folder.root, create=True)
+
+    async def run(query: Query) -> RunResult:
+        async with opened_run("test", folder, catalog, settings, Events()) as opened:
+            context = replace(opened, store=Cleaned(folder.recordings))
+            row = await context.committer.run(discovery.register_query, query, context.clock())
+            plan = Plan([row], {"rss": FeedSource(context.client, DocumentLimits())})
+            return await Driver(context, plan, Ending()).run()
+
+    try:
+        with feed_site({"/silence.opus": clip("silence")}) as site:
+            result = asyncio.run(asyncio.wait_for(run(parse_query(site.feed)), 60))
+            assert len(site.server.requests.of("/silence.opus")) == 2
+    finally:
+        catalog.close()
+    assert result.fault is not None
+    assert result.fault.kind is FailureKind.MACHINE_FAULT
+    assert "vanished twice" in result.fault.message

@@ -10,11 +10,19 @@ from voicesieve.catalog import views
 from voicesieve.catalog.records import Claim, StaleLeaseError
 from voicesieve.catalog.transactions import leases, results
 from voicesieve.domain.decisions import Decision
+from voicesieve.domain.failures import Failure, FailureKind
 from voicesieve.domain.languages import SpokenLanguage
 from voicesieve.domain.verdicts import Verdict
 from voicesieve.pipeline import stages
 from voicesieve.pipeline.context import RunContext
-from voicesieve.pipeline.failing import OpenAttempt, interrupt_attempt, open_attempt, record_failure, typed
+from voicesieve.pipeline.failing import (
+    OpenAttempt,
+    RunFaultError,
+    interrupt_attempt,
+    open_attempt,
+    record_failure,
+    typed,
+)
 from voicesieve.pipeline.language_stage import spoken_in
 from voicesieve.policy.acceptance import decide
 from voicesieve.voices.detector import WindowScores
@@ -38,8 +46,14 @@ async def analyse_video(context: RunContext, claim: Claim) -> None:
 async def _analyse_and_publish(context: RunContext, claim: Claim, recording: str, path: str) -> None:
     if not context.store.holds(path):
         why = context.store.refusal(path) or "it is gone"
+        again = claim.video in context.lost
+        context.lost.add(claim.video)
+        if again:
+            context.faulted.set()  # before the video is due again, or this run would take it up once more
         await context.committer.run(results.fetch_again, recording, context.clock())
         context.events.emit("file_lost", video=claim.video, recording=path, error=why, next="fetched again")
+        if again:
+            raise RunFaultError(_removed_by_others(context, claim))
         return
     stored = await context.committer.run(_stored_scores, context, recording)
     started = context.clock()
@@ -60,6 +74,15 @@ async def _analyse_and_publish(context: RunContext, claim: Claim, recording: str
     else:
         context.streaks.succeeded(claim)
         _tell(context, claim, verdict, language, decision, context.clock() - started)
+
+
+def _removed_by_others(context: RunContext, claim: Claim) -> Failure:
+    """A file that vanished twice would be fetched and removed without end."""
+    message = (
+        f"the stored file of {claim.video} vanished twice in this run: another program removes files from "
+        f"{context.folder.recordings}. Exclude that folder from what cleans or scans it; the same command then resumes"
+    )
+    return Failure(FailureKind.MACHINE_FAULT, message)
 
 
 def verdict_of(analysed: stages.Analysed, context: RunContext) -> Verdict:

@@ -68,7 +68,7 @@ class RunContext:
     """One run: its stores, its engine and its rules. ``clock`` gives epoch seconds.
 
     ``in_analysis`` holds a lock for each recording whose analysis is in hand, ``told`` what people were told already,
-    ``refused`` how often the source of a video refused it to this run.
+    ``refused`` how often the source of a video refused it to this run, ``lost`` the videos whose stored file vanished.
     ``downloads`` has a place for each download at the same time; ``between_methods`` are the tokens of claims that wait
     for their host's next slot and take no place meanwhile. ``progressed`` is set whenever there may be something new to
     take up, ``faulted`` when nothing may be taken up any more because the run cannot go on, ``stopping`` when somebody
@@ -93,6 +93,7 @@ class RunContext:
     new_token: Callable[[], str] = lambda: secrets.token_hex(8)
     told: set[str] = field(default_factory=set)
     refused: Counter[str] = field(default_factory=Counter)
+    lost: set[str] = field(default_factory=set)
     in_analysis: MutableMapping[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
     between_methods: set[str] = field(default_factory=set)
     progressed: asyncio.Event = field(default_factory=asyncio.Event)
