@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 POLL_S = 0.05
@@ -63,6 +64,11 @@ class RequestLog:
     def __len__(self) -> int:
         with self._lock:
             return len(self._requests)
+
+    def most(self) -> tuple[str, int]:
+        """The path that was asked for most often, and how often."""
+        with self._lock:
+            return max(self._counts.items(), key=lambda counted: counted[1], default=("", 0))
 
     def of(self, path: str) -> tuple[Request, ...]:
         """The requests for ``path`` (without its query)."""
@@ -138,7 +144,13 @@ Routes = Mapping[str, Answer]
 
 
 class LoopbackServer(ThreadingHTTPServer):
-    """``routes`` may be set after the port is known. With ``tls`` it speaks HTTPS."""
+    """``routes`` may be set after the port is known. With ``tls`` it speaks HTTPS.
+
+    ``asked_at_most`` is how often one path may be asked for before `serving` ends with an error; ``None`` for a site
+    that people look at.
+    """
+
+    asked_at_most: ClassVar[int | None] = None
 
     daemon_threads = True
     request_queue_size = 128
@@ -209,6 +221,9 @@ def serving(
     finally:
         server.stop()
         thread.join()
+    path, count = server.requests.most()
+    if server.asked_at_most is not None and count > server.asked_at_most:
+        raise AssertionError(f"{path} was asked for {count:,} times; {server.asked_at_most} are the most")
 
 
 def _undelivered(connection: socket.socket) -> int:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 from figures import take_down
 
+from demo.server import LoopbackServer
 from voicesieve.catalog.store import Catalog, open_catalog
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ def often(quick: int, long: int) -> int:
     """How often to try something: ``quick`` times, or ``long`` times where all is to be shown."""
     return max(quick, round(long * SHARE)) if LONG else quick
 
+
+LoopbackServer.asked_at_most = 1_000
+"""Over all tests: no address is asked without end. What has no budget passes this in seconds; pages of one list, which
+differ only behind the question mark, stay below."""
 
 SERVER_START_S = 60.0
 """Long enough for a loaded machine; a healthy server answers within a second."""

@@ -7,9 +7,13 @@ import re
 import socket
 import struct
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+ASKED_AT_MOST = 1_000
+"""Of one path; ranges of a long file included."""
 
 
 class Visit(BaseHTTPRequestHandler):
@@ -120,6 +124,10 @@ def serving(routes: Mapping[str, Route], host: str = "127.0.0.1", port: int = 0)
         server.shutdown()
         thread.join()
         server.server_close()
+    path, count = max(
+        Counter(path for path, _ in server.visits).items(), key=lambda counted: counted[1], default=("", 0)
+    )
+    assert count <= ASKED_AT_MOST, f"{path} was asked for {count:,} times"
 
 
 def taking_turns(*routes: Route) -> Route:

@@ -303,3 +303,11 @@ def test_a_file_that_is_removed_again_and_again_is_not_fetched_without_end(tmp_p
     assert result.fault is not None
     assert result.fault.kind is FailureKind.MACHINE_FAULT
     assert "vanished twice" in result.fault.message
+
+
+def test_a_server_of_these_tests_objects_to_being_asked_without_end() -> None:
+    """Or no test of the whole suite would notice."""
+    routes = {"/a": Content(b"a", "text/plain")}
+    with pytest.raises(AssertionError, match="/a was asked for 1,001 times"), serving(lambda _: routes) as server:
+        for _ in range(1_001):
+            server.requests.add("GET", "/a", {})
