@@ -134,7 +134,7 @@ def test_why_holds_its_keys(crawled: Crawled) -> None:
     assert set(story) == {
         *("video", "state", "reasons", "url", "title", "channel", "licence", "due", "found_by"),
         *("rights_basis", "rights_statement"),
-        *("attempts", "recording", "verdict", "language", "decision", "facts", "choice", "legacy"),
+        *("attempts", "recording", "verdict", "language", "decision", "facts", "choice", "legacy", "passed_over"),
     }
     assert set(story["attempts"][0]) == {
         *("stage", "method", "started", "ended", "duration_s", "outcome", "kind", "message", "bytes", "scratch"),

@@ -99,9 +99,19 @@ def test_an_offset_or_clipped_voice_is_still_heard(change: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_undefined_samples_are_a_failure_of_the_file(value: float, tmp_path: Path) -> None:
+def test_an_undefined_sample_costs_itself_and_nothing_else(value: float, tmp_path: Path) -> None:
     sound = babble(5, 250, 1.25)
+    plain = verdicts(write_floats(tmp_path / "plain.wav", sound), "network")
     sound[2 * RATE] = value
+    found = verdicts(write_floats(tmp_path / "a.wav", sound), "network")
+    assert [verdict.label for verdict in found] == [verdict.label for verdict in plain]
+    assert [verdict.score for verdict in found] == pytest.approx([verdict.score for verdict in plain], abs=0.05)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_mostly_undefined_samples_are_a_failure_of_the_file(value: float, tmp_path: Path) -> None:
+    sound = babble(5, 250, 1.25)
+    sound[2 * RATE :] = value
     with pytest.raises(FailureError) as failed:
         verdicts(write_floats(tmp_path / "a.wav", sound), "network")
     assert failed.value.failure.kind is FailureKind.UNDECODABLE
