@@ -174,6 +174,7 @@ def test_a_dead_feed_is_asked_once_in_a_run_and_after_its_budget_rests_for_the_l
         first, second, third = (crawled(data, site.feed, settings=settings) for _ in range(3))
         assert (first.code, second.code, third.code) == (0, 1, 0)
         assert len(site.server.requests) == 2
+        assert "No source could be read (1 asked), so this run found nothing new." in first.err
         assert "given up for this run after 2 failures in a row, asked again in 6.0 h" in second.err
         assert "is asked again in" in third.err
         assert f"after 2 failures; `voicesieve retry '{site.feed}'` makes it due now" in third.err

@@ -129,7 +129,7 @@ async def _crawl(
             _retain(context, settings, result)
             if folder.log.parent.is_dir():  # else the run has said that its folder is gone
                 metrics.write(folder.metrics)
-    return _report(options, settings, catalog, folder, result)
+    return _report(options, settings, catalog, folder, result, asked=len(plan.queries))
 
 
 def _backup_rules(folder: DataFolder, settings: Settings) -> BackupRules | None:
@@ -262,7 +262,15 @@ def _retain(context: RunContext, settings: Settings, result: RunResult) -> None:
             context.events.emit("retention", **dataclasses.asdict(done))
 
 
-def _report(options: CrawlOptions, settings: Settings, catalog: Catalog, folder: DataFolder, result: RunResult) -> int:
+def _report(
+    options: CrawlOptions,
+    settings: Settings,
+    catalog: Catalog,
+    folder: DataFolder,
+    result: RunResult,
+    *,
+    asked: int,
+) -> int:
     if result.fault is not None:
         note(f"Stopped: {result.fault.message}")
         return EXIT_FAULT
@@ -280,6 +288,8 @@ def _report(options: CrawlOptions, settings: Settings, catalog: Catalog, folder:
     elif not options.quiet:
         print_status(status)
         _print_ending(folder, status, next_at)
+        if 0 < asked <= len(result.unread):
+            note(f"No source could be read ({asked} asked), so this run found nothing new.")
     if result.interrupted:
         return EXIT_INTERRUPTED
     return EXIT_OPERATOR if any(unread.given_up for unread in result.unread.values()) else EXIT_OK
