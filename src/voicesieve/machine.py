@@ -113,6 +113,13 @@ def unfit_failure(error: BaseException, memory_mb: int) -> Failure:
     return Failure.from_exception(FailureKind.MACHINE_FAULT, error, message)
 
 
+def broken_installation(what: str, error: BaseException) -> Failure:
+    """Why something that voicesieve brings along cannot be loaded."""
+    why = f"{what} cannot be loaded ({type(error).__name__}: {' '.join(str(error).split())[:300]})"
+    message = f"{why}: the installation is damaged, install voicesieve anew. {_RESUME}"
+    return Failure.from_exception(FailureKind.MACHINE_FAULT, error, message)
+
+
 def refuse_tight_limits(*, workers: int, downloads: int = 0) -> None:
     """Raise `FailureError` ``machine_fault`` where this process may not open the files or start the threads of a run.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 import json
+import os
 import re
 import sqlite3
 import time
@@ -146,7 +147,7 @@ def examine(file: Path) -> Facts:
         raise BackupError(f"{file} does not exist.")
     try:
         # Immutable: looking at a copy must not create files beside it.
-        uri = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
+        uri = f"file:{quote(os.fsencode(file.absolute()))}?mode=ro&immutable=1"
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             for pragma in soundness.DISTRUST:
                 connection.execute(pragma)

@@ -13,7 +13,7 @@ import numpy as np
 
 from voicesieve.cli.detectors import calibration_file
 from voicesieve.cli.labelled import told, usable_labels, workshop
-from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
+from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json, say
 from voicesieve.cli.wiring import settings_for
 from voicesieve.evaluation import scoring, statistics
 from voicesieve.evaluation.figures import Voice
@@ -56,7 +56,7 @@ def calibrate(
     if as_json:
         print_json({"name": name, "file": str(target), "stored": is_stored, **facts})
     else:
-        print(_told_result(facts))
+        say(_told_result(facts))
     if not is_stored:
         note(
             "Not stored: left-out speakers are told apart no better. More speakers help most; --force stores it anyway."

@@ -47,7 +47,7 @@ def config_check(data: Path, config: Path | None, *, as_json: bool) -> None:
         print_json({"ok": True, "changed": changed})
         return
     for key, value in changed.items():
-        print(f"{key} = {value}")
+        print(safe_text(f"{key} = {value}", limit=2000))
     note(f"The settings are right; {len(changed)} differ from the defaults.")
 
 

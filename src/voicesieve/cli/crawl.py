@@ -44,16 +44,13 @@ from voicesieve.pipeline.backing_up import BackupRules, backed_up
 from voicesieve.pipeline.context import RunContext
 from voicesieve.pipeline.driver import Driver, Ending, Plan, RunResult
 from voicesieve.pipeline.folder import DataFolder
-from voicesieve.pipeline.loop import run_loop
+from voicesieve.pipeline.loop import STOP_SIGNALS, is_heard, run_loop
 from voicesieve.pipeline.refreshing import forget_expired
 from voicesieve.pipeline.retention import Retained, retain
 from voicesieve.pipeline.takedown import finish_deletions
 from voicesieve.settings import Settings
 from voicesieve.sources.phrases import FILE, PhrasesError, read_queries
 from voicesieve.sources.registry import YOUTUBE_KINDS, as_known, parse_query, platform_of_query
-
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""Ctrl-C, a job manager or a shutdown, and a terminal that was closed: all ask a run to stop."""
 
 METRICS_EVERY_S = 15.0
 """Prometheus scrapes every 15 s in many set-ups; more often would show nothing more."""
@@ -224,13 +221,15 @@ async def _drive(context: RunContext, plan: Plan) -> RunResult:
         context.events.emit("run_stopping", message=message)
         ending.ask()
 
-    for number in STOP_SIGNALS:
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS if is_heard(number)}
+    for number in before:
         loop.add_signal_handler(number, stop)
     try:
         return await Driver(context, plan, ending).run()
     finally:
-        for number in STOP_SIGNALS:
+        for number, answer in before.items():
             loop.remove_signal_handler(number)
+            signal.signal(number, answer)
 
 
 def _conclude(context: RunContext, settings: Settings, result: RunResult) -> None:

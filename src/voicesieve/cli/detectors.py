@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 from voicesieve.cli.output import OperatorError, note
+from voicesieve.domain.failures import FailureError
 from voicesieve.domain.verdicts import Model
+from voicesieve.machine import broken_installation
 from voicesieve.observability.terminal import safe_text
 from voicesieve.pipeline.folder import DataFolder
 from voicesieve.settings import CALIBRATION_NAME, Settings, SettingsError
@@ -57,5 +59,7 @@ def configured_model(choice: DetectorChoice) -> Model:
     except ValueError as error:
         key = "voices.calibration" if choice.calibration else "analysis.detector"
         raise SettingsError(f"{key}: {error}.") from error
+    except Exception as error:
+        raise FailureError(broken_installation(f"the detector {choice.name}", error)) from error
     tell_licence(choice)
     return model

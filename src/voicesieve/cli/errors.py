@@ -3,31 +3,114 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
-from voicesieve.cli.output import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OPERATOR, OperatorError, note
+from voicesieve.cli.output import (
+    EXIT_FAULT,
+    EXIT_INTERRUPTED,
+    EXIT_OPERATOR,
+    OperatorError,
+    flush,
+    note,
+    prepare_streams,
+)
 from voicesieve.domain.passwords import without_passwords
 
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turn known errors into a message on standard error and an exit code."""
+    """Turn known errors into a message on standard error and an exit code, and signals into a clean end."""
+    prepare_streams()
+    _hear_signals()
     try:
-        yield
+        try:
+            yield
+        except SystemExit as end:
+            _die_by_signal(end)
+            flush()
+            raise
     except KeyboardInterrupt:
+        _leave_output_to_nobody()
+        _end_at_once_from_now_on()
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # The reader of our output has gone; Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _leave_output_to_nobody()
         sys.exit(EXIT_OPERATOR)
     except Exception as error:
-        code = _exit_code(error)
-        if code is None:
+        found = _explanation(error)
+        if found is None:
             raise
-        note(f"voicesieve: {without_passwords(str(error))}")
+        message, code = found
+        _leave_output_to_nobody()
+        note(f"voicesieve: {without_passwords(message)}")
         sys.exit(code)
+
+
+def _hear_signals() -> None:
+    """From here on Ctrl-C, SIGTERM and SIGHUP unwind what is open instead of leaving it as it stands."""
+    from voicesieve.pipeline.loop import SignalledExit, is_heard
+
+    def stop(number: int, _frame: FrameType | None) -> NoReturn:
+        raise SignalledExit(number)
+
+    if is_heard(signal.SIGINT):
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if is_heard(number):
+            signal.signal(number, stop)
+
+
+def _die_by_signal(end: SystemExit) -> None:
+    """A command that SIGTERM or SIGHUP has stopped ends as whoever sent them expects: by the signal."""
+    from voicesieve.pipeline.loop import SignalledExit
+
+    if isinstance(end, SignalledExit):
+        _leave_output_to_nobody()
+        signal.signal(end.number, signal.SIG_DFL)
+        os.kill(os.getpid(), end.number)
+
+
+def _end_at_once_from_now_on() -> None:
+    """Impatience while Python takes itself down would be a traceback."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, lambda number, _frame: os._exit(128 + number))
+
+
+def _leave_output_to_nobody() -> None:
+    """Write what can still be written. Where output has no reader or no room any more, Python would complain once more
+    when it flushes at exit."""
+    try:
+        flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _explanation(error: Exception) -> tuple[str, int] | None:
+    """The message for ``error`` and the exit code; ``None`` for a defect, which keeps its traceback."""
+    from voicesieve.machine import MEMORY_RAN_OUT, machine_failure
+
+    code = _exit_code(error)
+    if code is not None:
+        return str(error), code
+    failure = machine_failure(error, Path.cwd())
+    if failure is not None:
+        return failure.message, EXIT_FAULT
+    if isinstance(error, MemoryError):
+        return MEMORY_RAN_OUT, EXIT_FAULT
+    if isinstance(error, OSError) and error.strerror:
+        name = error.filename if isinstance(error.filename, str | bytes) else None
+        return f"{_shortened(os.fsdecode(name))}: {error.strerror}." if name else f"{error.strerror}.", EXIT_OPERATOR
+    return None
+
+
+def _shortened(path: str) -> str:
+    return path if len(path) <= 200 else f"{path[:100]}...{path[-60:]} ({len(path):,} characters)"
 
 
 def _exit_code(error: Exception) -> int | None:

@@ -164,7 +164,7 @@ def _print(facts: dict[str, Any]) -> None:
     print("".join(f"{facts[key]:>15}" for key in ("records", *next(iter(facts["files"].values()), {}))) + "  in all")
     for ending, reasons in facts["reasons"].items():
         for reason, count in sorted(reasons.items()):
-            print(f"{ending}: {count} {reason}")
+            print(safe_text(f"{ending}: {count} {reason}"))
     for refusal in facts["refusals"][:SHOWN]:
         print(safe_text(f"refused {refusal['where']}: {refusal['reason']}: {refusal['message']}", limit=300))
     if len(facts["refusals"]) > SHOWN:

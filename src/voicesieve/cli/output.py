@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from typing import Any
 
-from voicesieve.observability.terminal import safe_json
+from voicesieve.observability.terminal import ascii_json, safe_json, safe_lines
 
 EXIT_OK = 0
 EXIT_OPERATOR = 1
@@ -20,12 +22,37 @@ class OperatorError(Exception):
     """A message for the operator; the command ends with `EXIT_OPERATOR`."""
 
 
+def prepare_streams() -> None:
+    """Let nothing that is said fail for want of letters: what an encoding has not is written as its escape."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def print_json(value: Any) -> None:
     """One line of JSON on standard output, flushed so that a pipe sees it at once."""
-    sys.stdout.write(safe_json(value, default=str) + "\n")
-    sys.stdout.flush()
+    text = safe_json(value, default=str)
+    try:
+        text.encode(getattr(sys.stdout, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        text = ascii_json(text)
+    sys.stdout.write(text + "\n")
+    flush()
+
+
+def say(message: str) -> None:
+    """Lines on standard output, with whatever a name or a value smuggles in shown instead of obeyed."""
+    print(safe_lines(message))
 
 
 def note(message: str) -> None:
     """A line for a person, on standard error."""
-    print(message, file=sys.stderr)
+    try:
+        print(safe_lines(message), file=sys.stderr)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # nobody reads it any more
+
+
+def flush() -> None:
+    """Write out what was printed. Raises `OSError` where it has no reader or no room."""
+    sys.stdout.flush()

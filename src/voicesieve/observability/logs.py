@@ -84,7 +84,8 @@ class LogSink:
 
     def close(self) -> None:
         if self._handler.lost:
-            print(f"warning: {self._handler.lost} events are not in {self._handler.baseFilename}", file=sys.stderr)
+            where = safe_text(self._handler.baseFilename, limit=500)
+            print(f"warning: {self._handler.lost} events are not in {where}", file=sys.stderr)
         try:
             self._handler.close()
         except OSError:
