@@ -6,6 +6,7 @@ all; with them nothing acknowledged was lost.
 
 from __future__ import annotations
 
+import codecs
 import ctypes
 import errno
 import fcntl
@@ -190,6 +191,15 @@ def _removed_if_abandoned(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
+
+
+def read_person_text(path: Path) -> str:
+    """Text as people's editors save it: UTF-8 with or without a byte order mark, or UTF-16 with one.
+
+    Raises `OSError`, or `UnicodeDecodeError` for anything else.
+    """
+    data = path.read_bytes()
+    return data.decode("utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig")
 
 
 def write_text(path: Path, text: str, *, mode: int = PRIVATE_FILE) -> None:

@@ -15,6 +15,7 @@ from pydantic_settings import SettingsConfigDict as SettingsConfig
 from pydantic_settings import SettingsError as UnreadableValueError
 
 from voicesieve.domain.passwords import without_password
+from voicesieve.files import read_person_text
 
 PREFIX = "VOICESIEVE_"
 NOT_SETTINGS = frozenset({"VOICESIEVE_DATA", "VOICESIEVE_CONFIG", "VOICESIEVE_CORPORA"})
@@ -412,7 +413,7 @@ def load_settings(file: Path | None = None, command_line: Mapping[str, Mapping[s
 def read_toml(file: Path) -> dict[str, Any]:
     """The tree of a settings file, unchecked. Raises `SettingsError` if it cannot be read."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(read_person_text(file))
     except OSError as error:
         raise SettingsError(f"{file} cannot be read: {error.strerror}. Write one with `voicesieve init`.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

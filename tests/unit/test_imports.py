@@ -19,7 +19,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "domain": (),
     "files": ("domain",),
     "machine": ("domain", "files"),
-    "settings": ("domain",),
+    "settings": ("domain", "files"),
     "policy": ("domain",),
     "frontier": ("domain",),
     "catalog": (
@@ -38,7 +38,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "evaluation": ("domain", "audio", "voices"),
     "languages": ("domain", "files", "machine"),
     "fetching": ("domain", "files", "machine"),
-    "sources": ("domain", "languages.codes"),
+    "sources": ("domain", "files", "languages.codes"),
     "observability": ("domain", "files"),
     "legacy": ("domain", "sources"),
     "corpus": ("domain", "catalog", "audio", "files", "observability.terminal", "__version__"),

@@ -59,14 +59,21 @@ def test_contradictions_go_to_review_whatever_is_wanted(wanted: tuple[str, ...])
     assert outcome(CONTRADICTED, wanted=wanted) == (Outcome.UNSURE, "language_contradicted")
 
 
-@pytest.mark.parametrize("wanted", [(), ("vi",)])
 @pytest.mark.parametrize("setting", ["accept", "review", "reject"])
-def test_a_detector_that_could_not_run_never_rejects_and_never_passes_in_silence(
-    wanted: tuple[str, ...], setting: str
-) -> None:
-    for language in (UND, EN if wanted else UND, CONTRADICTED):
+def test_a_detector_that_could_not_run_never_rejects_and_never_passes_in_silence(setting: str) -> None:
+    for language in (UND, EN, CONTRADICTED):
         broken = dataclasses.replace(language, unavailable=BROKEN)
-        assert outcome(broken, wanted=wanted, undetermined=setting) == (Outcome.UNSURE, "language_unavailable")
+        assert outcome(broken, wanted=("vi",), undetermined=setting) == (Outcome.UNSURE, "language_unavailable")
+
+
+def test_a_detector_that_could_not_run_changes_nothing_where_no_language_is_asked_for() -> None:
+    rules = AcceptanceRules(POINT, "1", 0.5, 2.0, 0.0, LanguageRules())
+    for language in (UND, VI, EN):
+        decision = decide(GOOD, rules, dataclasses.replace(language, unavailable=BROKEN))
+        assert decision.outcome is decide(GOOD, rules, language).outcome is Outcome.ACCEPTED
+        assert "whisper could not run" in decision.reasons[1].message, "it is said all the same"
+    broken = dataclasses.replace(CONTRADICTED, unavailable=BROKEN)
+    assert outcome(broken, wanted=())[0] is Outcome.UNSURE
 
 
 def test_other_evidence_may_settle_what_a_broken_detector_could_not() -> None:

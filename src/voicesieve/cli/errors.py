@@ -20,6 +20,7 @@ from voicesieve.cli.output import (
     note,
     prepare_streams,
 )
+from voicesieve.domain.failures import FailureError, Remedy
 from voicesieve.domain.passwords import without_passwords
 
 
@@ -86,18 +87,22 @@ def _leave_output_to_nobody() -> None:
     """Write what can still be written. Where output has no reader or no room any more, Python would complain once more
     when it flushes at exit."""
     try:
-        flush()
+        sys.stdout.flush()
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _explanation(error: Exception) -> tuple[str, int] | None:
     """The message for ``error`` and the exit code; ``None`` for a defect, which keeps its traceback."""
+    from voicesieve.files import OUT_OF_SPACE
     from voicesieve.machine import MEMORY_RAN_OUT, machine_failure
 
     code = _exit_code(error)
     if code is not None:
         return str(error), code
+    if isinstance(error, OSError) and error.errno in OUT_OF_SPACE and error.filename is None:
+        # What we write into files is typed where it is written, so this was standard output.
+        return f"standard output cannot be written: {error.strerror}.", EXIT_FAULT
     failure = machine_failure(error, Path.cwd())
     if failure is not None:
         return failure.message, EXIT_FAULT
@@ -118,7 +123,6 @@ def _exit_code(error: Exception) -> int | None:
     from voicesieve.catalog.records import UnknownVideoError
     from voicesieve.catalog.store import CatalogError, DamagedCatalogError
     from voicesieve.corpus.publishing import ExportError
-    from voicesieve.domain.failures import FailureError, Remedy
     from voicesieve.pipeline.folder import DataFolderError
     from voicesieve.pipeline.takedown import NothingToWithdrawError
     from voicesieve.settings import SettingsError

@@ -60,6 +60,7 @@ def export(kind: str, where: Where, wanted: Mapping[str, Any], present: Present,
     if kind == "urls":
         _export_urls(where, present, as_json=as_json, quiet=quiet)
         return
+    _refuse_torn_names(kind, where.target, wanted["path_prefix"])
     options = options_of(kind, wanted)
     settings = settings_for(where.data, where.config)
     started = time.monotonic()
@@ -84,6 +85,20 @@ def export(kind: str, where: Where, wanted: Mapping[str, Any], present: Present,
             )
         )
     _tell(kind, where.target, options, done, time.monotonic() - started, as_json=as_json, quiet=quiet)
+
+
+def _refuse_torn_names(kind: str, target: Path, prefix: str | None) -> None:
+    """The files of an export hold paths, one a line: refuse what would tear a line, or is no text where one is needed.
+
+    Raises `OperatorError`.
+    """
+    for name, text in (("DEST", str(target)), ("--path-prefix", prefix or "")):
+        shown = safe_text(text, limit=120)
+        if len(text.splitlines()) > 1 or text.endswith(("\n", "\r")):
+            raise OperatorError(f"{name} {shown} holds a line break, which tears the lines of an export. Name another.")
+        written = name == "--path-prefix" or kind == "kaldi"
+        if written and any("\ud800" <= char <= "\udfff" for char in text):
+            raise OperatorError(f"{name} {shown} is not UTF-8, and {kind} writes it into its files. Name another.")
 
 
 def card_settings(settings: Settings) -> CardSettings:

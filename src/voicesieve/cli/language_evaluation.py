@@ -17,6 +17,7 @@ from voicesieve.catalog.records import UnknownVideoError
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.wiring import fusion_of, opened_catalog, settings_for
 from voicesieve.domain.languages import SpokenLanguage
+from voicesieve.files import read_person_text
 from voicesieve.languages.accuracy import KindAccuracy, accuracy_by_kind
 from voicesieve.languages.codes import normalise
 from voicesieve.languages.fusion import fuse
@@ -69,7 +70,7 @@ def _labels(file: Path) -> Iterator[tuple[int, str, str]]:
     try:
         if file.stat().st_size > MAX_BYTES:
             raise OperatorError(f"{safe_text(str(file))} is larger than {MAX_BYTES:,} bytes; it is no table of labels.")
-        text = file.read_text(encoding="utf-8-sig")
+        text = read_person_text(file)
     except (OSError, UnicodeDecodeError) as error:
         raise OperatorError(f"{safe_text(str(file))} cannot be read: {error}.") from error
     reader = csv.DictReader(io.StringIO(text, newline=""))

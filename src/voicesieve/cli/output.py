@@ -7,6 +7,7 @@ import os
 import sys
 from typing import Any
 
+from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.observability.terminal import ascii_json, safe_json, safe_lines
 
 EXIT_OK = 0
@@ -54,5 +55,11 @@ def note(message: str) -> None:
 
 
 def flush() -> None:
-    """Write out what was printed. Raises `OSError` where it has no reader or no room."""
-    sys.stdout.flush()
+    """Write out what was printed. Raises `BrokenPipeError` without a reader, `FailureError` where there is no room."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        message = f"standard output cannot be written: {error.strerror}"
+        raise FailureError(Failure.from_exception(FailureKind.DISK_FULL, error, message)) from error

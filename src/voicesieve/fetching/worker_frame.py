@@ -81,6 +81,8 @@ Work = Callable[[Mapping[str, Any], Parent, Journal], dict[str, object]]
 
 def serve(work: Work, *, platform: Callable[[Mapping[str, Any]], str | None]) -> None:
     """Answer the one order on stdin. ``platform``: the one that the order is for, if any; no other may be asked."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # a stop of all processes is for the parent, who kills this one
     # Of data rather than of addresses: JavaScript runtimes reserve far more of those than they use.
     os.umask(0o077)  # yt-dlp makes its files by the umask, and they are for the owner's eyes
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, _MEMORY_BYTES))

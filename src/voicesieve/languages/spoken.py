@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from voicesieve.domain.failures import Failure, FailureKind
 from voicesieve.domain.languages import EvidenceKind, LanguageEvidence
 from voicesieve.files import OUT_OF_SPACE
 from voicesieve.languages.codes import normalise
@@ -53,16 +54,18 @@ class KnownVideo:
 
 @dataclass(frozen=True)
 class Collected:
-    """The evidence, and the detectors that could not work, by name and reason."""
+    """The evidence, and the detectors that could not work, by name and reason; ``chains`` are their errors' causes."""
 
     evidence: tuple[LanguageEvidence, ...]
     unavailable: tuple[tuple[str, str], ...] = ()
+    chains: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def collect(video: KnownVideo) -> Collected:
     """All evidence that is written about a video. Costs well under a millisecond once the text detector is loaded."""
     evidence: list[LanguageEvidence] = []
     unavailable = []
+    chains = {}
     for adapter in ADAPTERS:
         try:
             evidence += adapter(video)
@@ -71,7 +74,8 @@ def collect(video: KnownVideo) -> Collected:
                 raise
             name = adapter.__name__.removeprefix("_")
             unavailable.append((name, f"{type(error).__name__}: {error}"[:MAX_REASON_CHARS]))
-    return Collected(tuple(evidence), tuple(unavailable))
+            chains[name] = Failure.from_exception(FailureKind.INTERNAL_ERROR, error).chain
+    return Collected(tuple(evidence), tuple(unavailable), chains)
 
 
 def _is_full_disk(error: Exception) -> bool:

@@ -14,6 +14,7 @@ LEVELS = {
     "backup_failed": "warning",
     "clock_set_back": "warning",
     "folder_open": "warning",
+    "language_unavailable": "warning",
     "run_fault": "error",
     "http_request": "debug",
 }

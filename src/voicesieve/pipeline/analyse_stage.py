@@ -121,15 +121,6 @@ def _publish(
 def _tell(
     context: RunContext, claim: Claim, verdict: Verdict, language: SpokenLanguage, decision: Decision, took_s: float
 ) -> None:
-    for detector, why in language.unavailable:
-        context.events.emit(
-            "language_unavailable",
-            video=claim.video,
-            url=claim.url,
-            detector=detector,
-            error=why,
-            next="decided without it; `voicesieve retry --language` listens again",
-        )
     context.events.emit(
         "video_decided",
         video=claim.video,

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from voicesieve.catalog import evidence
 from voicesieve.catalog.records import Claim
-from voicesieve.domain.failures import FailureError, Remedy
+from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
 from voicesieve.domain.languages import EvidenceKind, LanguageEvidence, SpokenLanguage
 from voicesieve.domain.verdicts import Verdict
 from voicesieve.languages.fusion import fuse
@@ -39,6 +39,17 @@ async def spoken_in(context: RunContext, claim: Claim, verdict: Verdict, path: s
     unavailable = list(written.unavailable)
     if heard.unavailable:
         unavailable.append((EvidenceKind.WHISPER.value, heard.unavailable[:MAX_REASON_CHARS]))
+    chains = {**written.chains, EvidenceKind.WHISPER.value: heard.chain}
+    for detector, why in unavailable:
+        context.events.emit(
+            "language_unavailable",
+            video=claim.video,
+            url=claim.url,
+            detector=detector,
+            error=why,
+            chain=list(chains.get(detector, ())),
+            next="decided without it; `voicesieve retry --language` tries it again",
+        )
     return fuse((*written.evidence, *heard.evidence), context.rules.fusion, unavailable)
 
 
@@ -57,7 +68,9 @@ async def _listen(context: RunContext, claim: Claim, verdict: Verdict, path: str
     except (FailureError, OSError) as error:
         if isinstance(error, FailureError) and error.failure.remedy is Remedy.STOP_RUN:
             raise
-        return stages.Heard(unavailable=str(error))
+        kind = FailureKind.INTERNAL_ERROR
+        failure = error.failure if isinstance(error, FailureError) else Failure.from_exception(kind, error)
+        return stages.Heard(unavailable=str(error), chain=failure.chain)
 
 
 def _known(connection: Connection, context: RunContext, claim: Claim) -> _Known:

@@ -158,6 +158,7 @@ class Heard:
 
     evidence: tuple[LanguageEvidence, ...] = ()
     unavailable: str | None = None
+    chain: tuple[str, ...] = ()
 
 
 def listen(order: Listening) -> Heard:
@@ -168,7 +169,7 @@ def listen(order: Listening) -> Heard:
     try:
         ears = _ears(order.listener.folder, order.listener.device)
     except ListenerError as error:
-        return Heard(unavailable=str(error))
+        return Heard(unavailable=str(error), chain=Failure.from_exception(FailureKind.INTERNAL_ERROR, error).chain)
     pieces = []
     for spans, samples in zip(order.votes, read_spans(order.path, order.votes), strict=True):
         if len(samples):

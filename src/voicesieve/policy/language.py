@@ -30,7 +30,8 @@ class LanguageRules:
 def judge_language(language: SpokenLanguage, rules: LanguageRules) -> tuple[Outcome, Reason | None]:
     """What the language alone would decide, and why; no reason where nothing was asked of it.
 
-    A detector that could not run never accepts in silence and never rejects.
+    A detector that could not run never accepts in silence and never rejects; where no language is asked for it changes
+    nothing.
     """
     outcome, reason = _judge(language, rules)
     if not language.unavailable:
@@ -38,6 +39,8 @@ def judge_language(language: SpokenLanguage, rules: LanguageRules) -> tuple[Outc
     failed = "; ".join(f"{name} could not run: {why}" for name, why in language.unavailable)
     if outcome is Outcome.ACCEPTED and language.state is LanguageState.SETTLED:
         return outcome, Reason("language_unavailable", f"{failed}; other evidence says {_named(language)}")
+    if outcome is Outcome.ACCEPTED and not rules.wanted:
+        return outcome, Reason("language_unavailable", f"{failed}; no language is asked for")
     return Outcome.UNSURE, Reason("language_unavailable", failed)
 
 

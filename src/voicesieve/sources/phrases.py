@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from voicesieve.domain.candidates import Query
+from voicesieve.files import read_person_text
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.registry import YOUTUBE_KINDS, parse_query
 
@@ -47,7 +48,7 @@ def read_phrases(file: Path) -> list[str]:
 
 def _content(file: Path) -> dict[str, object]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(read_person_text(file))
     except OSError as error:
         raise PhrasesError(f"{file} cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
