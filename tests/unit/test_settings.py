@@ -105,7 +105,7 @@ def test_unknown_keys_are_named_with_the_known_ones(file: Path, monkeypatch: pyt
 
 def test_a_file_that_is_missing_or_is_no_toml_is_named(file: Path) -> None:
     assert refusal(file).startswith(f"{file} cannot be read: No such file or directory. ")
-    for content in (b"[fetching\n", b"\xff\xfe"):
+    for content in (b"[fetching\n", b"\xff\xff", b"\xff\xfe\x00"):
         file.write_bytes(content)
         assert refusal(file).startswith(f"{file} is not a TOML file: ")
 
