@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -16,6 +17,7 @@ from crawling import (
     FeedSite,
     Gate,
     Running,
+    attempts,
     clip,
     events_named,
     feed_site,
@@ -28,9 +30,10 @@ from crawling import (
     voicesieve,
 )
 
-from demo.answers import Refusal
+from demo.answers import AtFirst, Refusal
 from demo.server import Answer
 from voicesieve.pipeline.driver import GRACE_S
+from voicesieve.pipeline.pulse import STANDSTILL_S
 
 PATIENT = {**QUICK, "VOICESIEVE_FETCHING__STALL_S": "120", "VOICESIEVE_DISCOVERY__REFRESH_S": "0"}
 """A download that stands still is left alone for longer than any of these tests lasts; a feed is due in every run."""
@@ -73,6 +76,27 @@ def busy_crawl(folder: Path) -> Iterator[Busy]:
             until(lambda: len(events_named(data, "video_decided")) == 2, "the other videos are decided")
             until(lambda: events_named(data, "attempt_failed"), "the missing one has failed")
             yield Busy(site, gate, data, crawl)
+
+
+def test_a_process_that_stood_still_blames_no_video(tmp_path: Path) -> None:
+    """Stopped by a debugger, a scheduler or a laptop's lid, it finds every limit of time broken when it goes on."""
+    gate, data = Gate(clip("child-vi-counting")), tmp_path / "data"
+    settings = {**QUICK, "VOICESIEVE_FETCHING__STALL_S": str(STANDSTILL_S + 1)}
+    with feed_site({"/held.opus": AtFirst(1, gate, clip("child-vi-counting"))}) as site:
+        command = ("crawl", "--source", site.feed, "--data", data)
+        with running(*command, output=tmp_path / "crawl", settings=settings) as crawl:
+            until(gate.reached.is_set, "the download has begun")
+            for process in crawl.processes():
+                os.kill(process, signal.SIGSTOP)
+            time.sleep(STANDSTILL_S + 3)
+            for process in crawl.processes():
+                os.kill(process, signal.SIGCONT)
+            assert crawl.wait().code == 0
+    (story,) = stories_of(data).values()
+    fetches = attempts(story, "fetch")
+    assert [fetch["outcome"] for fetch in fetches] == ["interrupted", "ok"]
+    assert "stood still" in fetches[0]["next"]
+    assert events_named(data, "attempt_failed") == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

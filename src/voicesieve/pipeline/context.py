@@ -24,6 +24,7 @@ from voicesieve.observability.events import Events
 from voicesieve.pipeline.engines.protocol import Engine
 from voicesieve.pipeline.folder import DataFolder
 from voicesieve.pipeline.frontier import Frontier
+from voicesieve.pipeline.pulse import Pulse
 from voicesieve.pipeline.streaks import Streaks
 from voicesieve.policy.acceptance import AcceptanceRules
 from voicesieve.policy.retries import RetryRules
@@ -72,7 +73,8 @@ class RunContext:
     ``downloads`` has a place for each download at the same time; ``between_methods`` are the tokens of claims that wait
     for their host's next slot and take no place meanwhile. ``progressed`` is set whenever there may be something new to
     take up, ``faulted`` when nothing may be taken up any more because the run cannot go on, ``stopping`` when somebody
-    asked the run to stop. ``streaks`` notices defects of our own; ``frontier`` says what to take first.
+    asked the run to stop. ``streaks`` notices defects of our own, ``pulse`` that the process stood still;
+    the ``pardoned`` are videos that were excused for that, once each. ``frontier`` says what to take first.
     """
 
     run: str
@@ -100,3 +102,5 @@ class RunContext:
     faulted: asyncio.Event = field(default_factory=asyncio.Event)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     streaks: Streaks = field(default_factory=Streaks)
+    pulse: Pulse = field(default_factory=Pulse)
+    pardoned: set[str] = field(default_factory=set)

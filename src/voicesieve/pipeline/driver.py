@@ -97,6 +97,7 @@ class Driver:
 
     async def run(self) -> RunResult:
         """Do the plan. Faults of ours end it and are returned; nothing is raised for a single video."""
+        beating = asyncio.create_task(self._context.pulse.beat())
         try:
             rules = self._context.rules.screening
             await self._context.committer.run(discovery.screen_again, revision_of(rules), self._context.clock())
@@ -111,6 +112,7 @@ class Driver:
             self._result.fault = error.failure
         finally:
             await self._wind_down()
+            beating.cancel()
         return self._result
 
     def _start_walks(self, rows: Sequence[QueryRow]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import time
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -26,7 +27,7 @@ class RunFaultError(Exception):
 
 
 class TakenBackError(Exception):
-    """Our machinery was ended while the run stops: the video goes back as it was, and nobody is blamed."""
+    """Our own process stopped or stood still: the video goes back as it was, and nobody is blamed."""
 
 
 def typed(error: Exception, context: RunContext, *, of: str = "video") -> Failure:
@@ -55,7 +56,9 @@ class OpenAttempt:
 
     id: int
     method: str
-    scratch: str | None = None
+    scratch: str | None
+    started: float
+    """When it began, by `time.monotonic`."""
 
 
 async def open_attempt(context: RunContext, claim: Claim, method: str, scratch: str | None = None) -> OpenAttempt:
@@ -67,7 +70,7 @@ async def open_attempt(context: RunContext, claim: Claim, method: str, scratch: 
     context.events.emit(
         "attempt_started", video=claim.video, stage=claim.stage.value, method=method, retry=retry, title=claim.title
     )
-    return OpenAttempt(id_, method, scratch)
+    return OpenAttempt(id_, method, scratch, time.monotonic())
 
 
 async def interrupt_attempt(context: RunContext, attempt: OpenAttempt, why: str = "") -> None:
@@ -81,19 +84,28 @@ async def interrupt_attempt(context: RunContext, attempt: OpenAttempt, why: str 
     )
 
 
+_OF_TIME = frozenset({Remedy.BACK_OFF, Remedy.RETRY_ALONE})
+"""Remedies of failures that a standstill of our own can bring about: limits of time, connections that were given up."""
+
+
 async def record_failure(
     context: RunContext, claim: Claim, attempt: OpenAttempt, failure: Failure, *, deciding: Failure | None = None
 ) -> None:
     """End the attempt with ``failure``, commit what follows for the video, and tell it with all a person needs.
 
     What follows is judged by ``deciding``, the most telling failure of several methods; by default it is this
-    one. Raises `RunFaultError` when the run cannot go on, `TakenBackError` when it stops and a worker ended with it,
-    `StaleLeaseError` when the lease is no longer ours.
+    one. Raises `RunFaultError` when the run cannot go on, `TakenBackError` when it stops and a worker ended with it, or
+    when this process stood still meanwhile, `StaleLeaseError` when the lease is no longer ours.
     """
     deciding = deciding or failure
     if context.stopping.is_set() and deciding.remedy is Remedy.RETRY_ALONE:
         # Who stops a program often stops its workers, too: what they had in hand did not end them.
         await interrupt_attempt(context, attempt, f"a worker ended while the run was stopping ({failure.message}); ")
+        raise TakenBackError(deciding.message)
+    may_be_ours = deciding.remedy in _OF_TIME and claim.video not in context.pardoned
+    if may_be_ours and context.pulse.stood_still_since(attempt.started):
+        context.pardoned.add(claim.video)  # once: a machine that stands still all the time must not ask for ever
+        await interrupt_attempt(context, attempt, f"this process stood still meanwhile ({deciding.message}); ")
         raise TakenBackError(deciding.message)
     if deciding.remedy is Remedy.STOP_RUN:
         context.faulted.set()  # before the video is due again, or this run would take it up once more
