@@ -282,16 +282,18 @@ def _report(
     status["source_failures"] = {
         query: f"{unread.failure.message}; {unread.next}" for query, unread in result.unread.items()
     }
+    nothing_read = 0 < asked <= len(result.unread)
     if options.as_json:
         print_json(status)
     elif not options.quiet:
         print_status(status)
         _print_ending(folder, status, next_at)
-        if 0 < asked <= len(result.unread):
+        if nothing_read:
             note(f"No source could be read ({asked} asked), so this run found nothing new.")
     if result.interrupted:
         return EXIT_INTERRUPTED
-    return EXIT_OPERATOR if any(unread.given_up for unread in result.unread.values()) else EXIT_OK
+    given_up = any(unread.given_up for unread in result.unread.values())
+    return EXIT_OPERATOR if given_up or nothing_read else EXIT_OK
 
 
 def _print_ending(folder: DataFolder, status: dict[str, Any], next_at: float | None) -> None:
