@@ -101,7 +101,8 @@ def _read(text: str, where: str, table: Table | None) -> list[Entry]:
 
 def _read_words(text: str, where: str) -> list[Entry]:
     words = text.split()
-    named = [(place, address) for place, word in enumerate(words) for address in _addresses(word)]
+    goes_on = "\t" not in text and len(words) > 1
+    named = [(place, address) for place, word in enumerate(words) for address in _addresses(word, goes_on)]
     if not named or _OTHER_SOURCE.match(text) or _FEED.match(text):
         return [SourceProblem(where, f"{_objection(text)}: {shown(text)}")]
     last, address = named[-1]
@@ -126,8 +127,11 @@ def _title_beside(text: str, address: str) -> str:
     return next((cell for cell in beside if cell and not cell.isdecimal()), "")
 
 
-def _addresses(word: str) -> list[str]:
-    """The addresses in a word without white space, which may be glued together, wrapped, labelled, or end a field."""
+def _addresses(word: str, goes_on: bool) -> list[str]:
+    """The addresses in a word without white space, which may be glued together, wrapped, labelled, or end a field.
+
+    ``goes_on``: further words stand in its line.
+    """
     addresses = []
     for piece in _GLUED.split(word.strip(_WRAPPING)):
         begin = _SCHEME.search(piece)
@@ -135,14 +139,27 @@ def _addresses(word: str) -> list[str]:
         if begin is None and not _BARE_YOUTUBE.match(bare):
             continue
         address = _ADDRESS_END.split(piece[begin.start() :] if begin else f"https://{bare}", maxsplit=1)[0]
-        address = address.rstrip(_WRAPPING)
-        field = _FIELD_END.split(address, maxsplit=1)[0]
-        if _is_media(field):
-            address = field
+        address = _first_field(address.rstrip(_WRAPPING), goes_on)
         if address.endswith(")") and address.count("(") < address.count(")"):
             address = address[:-1]  # of [text](address)
         addresses.append(address)
     return addresses
+
+
+def _first_field(address: str, goes_on: bool) -> str:
+    """``address`` up to where the next field of a table without heading begins.
+
+    A query, which may be signed, holds delimiters of its own: there one ends the address only where words of a title
+    follow. A path holds them before ``name=value`` (RFC 3986, section 3.3).
+    """
+    end = _FIELD_END.search(address)
+    if end is None or not _is_media(address[: end.start()]):
+        return address
+    if "?" in address[: end.start()]:
+        belongs = not goes_on or "=" in address[end.end() :]
+    else:
+        belongs = end[0] != "|" and "=" in address[end.end() :]
+    return address if belongs else address[: end.start()]
 
 
 def _entry(address: str, where: str, title: str = "") -> Entry:
