@@ -113,3 +113,22 @@ def test_a_feed_is_an_invitation(tmp_path: Path) -> None:
         query = sources(f"rss:{server.base_url}/feed")
         voicesieve("crawl", *query, "--data", tmp_path / "data", settings=QUICK)
         assert asked(server) == ["/closed/b.opus"]
+
+
+def test_a_page_that_stays_away_is_asked_after_a_growing_wait_though_robots_txt_is_there(tmp_path: Path) -> None:
+    """What robots.txt answers is no success of the page: its failures in a row count on from run to run."""
+    routes = site(text("")) | {"/stories": Refusal(500)}
+    brisk = {"VOICESIEVE_RETRY__FIRST_DELAY_S": "0.1", "VOICESIEVE_RETRY__MAX_DELAY_S": "0.1"}
+    with serving(lambda _: routes) as server:
+        for failures in (1, 2):
+            crawl(server, tmp_path / "data", 0, brisk)
+            (query,) = status(tmp_path / "data")["queries"]
+            assert query["failures"] == failures
+
+
+def test_a_page_that_is_gone_is_asked_again_like_a_feed_that_is(tmp_path: Path) -> None:
+    """Not as a walk that broke off in its middle, whose start is left alone for long."""
+    with serving(lambda _: site(text("")) | {"/stories": Refusal(404)}) as server:
+        query = sources(f"page:{server.base_url}/stories")
+        err = voicesieve("crawl", *query, "--data", tmp_path / "data", code=1, settings=QUICK).err
+    assert "asked again in 6.0 h" not in err

@@ -132,6 +132,8 @@ class Page:
     what was left out on purpose on this page. ``unchanged`` means that nothing has changed since the last walk, so
     what was passed over then still holds. ``feed`` are the hashes of what the feed behind this page is known by, within
     which its candidates' entry names count, the query's own address first; empty where there is no feed.
+    ``preliminary``: nothing of the walk was read yet (robots.txt, say). It stands where it stood, and its failures in a
+    row count on.
     """
 
     candidates: tuple[Candidate, ...] = ()
@@ -142,3 +144,4 @@ class Page:
     passed_over: tuple[PassedOver, ...] = ()
     unchanged: bool = False
     feed: tuple[str, ...] = ()
+    preliminary: bool = False

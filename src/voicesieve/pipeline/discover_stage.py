@@ -109,6 +109,9 @@ async def walk_query(
             due_at = step.at
             continue
         progressed()
+        if page.preliminary:
+            due_at = AT_ONCE
+            continue
         if page.cursor is None:
             return None
         cursor, failures, due_at = page.cursor, 0, AT_ONCE

@@ -30,8 +30,8 @@ MAX_BYTES = 512_000
 class RobotsSource:
     """The pages of ``source``, read only where robots.txt of the query's host lets us.
 
-    The first page of a walk is the request for robots.txt; it finds nothing and takes its own turn at the host. Walks
-    of one run that read the same site share one request; after a restart in the middle of a walk it is made once more.
+    Before the first page of a walk comes the request for robots.txt; it finds nothing and takes its own turn at the host,
+    and a page that fails behind it has failed once more in a row. Walks of one run that read the same site share one request; after a restart in the middle of a walk it is made once more.
     """
 
     kind: ClassVar[str] = "page"
@@ -54,9 +54,9 @@ class RobotsSource:
         if site not in self._files:
             async with self._asking.setdefault(site, asyncio.Lock()):
                 if site in self._files:
-                    return Page(cursor=_cursor(place), memory=memory)
+                    return Page(preliminary=True)
                 self._files[site] = await self._asked(query)
-            return Page(cursor=_cursor(place), memory=memory, requests=1)
+            return Page(preliminary=True, requests=1)
         await self._refuse_forbidden(query, place)
         page = await self._source.page(query, place, memory, budget)
         page = await self._without_forbidden(query, page)

@@ -74,12 +74,12 @@ def commit_page(
     new = insert_videos(connection, candidates, host_of, now, query_id=query_id)
     naming.bind(connection, recognised, feed)
     found = _insert_findings(connection, query_id, candidates)
-    exhausted = page.cursor is None
+    exhausted = page.cursor is None and not page.preliminary
     connection.execute(
         update(query)
         .where(query.c.id == query_id)
         .values(
-            cursor=page.cursor,
+            cursor=query.c.cursor if page.preliminary else page.cursor,
             memory=dict(page.memory) if exhausted else query.c.memory,
             exhausted=exhausted,
             due_at=now + refresh_s if exhausted else now,
@@ -91,8 +91,8 @@ def commit_page(
             new_channels=(query.c.new_channels + new_channels) / 2.0,
             problems=query.c.problems + len(page.problems),
             passed_over=_passed_over(connection, query_id, page),
-            failures=0,
-            last_failure=None,
+            failures=query.c.failures if page.preliminary else 0,
+            last_failure=query.c.last_failure if page.preliminary else None,
         )
     )
     return PageResult(new=new, found=len(candidates), moved=renewed)
@@ -101,7 +101,7 @@ def commit_page(
 def _passed_over(connection: Connection, query_id: int, page: Page) -> list[dict[str, Any]] | None:
     """What the walk has left out so far. The first page of a walk starts counting anew, or nothing has changed."""
     row = connection.execute(select(query.c.cursor, query.c.passed_over).where(query.c.id == query_id)).one()
-    goes_on = row.cursor is not None or page.unchanged
+    goes_on = row.cursor is not None or page.unchanged or page.preliminary
     before = [PassedOver(**stored) for stored in row.passed_over or ()] if goes_on else []
     return [dataclasses.asdict(thing) for thing in added_up((*before, *page.passed_over))] or None
 
