@@ -16,7 +16,7 @@ import test_fetching_http as by_http
 from fetch_servers import Route, Site, Visit, serving, taking_turns
 from test_fetching_http import LIMITS, failure_of, fetch, read, redirect
 
-from voicesieve.domain.failures import FailureError, FailureKind
+from voicesieve.domain.failures import METHOD_SPECIFIC, FailureError, FailureKind
 from voicesieve.domain.fetching import Exchange
 from voicesieve.fetching import http
 from voicesieve.fetching.client import HttpClient
@@ -504,6 +504,17 @@ def test_every_request_is_reported_with_its_number_status_and_bytes(tmp_path: Pa
     ]
     assert [one.bytes for one in seen] == [0, 100_000, len(SOUND) - 100_000]
     assert seen[1].url == f"{site.base}/a"
+
+
+@pytest.mark.parametrize("header", [b"Content-Length: 300006\r\nContent-Length: 300006", b"Content Type: audio/mpeg"])
+def test_an_answer_that_only_stricter_readers_refuse_is_left_to_the_next_method(tmp_path: Path, header: bytes) -> None:
+    def route(visit: Visit) -> None:
+        visit.wfile.write(b"HTTP/1.1 200 OK\r\n" + header + b"\r\n\r\n" + SOUND)
+        visit.close_connection = True
+
+    with serving({"/a": route}) as site, pytest.raises(FailureError, match="breaks the rules of HTTP") as caught:
+        read_with(patient(), f"{site.base}/a")
+    assert caught.value.failure.kind in METHOD_SPECIFIC
 
 
 def test_a_request_without_an_answer_is_reported_with_its_reason() -> None:

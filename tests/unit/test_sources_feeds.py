@@ -539,3 +539,27 @@ def test_entries_beyond_any_real_feed_are_not_read_and_that_is_said(monkeypatch:
         assert len(candidates(document)) == 3
         assert "more than 3 entries" in problems(document)[-1].message
     assert problems(read(rss(*items[:3]))) == []
+
+
+def test_an_id_that_is_no_address_is_no_page() -> None:
+    """Neither in RSS, where a guid is an address unless it says otherwise, nor in Atom, where it is a name."""
+    atom = '<feed xmlns="http://www.w3.org/2005/Atom"><title>t</title><entry><id>3</id><title>x</title></entry></feed>'
+
+    for document in (read(rss("<title>text</title><guid>abc-3</guid>")), read(atom)):
+        assert addresses(document) == []
+        assert "neither an audio or video enclosure nor a link" in problems(document)[0].message
+    one, other = (
+        candidates(read_feed(Origin(url, "application/xml"), rss(f"<guid>abc-3</guid>{ENCLOSURE}").encode()))[0].names
+        for url in ("http://old.example/a/feed", "http://new.example/feed")
+    )
+    assert one[0] == other[0], "the entry stays the same where its feed moves"
+    assert addresses(read(rss("<guid>http://feeds.example/3.mp3</guid>"))) == ["http://feeds.example/3.mp3"]
+
+
+def test_a_relation_may_be_written_as_its_registered_address() -> None:
+    rel = "http://www.iana.org/assignments/relation/enclosure"
+    entry = f'<entry><id>3</id><link rel="{rel}" href="/3.mp3"/></entry>'
+
+    document = read(f'<feed xmlns="http://www.w3.org/2005/Atom"><title>t</title>{entry}</feed>')
+
+    assert addresses(document) == ["http://feeds.example/3.mp3"]

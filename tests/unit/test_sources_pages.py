@@ -208,6 +208,7 @@ def test_what_is_seen_but_cannot_be_used_is_named() -> None:
         "<iframe src=https://w.soundcloud.com/player/?url=x></iframe><iframe src=https://open.spotify.example/e></iframe>"
         "<iframe src=about:blank></iframe><iframe></iframe><audio id=player></audio>"
         "<script>var a = 'https:\\/\\/m.example\\/1.mp3', b = \"http://m.example/2.mp3?x\"</script>"
+        "<script>player.setup({file: '/3.mp3', image: '/3.jpg', also: \"..\\/4.mp3\", note: 'no 5.mp3'})</script>"
         "<link rel=alternate type=application/rss+xml href=/feed>"
         f"<a href={WATCH}>x</a><a href=https://www.youtube.com/@x>x</a><a href=http://[youtu.be/>x</a>"
     )
@@ -215,7 +216,7 @@ def test_what_is_seen_but_cannot_be_used_is_named() -> None:
     assert passed_over(document) == {
         "links to videos on YouTube (list them for urls:)": (1, f"“{WATCH}”"),
         "embedded frames, such as players of other sites": (2, "“https://w.soundcloud.com/player/?url=x”"),
-        "addresses inside of scripts": (2, "“https:\\/\\/m.example\\/1.mp3”"),
+        "addresses inside of scripts": (4, "“https:\\/\\/m.example\\/1.mp3”"),
         "feeds that the page links (read them by rss:)": (1, "“http://site.example/feed”"),
         "players that name no recording": (1, ""),
     }

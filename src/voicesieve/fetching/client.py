@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 import aiohttp
+from aiohttp.http_exceptions import BadStatusLine
 from yarl import URL
 
 from voicesieve.domain import addresses
@@ -299,6 +300,12 @@ def connection_failure(url: str, error: Exception) -> Failure:
     """Type what aiohttp raises before or instead of an answer: DNS, refused, reset, TLS, not HTTP, no descriptors."""
     if (ours := exhausted(error)) is not None:
         return ours
+    if isinstance(error, aiohttp.ClientResponseError):
+        reason = clean(" ".join(error.message.split()), 200)
+        message = f"{_host(url)} breaks the rules of HTTP in its answer: {reason}"
+        # What is HTTP otherwise, the next method may be less strict with.
+        kind = FailureKind.NETWORK if isinstance(_root(error), BadStatusLine) else FailureKind.UNSUPPORTED
+        return Failure.from_exception(kind, error, message)
     return Failure.from_exception(FailureKind.NETWORK, error, f"{_host(url)} cannot be reached: {_cause(error)}")
 
 
@@ -395,8 +402,12 @@ def _host(url: str) -> str:
         return "the server"
 
 
+def _root(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
 def _cause(error: BaseException) -> str:
-    root = error
-    while root.__cause__ is not None:
-        root = root.__cause__
+    root = _root(error)
     return clean(str(root), 300) or type(root).__name__

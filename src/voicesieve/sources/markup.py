@@ -21,7 +21,9 @@ _META = re.compile(r"og:(?:audio|video)(?::url|:secure_url)?|twitter:player:stre
 _META_FRAME = re.compile(r"twitter:player", re.IGNORECASE)
 _STRUCTURED = re.compile(r"application/(?:[\w.-]+\+)?json", re.IGNORECASE)
 _DATA_MARKS = re.compile(r"^\s*(?://)?\s*<!(?:\[CDATA\[|--)|(?://)?\s*(?:\]\]|--)>\s*$")
-_IN_SCRIPT = re.compile(r"https?:(?:\\?/){2}[^\s\"'<>]{1,1000}?\.(?:mp3|m4a|m4b|mp4|ogg|oga|opus|wav|flac|webm)\b")
+_IN_SCRIPT = re.compile(
+    r"(?:https?:(?:\\?/){2}|(?<=[\"'])\.{0,2}\\?/)[^\s\"'<>]{1,1000}?\.(?:mp3|m4a|m4b|mp4|ogg|oga|opus|wav|flac|webm)\b"
+)
 
 _ADDRESS_BEGINS = ("http://", "https://", "/", "./", "../")
 

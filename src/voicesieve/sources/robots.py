@@ -30,8 +30,9 @@ MAX_BYTES = 512_000
 class RobotsSource:
     """The pages of ``source``, read only where robots.txt of the query's host lets us.
 
-    Before the first page of a walk comes the request for robots.txt; it finds nothing and takes its own turn at the host,
-    and a page that fails behind it has failed once more in a row. Walks of one run that read the same site share one request; after a restart in the middle of a walk it is made once more.
+    Before the first page of a walk comes the request for robots.txt; it finds nothing and takes its own turn at the
+    host, and is no success of the walk: a page that fails behind it counts its failures in a row on. Walks of one run
+    that read the same site share one request; after a restart in the middle of a walk it is made once more.
     """
 
     kind: ClassVar[str] = "page"

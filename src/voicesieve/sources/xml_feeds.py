@@ -31,6 +31,10 @@ _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # XML 1.0, sec
 
 _DATES = ("published", "updated", "created")
 
+_WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
+_REGISTERED = "http://www.iana.org/assignments/relation/"
+"""A relation behind it means what it means without (RFC 4287, section 4.2.7.2)."""
+
 _PODCAST = "https://podcastindex.org/namespace/1.0"
 _PODCAST_DRAFT = "https://github.com/podcastindex-org/podcast-namespace/blob/main/docs/1.0.md"
 _ENCLOSURES_OF_RDF = "http://purl.oclc.org/net/rss_2.0/enc#"
@@ -85,6 +89,8 @@ class _OfferReader:
     inentry: int
     baseuri: str
     entries: list[_Described]
+    elementstack: list[tuple[str, int, list[str]]]
+    guidislink: bool
     _get_context: Callable[[], _Described]
 
     def _start_item(self, attrs: _Described) -> None:
@@ -95,6 +101,16 @@ class _OfferReader:
 
     _start_entry = _start_item
 
+    def _end_guid(self) -> None:
+        # Unless it says otherwise, feedparser takes it for an address: it would join it to the feed's own, so that it
+        # changes when the feed moves, and make it the link of the entry.
+        element, _, pieces = self.elementstack[-1]
+        if element == "id" and not _WEB_ADDRESS.match("".join(pieces).strip()):
+            self.guidislink = False
+        super()._end_guid()  # type: ignore[misc]
+
+    _end_id = _end_guid
+
     def _start_enclosure(self, attrs: _Described) -> None:
         self._offer(_first(attrs, "url", "href", "uri"), _text(attrs, "type"))
 
@@ -103,7 +119,7 @@ class _OfferReader:
 
     def _start_link(self, attrs: _Described) -> None:
         super()._start_link(attrs)  # type: ignore[misc]
-        if _text(attrs, "rel").strip() == "enclosure":
+        if _text(attrs, "rel").strip().removeprefix(_REGISTERED) == "enclosure":
             self._offer(_text(attrs, "href"), _text(attrs, "type"))
 
     def _start_content(self, attrs: _Described) -> None:
