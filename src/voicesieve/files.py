@@ -12,6 +12,7 @@ import errno
 import fcntl
 import os
 import re
+import resource
 import secrets
 import shutil
 import stat
@@ -284,8 +285,10 @@ def disk_full_message(path: Path, error: OSError) -> str:
 def space_needed(path: Path, needed_bytes: int = WORKING_SPACE) -> str:
     """How much is free where ``path`` lies, how much it takes, and what to do about it."""
     free = shutil.disk_usage(nearest_folder(path)).free / 1e6
+    largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    limit = "" if largest == resource.RLIM_INFINITY else f"No file may exceed {largest / 1e6:.1f} MB (`ulimit -f`). "
     return (
-        f"{free:.1f} MB free, {needed_bytes / 1e6:.1f} MB or more are needed. "
+        f"{free:.1f} MB free, {needed_bytes / 1e6:.1f} MB or more are needed. {limit}"
         "Everything finished is safe. Free some space and start the same command again."
     )
 

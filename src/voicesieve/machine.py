@@ -9,12 +9,14 @@ from __future__ import annotations
 import errno
 import os
 import resource
+import shutil
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.files import OUT_OF_SPACE, disk_full_message
+from voicesieve.files import OUT_OF_SPACE, WORKING_SPACE, disk_full_message
 
 EXHAUSTED = {
     errno.EMFILE: "this process may not open more files: raise the limit (`ulimit -n 1024`), or lower "
@@ -74,7 +76,7 @@ def machine_failure(error: BaseException, folder: Path) -> Failure | None:
     """`exhausted`, or a full disk met by work in ``folder``; ``None`` if the machine is not to blame."""
     for cause in _causes(error):
         if isinstance(cause, OSError) and cause.errno in OUT_OF_SPACE:
-            return Failure.from_exception(FailureKind.DISK_FULL, error, disk_full_message(_place(cause, folder), cause))
+            return Failure.from_exception(FailureKind.DISK_FULL, error, _no_space(cause, folder))
     return exhausted(error)
 
 
@@ -182,6 +184,25 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__
+
+
+def _no_space(error: OSError, folder: Path) -> str:
+    """Where the space ran out: in ``folder``, or among the temporary files, where libraries unpack their data."""
+    temporary = _full_temporary_folder() if error.filename is None else None
+    if temporary is None or shutil.disk_usage(folder).free < WORKING_SPACE:
+        return disk_full_message(_place(error, folder), error)
+    advice = "Temporary files lie there: the variable TMPDIR can name another folder."
+    return f"{disk_full_message(temporary, error)} {advice}"
+
+
+def _full_temporary_folder() -> Path | None:
+    """The folder for temporary files if it has little space."""
+    try:
+        temporary = Path(tempfile.gettempdir())
+        free = shutil.disk_usage(temporary).free
+    except OSError:  # Then nothing can have been written there.
+        return None
+    return temporary if free < WORKING_SPACE else None
 
 
 def _place(error: OSError, folder: Path) -> Path:

@@ -126,7 +126,9 @@ def test_an_open_data_folder_is_named_and_tightened(crawled: Path, audio: Path) 
     assert "Other users" in voicesieve("status", "--data", crawled).err
     report = voicesieve("doctor", "--json", "--data", crawled, code=1).json
     assert {".", "catalog.sqlite3", f"recordings/{STORED}"} <= set(report["open_to_others"])
-    voicesieve("doctor", "--fix", "--data", crawled)
+    fixed = voicesieve("doctor", "--fix", "--data", crawled).err
+    assert "no longer read" in fixed
+    assert "quarantine" not in fixed, "only what was done is reported"
     assert open_paths(crawled) == ["list.txt"], "only what is ours is changed"
     assert "Other users" not in voicesieve("status", "--data", crawled).err
 

@@ -192,6 +192,18 @@ def test_a_full_temporary_folder_is_not_needed(data: Path, tmp_path: Path) -> No
     goes_on(data)
 
 
+def test_a_temporary_folder_that_fills_is_named(data: Path, tmp_path: Path) -> None:
+    """A library unpacks its data there; the message named the data folder, with 80 GB free."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with small_disk(temporary, 65_536):
+        ended = voicesieve("crawl", "--quiet", "--data", data, settings={"TMPDIR": str(temporary)}, code=3)
+    assert f"below {temporary} " in ended.err
+    assert "TMPDIR" in ended.err
+    assert status(data)["videos"]["given_up"] == 0
+    goes_on(data)
+
+
 class Failing:
     """An engine of which every item asks for the same thing that is not there."""
 

@@ -68,6 +68,7 @@ def test_a_full_disk_is_a_typed_failure_that_says_what_to_do(tmp_path: Path) -> 
     assert child.returncode == 0, child.stderr
     kind, message = child.stdout.splitlines()
     assert kind == "disk_full"
+    assert "`ulimit -f`" in message, "a limit on file size is named, or the disk seems to be full with room on it"
     assert str(tmp_path) in message
     assert "MB free" in message
     assert "start the same command again" in message

@@ -217,6 +217,15 @@ _MEANINGS = {
     "not_ours": "not made by voicesieve; it is left as it is",
 }
 
+_FIXES = {
+    "unnamed and damaged files are in quarantine": ("files_without_row", "bad_hash", "bad_backups"),
+    "lost recordings are queued, `voicesieve crawl` fetches them again": ("rows_without_file", "bad_hash", "outside"),
+    "files that were taken down are deleted": ("withdrawn_files",),
+    "unfinished files are removed": ("stale_scratch", "unfinished"),
+    "other users can no longer read what is ours": ("open_to_others",),
+}
+"""What ``doctor --fix`` has done, by the findings that it answers."""
+
 
 def _advice(facts: dict[str, Any]) -> str:
     if facts["catalog_damage"]:
@@ -224,8 +233,6 @@ def _advice(facts: dict[str, Any]) -> str:
             "The catalog itself is damaged: `voicesieve restore` lists its copies. --fix changes nothing while it is."
         )
     if facts["fixed"]:
-        return (
-            "Fixed: unnamed and damaged files are in quarantine, and lost recordings are queued. `voicesieve crawl` "
-            "fetches them again."
-        )
+        done = [what for what, names in _FIXES.items() if any(facts[name] for name in names)]
+        return f"Fixed: {'; '.join(done)}." if done else "Fixed."
     return "All is well." if facts["ok"] else "`voicesieve doctor --fix` fixes this."

@@ -72,7 +72,9 @@ def _labels(file: Path) -> Iterator[tuple[int, str, str]]:
             raise OperatorError(f"{safe_text(str(file))} is larger than {MAX_BYTES:,} bytes; it is no table of labels.")
         text = read_person_text(file)
     except (OSError, UnicodeDecodeError) as error:
-        raise OperatorError(f"{safe_text(str(file))} cannot be read: {error}.") from error
+        raise OperatorError(
+            f"{safe_text(str(file))} cannot be read: {getattr(error, 'strerror', None) or error}."
+        ) from error
     reader = csv.DictReader(io.StringIO(text, newline=""))
     try:
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
