@@ -112,7 +112,7 @@ def restore(
         note(f"{done.withdrawn} videos that were withdrawn since are withdrawn in it too.")
     if done.newer:
         note(
-            f"{done.newer} recordings are newer than this copy. They stay, and fall to their videos when those return."
+            f"{done.newer} recordings are newer than this copy. They stay, and later crawls assign them to their videos."
         )
     note(
         "Start your crawls again: what was decided since is found and fetched anew, and falls onto the files that are "
