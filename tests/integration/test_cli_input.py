@@ -321,7 +321,9 @@ def read_only(crawled: Path) -> Iterator[Path]:
 
 def test_a_read_only_data_folder_is_refused_with_the_remedy(read_only: Path, tmp_path: Path) -> None:
     audio = f"folder:{tmp_path / 'audio'}"
-    for command in (("crawl", "--source", audio), ("doctor",), ("retry", "--all"), ("init", "--force")):
+    ended = voicesieve("crawl", "--source", audio, "--data", read_only, code=3)
+    one_paragraph(ended, str(read_only), "read-only", "mount it for writing")
+    for command in (("doctor",), ("retry", "--all"), ("init", "--force")):
         one_paragraph(voicesieve(*command, "--data", read_only, code=1), str(read_only), "cannot be written")
 
 
@@ -395,7 +397,8 @@ def test_init_never_replaces_a_file_unasked(data: Path) -> None:
 @pytest.mark.parametrize("wanted", ["nobody", "url:0000", "", "https://example.org/x", b"\xff\xfe", "\x1b[31mred"])
 def test_an_unknown_video_is_named_harmlessly(crawled: Path, wanted: str) -> None:
     for command in (("why", wanted), ("withdraw", wanted, "--yes"), ("retry", wanted)):
-        message = one_paragraph(voicesieve(*command, "--data", crawled, code=1), "No video")
+        refused = "Nothing is named" if not wanted and command[0] == "withdraw" else "No video"
+        message = one_paragraph(voicesieve(*command, "--data", crawled, code=1), refused)
         assert message.isprintable()
 
 

@@ -98,10 +98,11 @@ def find_video(connection: Connection, wanted: str, id_: str = "") -> Row[Any]:
 
     ``id_`` is the id that the address ``wanted`` stands for, however it is spelt. Raises `UnknownVideoError`.
     """
-    by_alias = select(schema.alias.c.video).where(schema.alias.c.name.in_((wanted, id_))).limit(1).scalar_subquery()
+    names = (schema.storable(wanted), schema.storable(id_))
+    by_alias = select(schema.alias.c.video).where(schema.alias.c.name.in_(names)).limit(1).scalar_subquery()
     table = schema.video
-    addressed = (table.c.url == wanted) | table.c.address.in_((wanted, id_))
-    for this in (table.c.id.in_((wanted, id_)), addressed, table.c.key == by_alias):
+    addressed = (table.c.url == wanted) | table.c.address.in_(names)
+    for this in (table.c.id.in_(names), addressed, table.c.key == by_alias):
         row = connection.execute(select(table).where(this).limit(1)).one_or_none()
         if row is not None:
             return row
