@@ -111,9 +111,7 @@ def restore(
     elif done.withdrawn:
         note(f"{done.withdrawn} videos that were withdrawn since are withdrawn in it too.")
     if done.newer:
-        note(
-            f"{done.newer} recordings are newer than this copy. They stay, and later crawls assign them to their videos."
-        )
+        note(f"{done.newer} recordings are newer than this copy. They stay; later crawls assign them to their videos.")
     note(
         "Start your crawls again: what was decided since is found and fetched anew, and falls onto the files that are "
         f"there. Then `voicesieve doctor --data {data}` compares rows and files."

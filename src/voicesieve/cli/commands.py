@@ -194,9 +194,7 @@ def _print_doctor(facts: dict[str, Any]) -> None:
     if facts["quarantined"]:
         note(f"{facts['quarantined']} files, {facts['quarantined_bytes'] / 1e6:.3f} MB, lie in quarantine.")
     if facts["newer_than_copy"]:
-        note(
-            "Recordings that are newer than the catalog stay. Start your crawls again: they assign them to their videos."
-        )
+        note("Recordings newer than the catalog stay. Start your crawls again: they assign them to their videos.")
     for remark in facts["remarks"]:
         note(f"Note: {remark}.")
     note(f"{facts['checked']} recordings checked. " + _advice(facts))
