@@ -156,3 +156,16 @@ def test_no_tls_keys_are_written_by_any_method(tmp_path: Path) -> None:
         command = ("crawl", "--source", source, "--source", f"page:{address}", "--data", tmp_path / "data")
         voicesieve(*command, "--quiet", code=None, settings=environment)
     assert not (tmp_path / "keys").exists()
+
+
+def test_an_address_that_redirects_to_itself_is_not_followed_by_one_method_after_the_other(tmp_path: Path) -> None:
+    """yt-dlp follows ten redirects, and again for each of its own tries."""
+    data = tmp_path / "data"
+    with serving({"/round.mp3": lambda visit: visit.answer(b"", 302, Location="/round.mp3")}) as site:
+        listed = tmp_path / "list.txt"
+        listed.write_text(f"{site.base}/round.mp3\n", encoding="utf-8")
+        voicesieve("crawl", "--source", f"urls:{listed}", "--data", data)
+        assert len(site.visits) == 1
+    (story,) = stories_of(data).values()
+    (attempt,) = story["attempts"]
+    assert "in a circle" in attempt["message"]

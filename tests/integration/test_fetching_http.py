@@ -347,7 +347,7 @@ def test_redirects_are_followed_up_to_the_limit(tmp_path: Path) -> None:
         assert fetch(f"{site.base}/0", tmp_path).facts["final_url"] == f"{site.base}/3"
         (tmp_path / "media").unlink()
         failure = failure_of(f"{site.base}/too-far", tmp_path)
-    assert (failure.kind, "redirects" in failure.message) == (FailureKind.UNSUPPORTED, True)
+    assert (failure.kind, "redirects" in failure.message) == (FailureKind.SERVER_ERROR, True)
 
 
 @pytest.mark.parametrize(

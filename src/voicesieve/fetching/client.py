@@ -169,12 +169,13 @@ class Visit:
             address = following
             if (str(address), self._cookies_for(address)) in seen:
                 message = f"{_host(url)} redirects in a circle; check the address in a browser"
-                raise FailureError(Failure(FailureKind.UNSUPPORTED, message))
+                raise FailureError(Failure(FailureKind.SERVER_ERROR, message))
         message = (
             f"{_host(url)} redirects more than {self._client.max_redirects} times; "
             "if the address works in a browser, raise fetching.max_redirects"
         )
-        raise FailureError(Failure(FailureKind.UNSUPPORTED, message))
+        # Not `unsupported`: the next method would follow the same redirects once more.
+        raise FailureError(Failure(FailureKind.SERVER_ERROR, message))
 
     def _checked(self, url: str) -> WebAddress:
         address = checked_url(url)

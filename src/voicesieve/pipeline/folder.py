@@ -210,6 +210,11 @@ class DataFolder:
             return DataFolderError(
                 f"{error.filename} is a link or no ordinary file; voicesieve writes into none. Move it away."
             )
+        if error.errno in (errno.EEXIST, errno.ENOTDIR):
+            return DataFolderError(
+                f"The data folder {self.root} cannot be written: a file stands there, or above it, where a folder "
+                "should be. Choose another one with --data."
+            )
         return DataFolderError(
             f"The data folder {self.root} cannot be written ({error.strerror}). "
             "Check its permissions and its disk, or choose another one with --data."
