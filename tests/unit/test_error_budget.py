@@ -59,6 +59,7 @@ LEDGER = {
     "files.py:identity_of": "no identity is a stated outcome: the path names nothing that can be looked at",
     "languages/whisper.py:_downloaded": "not in this machine's cache: it is asked of the hub next",
     "observability/logs.py:close": "a full disk has taken the last lines; each line was counted when it was lost",
+    "machine.py:_full_temporary_folder": "a folder that cannot be measured is not the full one that is looked for",
     "pipeline/backing_up.py:_keep_backing_up": "the time-out is the pause that was asked for",
     "pipeline/belongings.py:holds_catalog": "what SQLite cannot read is no catalog of ours, and the folder is refused",
     "pipeline/belongings.py:read_mark": "no mark of ours is there, and the caller looks what else is",

@@ -394,7 +394,7 @@ def test_parquet_without_its_extra_is_refused_before_any_work(
 ) -> None:
     speak(world, "a")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(ExportError, match=r"pip install 'voicesieve\[parquet\]'"):
+    with pytest.raises(ExportError, match=r"pip install --require-hashes -r requirements/parquet\.txt"):
         world.export(tmp_path / "corpus", options("huggingface"))
     assert world.engine.orders == []
 
