@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import threading
 from contextlib import closing
@@ -89,9 +90,12 @@ def test_the_oldest_copies_go_and_other_files_stay(tmp_path: Path, blank_catalog
     copies = tmp_path / "copies"
     copies.mkdir()
     (copies / "catalog-mine.sqlite3").write_bytes(b"precious")
+    used = Path(shutil.copy(blank_catalog_file, tmp_path / "catalog.sqlite3"))
+    with closing(sqlite3.connect(used)) as connection, connection:
+        connection.execute("INSERT INTO run (id, started_at) VALUES ('first', 1)")  # copies are told apart by it
     for number in range(5):
         for before in (None, "0009"):
-            backup_catalog(blank_catalog_file, copies, keep=2, now=NOW + number, before=before)
+            backup_catalog(used, copies, keep=2, now=NOW + number, before=before)
     kept = [(copy.made_at, copy.before) for copy in backups_in(copies)]
     assert sorted(kept, key=str) == sorted([(NOW + n, b) for n in (3, 4) for b in (None, "0009")], key=str)
     assert (copies / "catalog-mine.sqlite3").read_bytes() == b"precious"

@@ -11,6 +11,7 @@ import os
 import random
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -238,16 +239,31 @@ def exports_on(disk: Path) -> dict[str, bytes]:
     return {path: content for path, content in found if path.startswith(("corpus/", "urls.txt"))}
 
 
-def test_a_log_that_cannot_be_written_costs_lines_and_nothing_else(
-    program: Victim, audio: Path, corpus: dict[str, bytes], tmp_path: Path
-) -> None:
-    """``/dev/full`` is a disk that is full for the log alone."""
-    data = tmp_path / "data"
-    (data / "logs").mkdir(parents=True)
-    (data / "logs" / "voicesieve.jsonl").symlink_to("/dev/full")
-    ended = program.run(*crawl(audio), data)
-    assert "Traceback" not in ended.err
-    assert ended.err.count("cannot be written: [Errno 28]") == 1, ended.err
-    assert "events are not in" in ended.err
-    (data / "logs" / "voicesieve.jsonl").unlink()
-    assert corpus_of(program, data, tmp_path) == corpus
+LOG_ON_A_FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from voicesieve.observability.events import Events
+from voicesieve.observability.logs import LogSink
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+log = LogSink(Path(sys.argv[1]), run="r", file_bytes=1 << 20, file_count=1, console_level=None)
+events = Events([log])
+events.emit("run_ended", ending="done")
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+for _ in range(3):
+    events.emit("run_ended", ending="done")
+log.close()
+print("went on")
+"""
+
+
+def test_a_log_that_cannot_be_written_costs_lines_and_nothing_else(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "voicesieve.jsonl"
+    done = subprocess.run(
+        [sys.executable, "-c", LOG_ON_A_FULL_DISK, str(log)], capture_output=True, text=True, timeout=PATIENCE_S
+    )
+    assert (done.returncode, done.stdout) == (0, "went on\n"), done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stderr.count("cannot be written: [Errno 27]") == 1, done.stderr
+    assert "warning: 3 events are not in" in done.stderr
+    assert len(log.read_text(encoding="utf-8").splitlines()) == 1

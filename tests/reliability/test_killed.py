@@ -235,7 +235,7 @@ def test_an_update_of_the_tables_killed_at_any_line(matrix: Matrix) -> None:
     start = matrix.work / "start"
     with pytest.MonkeyPatch.context() as earlier:
         earlier.setattr(versions, "HEAD", "0001")
-        start.mkdir()
+        start.mkdir(0o700)
         open_catalog(start, create=True).close()
     for killed in matrix.killed("an update of the tables", ("status",), start):
         assert matrix.program.run("status", "--json", "--data", killed).json["backups"]["made"] <= 1
