@@ -121,7 +121,7 @@ def test_a_page_that_stays_away_is_asked_after_a_growing_wait_though_robots_txt_
     brisk = {"VOICESIEVE_RETRY__FIRST_DELAY_S": "0.1", "VOICESIEVE_RETRY__MAX_DELAY_S": "0.1"}
     with serving(lambda _: routes) as server:
         for failures in (1, 2):
-            crawl(server, tmp_path / "data", 0, brisk)
+            crawl(server, tmp_path / "data", 1, brisk)
             (query,) = status(tmp_path / "data")["queries"]
             assert query["failures"] == failures
 
