@@ -174,8 +174,9 @@ def _delay(failure: Failure, failures: int, jitter: float, rules: RetryRules) ->
 
 def _pause(failure: Failure, refusals: int, rules: RetryRules) -> float:
     asked = _asked(failure, rules.pause_s)
-    if asked < LEAST_PAUSE_S:
-        asked = max(asked, rules.first_delay_s, SHORTEST_WAIT_S)
+    if failure.retry_after_s is not None and asked < LEAST_PAUSE_S:
+        asked = max(asked, rules.first_delay_s)
+    asked = max(asked, SHORTEST_WAIT_S)
     if refusals >= rules.max_item_failures:
         return max(asked, rules.max_delay_s)
     escalated = asked * 2.0 ** min(max(refusals - 1, 0), 16)
