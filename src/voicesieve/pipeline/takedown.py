@@ -21,6 +21,7 @@ from voicesieve.catalog.transactions import audits, takedown
 from voicesieve.domain.audits import AuditEntry, Deed
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.names import loose_key
+from voicesieve.domain.passwords import without_password
 from voicesieve.observability.terminal import safe_text
 from voicesieve.pipeline.strays import let_go
 from voicesieve.sources.identity import candidate_identity, video_named
@@ -187,8 +188,9 @@ _HINTS = {
 def _nothing(connection: Connection, order: Takedown) -> str:
     near = [safe_text(name) for name in _near(connection, order)]
     digits = " (with all 64 digits)" if order.kind is Kind.RECORDING else ""
+    named = safe_text(without_password(order.name))
     return (
-        f"No {order.kind} {safe_text(order.name)!r} is in the catalog. Nothing was withdrawn or deleted."
+        f"No {order.kind} {named!r} is in the catalog. Nothing was withdrawn or deleted."
         + (f" Did you mean {' or '.join(near)}?" if near else "")
         + f" {_HINTS[order.kind]} To keep out what the catalog does not hold yet, add --unseen{digits}."
     )
