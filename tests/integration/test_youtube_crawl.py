@@ -219,7 +219,7 @@ def test_a_missing_feed_is_no_missing_channel(tmp_path: Path) -> None:
     with fakes(world_of(*(video(number, owner=owner) for number in range(20)))) as both:
         both.site.status["feed"] = 404
         query = sources(f"youtube:feed:{owner.id}")
-        voicesieve("crawl", *query, "--data", data, "--no-fetch", settings=both.settings)
+        voicesieve("crawl", *query, "--data", data, "--no-fetch", code=1, settings=both.settings)
         (asked,) = status(data)["queries"]
         assert (asked["last_failure"]["kind"], asked["exhausted"]) == ("server_error", False)
         assert f"youtube:channel:{owner.id}" in asked["last_failure"]["message"]
