@@ -30,7 +30,7 @@ from sqlalchemy import insert, select, update
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.store import Catalog, add_to_counter, open_catalog
-from voicesieve.catalog.transactions import discovery
+from voicesieve.catalog.writes import discovery
 from voicesieve.domain.candidates import Candidate, Page, Query
 from voicesieve.domain.states import VideoState
 

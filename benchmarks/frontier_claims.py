@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 from voicesieve.catalog.records import Pace
 from voicesieve.catalog.store import Catalog, open_catalog
-from voicesieve.catalog.transactions import discovery, frontier, leases
-from voicesieve.catalog.transactions.frontier import YieldOrder
+from voicesieve.catalog.writes import discovery, frontier, leases
+from voicesieve.catalog.writes.frontier import YieldOrder
 from voicesieve.domain.candidates import Candidate, Page, Query
 from voicesieve.frontier import costs
 from voicesieve.frontier.learning import Knowledge

@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import insert
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.decided import NUMBERS
+from voicesieve.catalog.reads.decided import NUMBERS
 from voicesieve.catalog.store import Catalog, add_to_counter
 from voicesieve.domain.languages import LanguageEvidence, SpokenLanguage
 from voicesieve.domain.verdicts import Model, OperatingPoint, Verdict

@@ -23,7 +23,7 @@ from demo.answers import Content
 from demo.clips import read_clips
 from demo.run import SETTINGS
 from demo.server import Answer, Exchange, LoopbackServer, serving
-from voicesieve.catalog import views
+from voicesieve.catalog.reads import views
 from voicesieve.catalog.schema import video
 from voicesieve.catalog.store import open_catalog
 

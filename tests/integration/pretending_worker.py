@@ -8,7 +8,8 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from voicesieve.fetching import guard, ytdlp_worker
+from voicesieve.fetching import guard
+from voicesieve.fetching.ytdlp import video_worker
 
 NAME, PUBLIC, INSIDE = "changing.test", "127.0.0.1", "127.0.0.2"
 
@@ -25,4 +26,4 @@ def resolved(host: Any, *arguments: Any, **options: Any) -> Any:
 if __name__ == "__main__":
     guard.is_public = lambda ip: str(ip) == PUBLIC or really_public(ip)
     socket.getaddrinfo = resolved
-    ytdlp_worker.main()
+    video_worker.main()

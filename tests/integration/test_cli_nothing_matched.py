@@ -10,7 +10,7 @@ import pytest
 from crawling import voicesieve
 
 from voicesieve.catalog.store import open_catalog
-from voicesieve.catalog.transactions import discovery, takedown
+from voicesieve.catalog.writes import discovery, takedown
 from voicesieve.domain.candidates import Candidate, Query
 
 ID = "url:0123456789abcdef0123456789abcdef"

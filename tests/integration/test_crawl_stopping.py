@@ -32,8 +32,8 @@ from crawling import (
 
 from demo.answers import AtFirst, Refusal
 from demo.server import Answer
-from voicesieve.pipeline.driver import GRACE_S
-from voicesieve.pipeline.pulse import STANDSTILL_S
+from voicesieve.crawl.driver import GRACE_S
+from voicesieve.crawl.pulse import STANDSTILL_S
 
 PATIENT = {**QUICK, "VOICESIEVE_FETCHING__STALL_S": "120", "VOICESIEVE_DISCOVERY__REFRESH_S": "0"}
 """A download that stands still is left alone for longer than any of these tests lasts; a feed is due in every run."""

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from voicesieve.catalog import views
 from voicesieve.catalog.committer import Committer
+from voicesieve.catalog.reads import views
 from voicesieve.catalog.store import Catalog, open_catalog
-from voicesieve.catalog.transactions import discovery
+from voicesieve.catalog.writes import discovery
 from voicesieve.cli.wiring import opened_run
+from voicesieve.crawl.driver import Driver, Ending, Plan, RunResult
+from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.candidates import Query
 from voicesieve.observability.events import Events
-from voicesieve.pipeline.driver import Driver, Ending, Plan, RunResult
-from voicesieve.pipeline.folder import DataFolder
 from voicesieve.settings import load_settings
 from voicesieve.sources.registry import make_source
 

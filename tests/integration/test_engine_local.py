@@ -20,8 +20,8 @@ from typing import Any, NoReturn
 import pytest
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.pipeline.engines.local import LocalEngine
-from voicesieve.pipeline.engines.protocol import Engine
+from voicesieve.engines.local import LocalEngine
+from voicesieve.engines.protocol import Engine
 
 MEMORY_MB = 1024
 ENGINES: dict[str, Callable[[int], Engine]] = {

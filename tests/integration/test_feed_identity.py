@@ -18,7 +18,7 @@ from demo.answers import Redirect
 from demo.server import Answer, Exchange, LoopbackServer, serving
 from voicesieve.catalog import schema
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import discovery, inheritance, naming, takedown
+from voicesieve.catalog.writes import discovery, inheritance, naming, takedown
 from voicesieve.domain.candidates import Budget, Candidate, Page, Query
 from voicesieve.domain.failures import FailureKind
 from voicesieve.fetching.client import HttpClient

@@ -22,7 +22,8 @@ from pretending_worker import INSIDE, NAME, PUBLIC
 from test_fetching_http import MEDIA
 
 from voicesieve.domain.failures import FailureKind
-from voicesieve.fetching import guard, resolver, ytdlp
+from voicesieve.fetching import guard, resolver
+from voicesieve.fetching.ytdlp import fetcher
 
 METHODS = pytest.mark.parametrize("by", [by_http, by_ytdlp], ids=["http", "yt-dlp"])
 LENGTH = len(MEDIA)
@@ -34,7 +35,7 @@ def public_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     really_public = guard.is_public
     for module in (guard, resolver):
         monkeypatch.setattr(module, "is_public", lambda ip: str(ip) == PUBLIC or really_public(ip))
-    monkeypatch.setattr(ytdlp, "MODULE", "pretending_worker")
+    monkeypatch.setattr(fetcher, "MODULE", "pretending_worker")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join((str(Path(__file__).parent), os.environ["PYTHONPATH"])))
 
 

@@ -20,7 +20,7 @@ from test_fetching_http import MEDIA, open_files
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.fetching import Exchange, Fetched, FetchLimits, FetchRequest
-from voicesieve.fetching.ytdlp import YtDlpFetcher
+from voicesieve.fetching.ytdlp.fetcher import YtDlpFetcher
 
 # A worker needs about a second to start, and several times that on a busy machine.
 LIMITS = replace(HTTP_LIMITS, deadline_s=60, stall_s=30)
@@ -291,11 +291,11 @@ def test_cancelling_thirty_fetches_at_random_leaves_nothing_behind(site: Site, t
 
 def fake_worker(folder: Path, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     """Put a worker of our own in the place of the real one."""
-    package = folder / "fake" / "voicesieve" / "fetching"
+    package = folder / "fake" / "voicesieve" / "fetching" / "ytdlp"
     package.mkdir(parents=True)
-    (package.parent / "__init__.py").touch()
-    (package / "__init__.py").touch()
-    (package / "ytdlp_worker.py").write_text(f"import os, sys, json\n{code}\n")
+    for parent in (package, package.parent, package.parent.parent):
+        (parent / "__init__.py").touch()
+    (package / "video_worker.py").write_text(f"import os, sys, json\n{code}\n")
     monkeypatch.setenv("PYTHONPATH", str(folder / "fake"))
 
 
@@ -342,7 +342,7 @@ def test_what_a_worker_says_is_bounded_and_cleaned(tmp_path: Path, monkeypatch: 
 PARENT = """
 import asyncio, pathlib, sys
 from voicesieve.domain.fetching import FetchLimits, FetchRequest
-from voicesieve.fetching.ytdlp import YtDlpFetcher
+from voicesieve.fetching.ytdlp.fetcher import YtDlpFetcher
 limits = FetchLimits(600, 600, 1, 10**9, 10**9, 3, True)
 asyncio.run(YtDlpFetcher().fetch(FetchRequest("list:1", sys.argv[1], pathlib.Path(sys.argv[2]), limits)))
 """

@@ -16,10 +16,10 @@ from sqlalchemy import delete
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog import schema
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import discovery, merging, naming, results
+from voicesieve.catalog.writes import discovery, merging, naming, results
+from voicesieve.crawl.moved import moved_files
 from voicesieve.domain.candidates import Budget, Candidate, Page, Query
 from voicesieve.fetching.local import gone
-from voicesieve.pipeline.moving import moved_files
 from voicesieve.sources.folder import FolderSource
 from voicesieve.sources.identity import candidate_identity
 from voicesieve.sources.registry import as_known, parse_query

@@ -15,8 +15,8 @@ from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.quotas import GENERAL_UNITS, SEARCH_CALLS, Price, QuotaSpentError
 from voicesieve.fetching.client import HttpClient
 from voicesieve.sources.registry import parse_query
-from voicesieve.sources.youtube_api.source import YoutubeApiSource
-from voicesieve.sources.youtube_settings import ApiAccess, YoutubeSettings
+from voicesieve.sources.youtube.api.source import YoutubeApiSource
+from voicesieve.sources.youtube.settings import ApiAccess, YoutubeSettings
 
 PHRASE = "bé kể chuyện"
 
@@ -349,7 +349,7 @@ def test_equal_queries_are_spelt_alike(text: str, normal: str) -> None:
 
 
 def every_request() -> list[tuple[str, dict[str, str]]]:
-    from voicesieve.sources.youtube_api.filters import OPTIONS
+    from voicesieve.sources.youtube.api.filters import OPTIONS
 
     values = {"location": "10.8 106.6", "radius": "50km", "topic": "/m/01k8wb", "channel": channel(1).id}
     values |= {"category": "27", "language": "vi", "region": "VN", "after": "2020-01-01", "before": "2030-01-01"}

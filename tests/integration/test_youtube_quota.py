@@ -20,12 +20,12 @@ from tests.servers.youtube_api import KEY, Api, youtube_api
 from tests.servers.youtube_world import DAY_S, video, world_of
 from voicesieve.catalog.schema import video as videos
 from voicesieve.catalog.store import open_catalog
-from voicesieve.catalog.transactions import discovery
+from voicesieve.catalog.writes import discovery
 from voicesieve.cli.wiring import opened_run, source_of
+from voicesieve.crawl.driver import Driver, Ending, Plan
+from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.quotas import SEARCH_CALLS, next_reset
 from voicesieve.observability.events import Event, Events
-from voicesieve.pipeline.driver import Driver, Ending, Plan
-from voicesieve.pipeline.folder import DataFolder
 from voicesieve.settings import load_settings
 from voicesieve.sources.registry import parse_query
 

@@ -17,11 +17,11 @@ from voicesieve.domain.decisions import Reason
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.fetching import Fetched, FetchRequest, NotWantedError
 from voicesieve.fetching.client import HttpClient
-from voicesieve.fetching.ytdlp import YtDlpFetcher
-from voicesieve.fetching.ytdlp_lister import YtDlpLister
+from voicesieve.fetching.ytdlp.fetcher import YtDlpFetcher
+from voicesieve.fetching.ytdlp.lister import YtDlpLister
 from voicesieve.sources.registry import parse_query
-from voicesieve.sources.youtube import YoutubeSource, search_parameters
-from voicesieve.sources.youtube_settings import YoutubeSettings
+from voicesieve.sources.youtube.settings import YoutubeSettings
+from voicesieve.sources.youtube.site import YoutubeSource, search_parameters
 
 PHRASE = "bé kể chuyện"
 OWNER = channel(3)

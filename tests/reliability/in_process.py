@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from voicesieve.catalog.store import open_catalog
-from voicesieve.catalog.transactions import discovery, timekeeping
+from voicesieve.catalog.writes import discovery, timekeeping
 from voicesieve.cli.wiring import opened_run
+from voicesieve.crawl.context import RunContext
+from voicesieve.crawl.driver import Driver, Ending, Plan, RunResult
+from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.candidates import Query
 from voicesieve.observability.events import Events
 from voicesieve.observability.logs import LogSink
-from voicesieve.pipeline.context import RunContext
-from voicesieve.pipeline.driver import Driver, Ending, Plan, RunResult
-from voicesieve.pipeline.folder import DataFolder
 from voicesieve.settings import load_settings
 from voicesieve.sources.protocol import Source
 

@@ -16,17 +16,17 @@ from demo import pages
 from demo.answers import AtFirst, Content, Refusal
 from demo.server import Answer, Exchange, LoopbackServer, serving
 from voicesieve.audio.store import RecordingStore
-from voicesieve.catalog import views
+from voicesieve.catalog.reads import views
 from voicesieve.catalog.records import QueryRow
 from voicesieve.catalog.store import open_catalog
-from voicesieve.catalog.transactions import discovery
+from voicesieve.catalog.writes import discovery
 from voicesieve.cli.wiring import opened_run
+from voicesieve.crawl.discover import Unread
+from voicesieve.crawl.driver import Driver, Ending, Plan, RunResult
+from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.candidates import Budget, Cursor, Page, Query
 from voicesieve.domain.failures import REMEDIES, Failure, FailureError, FailureKind, Remedy
 from voicesieve.observability.events import Events
-from voicesieve.pipeline.discover_stage import Unread
-from voicesieve.pipeline.driver import Driver, Ending, Plan, RunResult
-from voicesieve.pipeline.folder import DataFolder
 from voicesieve.settings import load_settings
 from voicesieve.sources.documents import DocumentLimits
 from voicesieve.sources.registry import parse_query

@@ -17,10 +17,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from voicesieve.catalog import views
+from voicesieve.catalog.reads import views
 from voicesieve.catalog.records import Claim, StaleLeaseError, UnknownVideoError
 from voicesieve.catalog.store import Catalog, open_catalog
-from voicesieve.catalog.transactions import leases, results
+from voicesieve.catalog.writes import leases, results
 from voicesieve.domain.decisions import Outcome
 from voicesieve.domain.failures import Failure, FailureKind, Remedy
 from voicesieve.domain.states import DECIDED, VideoState

@@ -15,9 +15,9 @@ from in_process import LOOPBACK, crawled
 
 from demo.answers import AtFirst, Refusal
 from demo.server import Exchange
+from voicesieve.crawl.context import RunContext
 from voicesieve.domain.candidates import Query
 from voicesieve.fetching.statuses import status_failure
-from voicesieve.pipeline.context import RunContext
 from voicesieve.sources.folder import FolderSource
 from voicesieve.sources.urls import UrlListSource
 

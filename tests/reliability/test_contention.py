@@ -17,7 +17,7 @@ import pytest
 from conftest import LONG, MEMORY, often
 
 from benchmarks.catalog_contention import OurCatalog, contend, lost_in_catalog, p99, preloaded
-from voicesieve.catalog import views
+from voicesieve.catalog.reads import views
 from voicesieve.catalog.store import add_to_counter, open_catalog
 
 VIDEOS = 100_000

@@ -28,17 +28,17 @@ from injection import (
 PUBLISHING = (
     "audio/store.py:adopt",
     "files.py:move_durably",
-    "catalog/changes.py",
-    "catalog/transactions/results.py",
-    "catalog/transactions/leases.py:start_attempt",
-    "catalog/transactions/leases.py:finish_attempt",
-    "pipeline/fetch_stage.py",
-    "pipeline/analyse_stage.py",
-    "pipeline/failing.py",
+    "catalog/writes/changes.py",
+    "catalog/writes/results.py",
+    "catalog/writes/leases.py:start_attempt",
+    "catalog/writes/leases.py:finish_attempt",
+    "crawl/fetch.py",
+    "crawl/analyse.py",
+    "crawl/failing.py",
 )
 """From the finished download to the decision."""
 
-DISCOVERING = ("catalog/transactions/discovery.py", "pipeline/discover_stage.py")
+DISCOVERING = ("catalog/writes/discovery.py", "crawl/discover.py")
 """Network, screening and the storing of pages."""
 
 FAILURES = ("internal_error", "disk_full", "catalog_unavailable", "out_of_memory", "network", "defect")

@@ -12,11 +12,11 @@ import pytest
 from crawling import CLIPS
 from in_process import RUN, crawled
 
+from voicesieve.crawl.context import RunContext
+from voicesieve.crawl.driver import RunResult
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.failures import REMEDIES, Failure, FailureError, FailureKind, Remedy
 from voicesieve.domain.fetching import Fetched, FetchRequest
-from voicesieve.pipeline.context import RunContext
-from voicesieve.pipeline.driver import RunResult
 from voicesieve.sources.folder import FolderSource
 
 TITLE = "Tiếng bé ở sở thú"

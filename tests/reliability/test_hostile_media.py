@@ -21,9 +21,9 @@ from hostile_media import hostile_files, playlists
 
 from demo.server import serving
 from voicesieve.audio.decode import decode_blocks
+from voicesieve.crawl import work
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.pipeline import stages
-from voicesieve.pipeline.engines.local import LocalEngine
+from voicesieve.engines.local import LocalEngine
 
 SEED = 20261125
 FILES = often(150, 5_000)
@@ -56,15 +56,15 @@ def test_damaged_files_end_in_a_result_or_are_typed_in_bounded_time_and_memory(
         started = time.monotonic()
         failure = None
         try:
-            examination = stages.Examination(path, None, 1.0, LONGEST_S)
-            await engine.run(stages.examine, examination, deadline_s=DEADLINE_S)
-            await engine.run(stages.analyse, stages.Analysis(path, "network", LONGEST_S), deadline_s=DEADLINE_S)
+            examination = work.Examination(path, None, 1.0, LONGEST_S)
+            await engine.run(work.examine, examination, deadline_s=DEADLINE_S)
+            await engine.run(work.analyse, work.Analysis(path, "network", LONGEST_S), deadline_s=DEADLINE_S)
         except FailureError as error:
             failure = error.failure
         return path, failure, time.monotonic() - started
 
     async def everything() -> list[tuple[Path, Failure | None, float]]:
-        engine = LocalEngine(2, memory_mb=MEMORY_MB, preload=("voicesieve.pipeline.stages",))
+        engine = LocalEngine(2, memory_mb=MEMORY_MB, preload=("voicesieve.crawl.work",))
         try:
             return await asyncio.gather(*(one(engine, path) for path in paths))
         finally:
@@ -86,10 +86,10 @@ def test_a_damaged_frame_that_claims_forty_two_channels_kills_no_worker(tmp_path
     (tmp_path / name).write_bytes(body)
 
     async def analysed() -> None:
-        engine = LocalEngine(1, memory_mb=MEMORY_MB, preload=("voicesieve.pipeline.stages",))
+        engine = LocalEngine(1, memory_mb=MEMORY_MB, preload=("voicesieve.crawl.work",))
         try:
-            order = stages.Analysis(tmp_path / name, "network", LONGEST_S)
-            await engine.run(stages.analyse, order, deadline_s=DEADLINE_S)
+            order = work.Analysis(tmp_path / name, "network", LONGEST_S)
+            await engine.run(work.analyse, order, deadline_s=DEADLINE_S)
         finally:
             await engine.close()
 
@@ -132,10 +132,10 @@ def test_a_killed_analysis_worker_costs_only_its_item(tmp_path: Path) -> None:
         (media / f"{number}.opus").write_bytes(CLIPS["child-en-zoo"].body + bytes(number))
 
     async def victims() -> list[object]:
-        engine = LocalEngine(2, memory_mb=MEMORY_MB, preload=("voicesieve.pipeline.stages",))
+        engine = LocalEngine(2, memory_mb=MEMORY_MB, preload=("voicesieve.crawl.work",))
         try:
             works = [
-                engine.run(stages.analyse, stages.Analysis(media / f"{number}.opus", "network", 60.0), deadline_s=60)
+                engine.run(work.analyse, work.Analysis(media / f"{number}.opus", "network", 60.0), deadline_s=60)
                 for number in range(3)
             ]
             return await asyncio.gather(engine.run(_killed, None, deadline_s=60), *works, return_exceptions=True)
@@ -145,7 +145,7 @@ def test_a_killed_analysis_worker_costs_only_its_item(tmp_path: Path) -> None:
     died, *others = asyncio.run(victims())
     assert isinstance(died, FailureError)
     assert died.failure.kind is FailureKind.OUT_OF_MEMORY
-    assert all(isinstance(other, stages.Analysed) for other in others)
+    assert all(isinstance(other, work.Analysed) for other in others)
 
 
 def _killed(_: None) -> None:

@@ -25,11 +25,11 @@ from crawling import CLIPS, QUICK, Ended, events_named, running, status, stories
 from in_process import crawled
 from test_disk_full import says_what_is_needed, small_disk
 
+from voicesieve.crawl.context import RunContext
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.engines.local import LocalEngine
 from voicesieve.files import WORKING_SPACE, refuse_little_space
-from voicesieve.pipeline.context import RunContext
-from voicesieve.pipeline.engines.local import LocalEngine
 from voicesieve.sources.registry import make_source
 
 NAMES = ("child-vi-counting", "silence", "child-en-zoo")

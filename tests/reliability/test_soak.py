@@ -14,7 +14,7 @@ from in_process import LOOPBACK, crawled
 from soak import soak
 
 from voicesieve.catalog.store import open_catalog
-from voicesieve.catalog.transactions import requests
+from voicesieve.catalog.writes import requests
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.quotas import SEARCH_CALLS, Price
 from voicesieve.sources.folder import FolderSource

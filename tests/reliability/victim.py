@@ -33,18 +33,21 @@ WATCHED = (
     "files.py",
     "audio/store.py",
     "catalog/backups.py",
-    "catalog/changes.py",
+    "catalog/writes/changes.py",
     "catalog/committer.py",
     "catalog/store.py",
     "catalog/turnstile.py",
     "catalog/versions.py",
     "catalog/migrations/",
-    "catalog/transactions/",
+    "catalog/writes/",
     "corpus/",
     "fetching/http.py",
     "fetching/local.py",
     "fetching/scratch.py",
-    "pipeline/",
+    "crawl/",
+    "datafolder/",
+    "engines/",
+    "operations/",
     "cli/crawl.py",
     "cli/backups.py",
 )
@@ -109,7 +112,7 @@ def failure_named(name: str, point: str) -> BaseException:
 
 
 REMEMBERED = ("examine", "analyse")
-"""Functions of `voicesieve.pipeline.stages` that only read the file ``item.path`` and are asked again and again."""
+"""Functions of `voicesieve.crawl.work` that only read the file ``item.path`` and are asked again and again."""
 
 
 def remembered(folder: Path, function: Callable[[Any], Any], item: Any) -> Any:
@@ -147,7 +150,7 @@ def load(memory: Path) -> None:
 def _start_with_little_space() -> None:
     """What is tested here is a disk that fills up while a command works; `test_machine_faults` tests its beginning."""
     from voicesieve.catalog import backups
-    from voicesieve.pipeline import folder
+    from voicesieve.datafolder import folder
 
     for module in (backups, folder):
         vars(module)["refuse_little_space"] = lambda *_: None
@@ -156,7 +159,7 @@ def _start_with_little_space() -> None:
 def _analyse_on_threads(memory: Path) -> None:
     import asyncio
 
-    from voicesieve.pipeline.engines import local
+    from voicesieve.engines import local
 
     class OnThreads:
         """An engine of one worker, a thread of this process: detectors keep state and are not made for two."""

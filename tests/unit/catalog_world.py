@@ -12,12 +12,13 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection, select
 
-from voicesieve.catalog import arms, decided, schema, views
+from voicesieve.catalog import schema
+from voicesieve.catalog.reads import decided, views
 from voicesieve.catalog.records import Claim, Pace, PageResult, QueryRow
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import discovery, leases, reanalysing, redeciding, results, takedown
-from voicesieve.catalog.transactions.frontier import YieldOrder
-from voicesieve.catalog.transactions.redeciding import Redecision
+from voicesieve.catalog.writes import arms, discovery, leases, reanalysing, redeciding, results, takedown
+from voicesieve.catalog.writes.frontier import YieldOrder
+from voicesieve.catalog.writes.redeciding import Redecision
 from voicesieve.domain.candidates import Candidate, Page, Query
 from voicesieve.domain.decisions import Decision, Outcome, Reason
 from voicesieve.domain.failures import Failure, FailureKind

@@ -15,7 +15,7 @@ from catalog_world import MODEL, World, decision
 from voicesieve.audio.probe import probe
 from voicesieve.audio.store import RecordingStore, sha256_of
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import results
+from voicesieve.catalog.writes import results
 from voicesieve.corpus.card import CardSettings
 from voicesieve.corpus.options import ExportOptions
 from voicesieve.domain.candidates import Candidate
@@ -23,7 +23,7 @@ from voicesieve.domain.decisions import Outcome
 from voicesieve.domain.fetching import FetchedRecording
 from voicesieve.domain.languages import LanguageEvidence, SpokenLanguage
 from voicesieve.domain.verdicts import Label, Segment, Verdict, VerdictLabel
-from voicesieve.pipeline.exporting import Exported, ExportJob, export
+from voicesieve.operations.export import Exported, ExportJob, export
 from voicesieve.voices.detector import WindowScores
 
 RATE = 16_000

@@ -10,9 +10,10 @@ import pytest
 import sqlalchemy
 from catalog_world import World, candidate, sha_of
 
-from voicesieve.catalog import history, schema
+from voicesieve.catalog import schema
+from voicesieve.catalog.reads import history
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import audits, takedown
+from voicesieve.catalog.writes import audits, takedown
 from voicesieve.corpus.publishing import ExportError
 from voicesieve.corpus.removed import COLUMNS, csv_line, write_removed
 from voicesieve.domain.audits import AuditEntry, Deed

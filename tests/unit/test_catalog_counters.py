@@ -13,7 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from voicesieve.catalog.records import Claim, StaleLeaseError
 from voicesieve.catalog.store import open_catalog
-from voicesieve.catalog.transactions import discovery, languages, leases, results, takedown
+from voicesieve.catalog.writes import discovery, languages, leases, results, takedown
 from voicesieve.domain.decisions import Outcome, Reason
 from voicesieve.domain.failures import FailureKind
 from voicesieve.domain.languages import SpokenLanguage

@@ -6,9 +6,10 @@ import pytest
 from catalog_world import REFRESH_S, World, candidate
 from sqlalchemy.exc import IntegrityError
 
-from voicesieve.catalog import schema, views
+from voicesieve.catalog import schema
+from voicesieve.catalog.reads import views
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import discovery
+from voicesieve.catalog.writes import discovery
 from voicesieve.domain.candidates import MAX_SORTS, Candidate, PassedOver, SourceProblem
 from voicesieve.domain.decisions import Reason
 from voicesieve.domain.failures import Failure, FailureKind

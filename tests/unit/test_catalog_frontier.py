@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from catalog_world import World, candidate
 
-from voicesieve.catalog import arms, schema, views
+from voicesieve.catalog import schema
+from voicesieve.catalog.reads import views
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import discovery, frontier, leases, results
-from voicesieve.catalog.transactions.frontier import YieldOrder
+from voicesieve.catalog.writes import arms, discovery, frontier, leases, results
+from voicesieve.catalog.writes.frontier import YieldOrder
 from voicesieve.domain.candidates import Candidate, Page, Query
 from voicesieve.domain.decisions import Outcome
 from voicesieve.domain.failures import FailureKind

@@ -15,9 +15,9 @@ from catalog_world import World, candidate
 from voicesieve.catalog import schema, soundness
 from voicesieve.catalog.backups import BackupError, backup_catalog, examine
 from voicesieve.catalog.store import Catalog, DamagedCatalogError, open_catalog
+from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.failures import FailureError
-from voicesieve.pipeline.backing_up import restore
-from voicesieve.pipeline.folder import DataFolder
+from voicesieve.operations.backup import restore
 
 TRIGGERS = {
     "keeps the tombstones away": "CREATE TRIGGER t AFTER INSERT ON tombstone BEGIN DELETE FROM tombstone; END",

@@ -8,10 +8,11 @@ import pytest
 import sqlalchemy
 from catalog_world import VIETNAMESE, World, candidate, sha_of
 
-from voicesieve.catalog import evidence, versions
-from voicesieve.catalog.exports import exportable
+from voicesieve.catalog import versions
+from voicesieve.catalog.reads import evidence
+from voicesieve.catalog.reads.exportable import exportable
 from voicesieve.catalog.store import Catalog, open_catalog
-from voicesieve.catalog.transactions import languages
+from voicesieve.catalog.writes import languages
 from voicesieve.domain.decisions import Outcome
 from voicesieve.domain.languages import LanguageEvidence, SpokenLanguage
 

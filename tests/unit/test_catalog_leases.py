@@ -6,10 +6,11 @@ import pytest
 from catalog_world import LEASE_S, World, candidate, decision, path_of, recording, verdict
 from sqlalchemy import update
 
-from voicesieve.catalog import schema, views
+from voicesieve.catalog import schema
+from voicesieve.catalog.reads import views
 from voicesieve.catalog.records import Claim, Pace, Paces, StaleLeaseError
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import leases, requests, results
+from voicesieve.catalog.writes import leases, requests, results
 from voicesieve.domain.decisions import Outcome
 from voicesieve.domain.failures import Failure, FailureKind
 from voicesieve.domain.languages import SpokenLanguage

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from voicesieve.catalog.schema import video
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import lending
+from voicesieve.catalog.writes import lending
 from voicesieve.domain.candidates import Candidate
 
 KEEP_S = 1_000.0

@@ -12,13 +12,14 @@ import pytest
 from catalog_world import World, candidate, path_of
 
 from voicesieve.audio.store import RecordingStore
-from voicesieve.catalog import arms, schema, versions, views
-from voicesieve.catalog.arms import arm_key
+from voicesieve.catalog import schema, versions
+from voicesieve.catalog.reads import views
 from voicesieve.catalog.store import Catalog, open_catalog
-from voicesieve.catalog.transactions import takedown
+from voicesieve.catalog.writes import arms, takedown
+from voicesieve.catalog.writes.arms import arm_key
 from voicesieve.corpus.planning import group_of
 from voicesieve.domain.names import name_key
-from voicesieve.pipeline.takedown import Kind, NothingToWithdrawError, Takedown, enforce, withdraw
+from voicesieve.operations.withdraw import Kind, NothingToWithdrawError, Takedown, enforce, withdraw
 from voicesieve.sources.cleaning import clean_text
 from voicesieve.sources.registry import parse_query
 

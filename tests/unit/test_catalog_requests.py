@@ -11,8 +11,8 @@ from catalog_world import REFRESH_S, RETRY, World, candidate
 
 from voicesieve.catalog.records import Pace, Paces
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import requests, timekeeping
-from voicesieve.catalog.transactions.requests import Turn
+from voicesieve.catalog.writes import requests, timekeeping
+from voicesieve.catalog.writes.requests import Turn
 from voicesieve.domain.failures import FailureKind
 from voicesieve.domain.quotas import SEARCH_CALLS, Price, next_reset, quota_day
 

@@ -10,11 +10,12 @@ import sqlalchemy
 from catalog_world import MODEL, World, candidate, decision, path_of, sha_of, verdict
 from sqlalchemy import event, select
 
-from voicesieve.catalog import schema, versions, views
-from voicesieve.catalog.changes import IllegalMoveError, change
+from voicesieve.catalog import schema, versions
+from voicesieve.catalog.reads import views
 from voicesieve.catalog.store import Catalog, open_catalog
-from voicesieve.catalog.transactions import leases, redeciding, results
-from voicesieve.catalog.transactions.redeciding import Redecision
+from voicesieve.catalog.writes import leases, redeciding, results
+from voicesieve.catalog.writes.changes import IllegalMoveError, change
+from voicesieve.catalog.writes.redeciding import Redecision
 from voicesieve.domain.decisions import Outcome
 from voicesieve.domain.failures import REMEDIES, Failure, FailureKind, Remedy
 from voicesieve.domain.verdicts import Model

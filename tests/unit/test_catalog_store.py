@@ -21,7 +21,8 @@ from alembic.script import ScriptDirectory
 from catalog_world import World, candidate
 from conftest import Cluster
 
-from voicesieve.catalog import schema, versions, views
+from voicesieve.catalog import schema, versions
+from voicesieve.catalog.reads import views
 from voicesieve.catalog.store import (
     Catalog,
     CatalogError,
@@ -178,7 +179,7 @@ FILL_THE_DISK = """
     from catalog_world import World, candidate
     from voicesieve.catalog.committer import Committer
     from voicesieve.catalog.store import open_catalog
-    from voicesieve.catalog.transactions import discovery
+    from voicesieve.catalog.writes import discovery
     from voicesieve.domain.candidates import Page, Query
     from voicesieve.domain.failures import FailureError
 

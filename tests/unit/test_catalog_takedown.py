@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from catalog_world import World, candidate, path_of, sha_of
 
-from voicesieve.catalog import schema, views
+from voicesieve.catalog import schema
+from voicesieve.catalog.reads import views
 from voicesieve.catalog.records import StaleLeaseError, UnknownVideoError
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import results, takedown
+from voicesieve.catalog.writes import results, takedown
 from voicesieve.domain.decisions import Outcome
 from voicesieve.domain.states import VideoState
 

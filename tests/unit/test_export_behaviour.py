@@ -18,7 +18,7 @@ from export_world import ExportWorld, InlineEngine, Spoken, sound, write_wav
 
 from voicesieve.audio.encode import encode
 from voicesieve.audio.identity import fingerprint_program
-from voicesieve.catalog import exports, history
+from voicesieve.catalog.reads import exportable, history
 from voicesieve.catalog.store import Catalog
 from voicesieve.corpus.formats.registry import FORMATS
 from voicesieve.corpus.options import Audio, CutRules, Duplicates, ExportOptions, Filters, Unit, parse_split
@@ -58,7 +58,7 @@ def clips(folder: Path) -> list[dict[str, Any]]:
 
 def verify(world: ExportWorld, folder: Path, kind: str) -> Verified:
     with world.catalog.read() as connection:
-        return verify_folder(folder, kind, exports.exportable_hashes(connection))
+        return verify_folder(folder, kind, exportable.exportable_hashes(connection))
 
 
 class StoppedError(Exception):

@@ -19,7 +19,7 @@ from yt_dlp.utils import (
 
 from voicesieve.domain.failures import FailureKind
 from voicesieve.fetching.guard import ForbiddenAddressError
-from voicesieve.fetching.ytdlp_failures import YOUTUBE_PAUSE_S, classify
+from voicesieve.fetching.ytdlp.failures import YOUTUBE_PAUSE_S, classify
 
 
 def raised(cause: BaseException, text: str | None = None) -> DownloadError:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from voicesieve.domain.failures import FailureError, FailureKind
-from voicesieve.fetching.ytdlp_worker import Order, check_wanted, facts_of
+from voicesieve.fetching.ytdlp.video_worker import Order, check_wanted, facts_of
 
 ORDER = Order(
     url="https://www.youtube.com/watch?v=x",

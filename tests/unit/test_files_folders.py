@@ -18,13 +18,13 @@ import pytest
 from tests.integration.crawling import files_below
 from voicesieve.corpus.publishing import MARKER, ExportError, publish
 from voicesieve.corpus.staging import open_staging
-from voicesieve.pipeline.belongings import MARK
-from voicesieve.pipeline.folder import AnotherRunError, DataFolder, DataFolderError
+from voicesieve.datafolder.belongings import MARK
+from voicesieve.datafolder.folder import AnotherRunError, DataFolder, DataFolderError
 
 HOLD = """
     import sys
     from pathlib import Path
-    from voicesieve.pipeline.folder import DataFolder
+    from voicesieve.datafolder.folder import DataFolder
     with DataFolder(Path(sys.argv[1])).exclusive():
         print("held", flush=True)
         sys.stdin.read()

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicesieve.fetching.ytdlp_worker import facts_of
+from voicesieve.fetching.ytdlp.video_worker import facts_of
 from voicesieve.languages import spoken
 from voicesieve.languages.spoken import KnownVideo, collect, digest
 from voicesieve.languages.text import CEILING

@@ -13,17 +13,18 @@ from sqlalchemy import update
 
 from tests import filled_catalog
 from tests.filled_catalog import FUSION, MODEL, rules
-from voicesieve.catalog import decided, schema, views
-from voicesieve.catalog.evidence import stored_evidence
+from voicesieve.catalog import schema
+from voicesieve.catalog.reads import decided, views
+from voicesieve.catalog.reads.evidence import stored_evidence
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions.redeciding import Redecision
+from voicesieve.catalog.writes.redeciding import Redecision
 from voicesieve.domain.decisions import Outcome
 from voicesieve.domain.failures import FailureKind
 from voicesieve.domain.languages import LanguageEvidence
 from voicesieve.domain.verdicts import Model, OperatingPoint
 from voicesieve.languages.fusion import FusionRules, fuse
-from voicesieve.pipeline.reanalysing import reanalyse
-from voicesieve.pipeline.redeciding import redecide
+from voicesieve.operations.reanalyse import reanalyse
+from voicesieve.operations.redecide import redecide
 from voicesieve.policy.acceptance import decide
 from voicesieve.voices.detector import WindowScores
 from voicesieve.voices.pooling import DISCOVER, pool, relabel

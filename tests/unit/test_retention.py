@@ -8,10 +8,11 @@ import pytest
 from catalog_world import MODEL, World, candidate, path_of, sha_of
 
 from voicesieve.audio.store import RecordingStore
-from voicesieve.catalog import schema, views
+from voicesieve.catalog import schema
+from voicesieve.catalog.reads import views
 from voicesieve.catalog.store import Catalog
 from voicesieve.domain.decisions import Outcome
-from voicesieve.pipeline.retention import DAY_S, Retained, retain
+from voicesieve.operations.retain import DAY_S, Retained, retain
 
 ONE, TWO, THREE = candidate(1), candidate(2), candidate(3)
 

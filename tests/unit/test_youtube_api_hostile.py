@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from voicesieve.domain.candidates import Budget, Cursor, Page, Query
 from voicesieve.domain.failures import FailureError
-from voicesieve.sources.youtube_api.source import YoutubeApiSource
-from voicesieve.sources.youtube_settings import ApiAccess, YoutubeSettings
+from voicesieve.sources.youtube.api.source import YoutubeApiSource
+from voicesieve.sources.youtube.settings import ApiAccess, YoutubeSettings
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30),

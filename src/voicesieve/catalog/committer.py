@@ -28,7 +28,7 @@ _Step = tuple[Callable[[Connection], Any], "Future[Any]"]
 
 
 class Committer:
-    """Runs steps of `catalog.transactions` in a thread of its own, each in a savepoint of a shared commit.
+    """Runs steps of `catalog.writes` in a thread of its own, each in a savepoint of a shared commit.
 
     A step that raises is rolled back alone. A future resolves only after the commit is on disk. ``check`` is called
     before each commit and raises `FailureError` where there is no sense in it any more.

@@ -15,12 +15,12 @@ from voicesieve.cli.detectors import configured_model, detector_choice
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, print_json
 from voicesieve.cli.report import tracks_line
 from voicesieve.cli.wiring import acceptance_of, settings_for, worker_count
+from voicesieve.crawl import work
 from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
 from voicesieve.domain.verdicts import OperatingPoint, Verdict
+from voicesieve.engines.local import LocalEngine
+from voicesieve.engines.loop import run_loop
 from voicesieve.observability.terminal import safe_text
-from voicesieve.pipeline import stages
-from voicesieve.pipeline.engines.local import LocalEngine
-from voicesieve.pipeline.loop import run_loop
 from voicesieve.settings import Settings
 from voicesieve.voices.detector import DetectorChoice, WindowScores
 from voicesieve.voices.pooling import pool
@@ -50,8 +50,8 @@ async def _analyse(paths: Iterable[Path], settings: Settings, choice: DetectorCh
     engine = LocalEngine(
         worker_count(settings),
         memory_mb=settings.analysis.memory_mb,
-        preload=("voicesieve.pipeline.stages",),
-        trial=functools.partial(stages.prove_detector, choice),
+        preload=("voicesieve.crawl.work",),
+        trial=functools.partial(work.prove_detector, choice),
     )
     code, count = EXIT_OK, 0
     try:
@@ -103,9 +103,9 @@ async def _one(
     path: Path, engine: LocalEngine, settings: Settings, choice: DetectorChoice, point: OperatingPoint
 ) -> dict[str, Any]:
     shown = os.fsencode(path).decode("utf-8", "backslashreplace")
-    order = stages.LocalFile(path, choice, settings.fetching.max_duration_s)
+    order = work.LocalFile(path, choice, settings.fetching.max_duration_s)
     try:
-        found = await engine.run(stages.analyse_local, order, deadline_s=settings.analysis.deadline_s)
+        found = await engine.run(work.analyse_local, order, deadline_s=settings.analysis.deadline_s)
     except FailureError as error:
         if error.failure.remedy is Remedy.STOP_RUN:
             raise

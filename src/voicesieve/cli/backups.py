@@ -34,9 +34,9 @@ def backup(
     from voicesieve.catalog.store import count_backup
     from voicesieve.cli.output import note, print_json
     from voicesieve.cli.wiring import backup_rules_of, opened_catalog, settings_for
+    from voicesieve.datafolder.folder import DataFolder
     from voicesieve.domain.failures import FailureError
-    from voicesieve.pipeline import backing_up
-    from voicesieve.pipeline.folder import DataFolder
+    from voicesieve.operations import backup as backing_up
 
     settings = settings_for(data, config)
     _refuse_postgres(settings, "pg_dump --format=custom --file=catalog.dump DATABASE")
@@ -77,8 +77,8 @@ def restore(
     from voicesieve.cli.actor import actor
     from voicesieve.cli.output import OperatorError, note, print_json
     from voicesieve.cli.wiring import backup_rules_of, settings_for
-    from voicesieve.pipeline import backing_up
-    from voicesieve.pipeline.folder import DataFolder
+    from voicesieve.datafolder.folder import DataFolder
+    from voicesieve.operations import backup as backing_up
 
     settings = settings_for(data, config)
     _refuse_postgres(settings, "pg_restore --clean --dbname=DATABASE catalog.dump")
@@ -121,7 +121,7 @@ def restore(
 def _list(folder: Path, *, as_json: bool) -> None:
     from voicesieve.catalog import backups
     from voicesieve.catalog.backups import BackupError
-    from voicesieve.catalog.views import iso
+    from voicesieve.catalog.reads.views import iso
     from voicesieve.cli.output import note, print_json
     from voicesieve.observability.terminal import safe_text
 

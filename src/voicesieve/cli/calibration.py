@@ -15,6 +15,8 @@ from voicesieve.cli.detectors import calibration_file
 from voicesieve.cli.labelled import told, usable_labels, workshop
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json, say
 from voicesieve.cli.wiring import settings_for
+from voicesieve.datafolder.folder import DataFolder
+from voicesieve.engines.loop import run_loop
 from voicesieve.evaluation import scoring, statistics
 from voicesieve.evaluation.figures import Voice
 from voicesieve.evaluation.labels import ADULTS, Heard, Problem, Stretch
@@ -22,8 +24,6 @@ from voicesieve.evaluation.refitting import Clips, Refit, TooFewError, refit
 from voicesieve.evaluation.scoring import EmbeddedSpan
 from voicesieve.files import make_folder, write_text
 from voicesieve.observability.terminal import safe_text
-from voicesieve.pipeline.folder import DataFolder
-from voicesieve.pipeline.loop import run_loop
 from voicesieve.settings import Settings
 from voicesieve.voices.calibration import Calibration, read_calibration
 from voicesieve.voices.detector import DetectorChoice

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from voicesieve.audio.store import RecordingStore
-from voicesieve.catalog import views
-from voicesieve.catalog.transactions import discovery, languages, results
+from voicesieve.catalog.reads import views
+from voicesieve.catalog.writes import discovery, languages, results
 from voicesieve.cli.bars import bar as _bar
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.report import print_queries, print_status, print_why
 from voicesieve.cli.rights import ask_for_basis, with_basis
 from voicesieve.cli.wiring import backup_rules_of, opened_catalog, settings_for, status_facts
+from voicesieve.datafolder.folder import DataFolder
+from voicesieve.datafolder.permissions import is_open_to_others
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.failures import FailureKind
 from voicesieve.files import write_text
 from voicesieve.observability.terminal import safe_text
-from voicesieve.pipeline.folder import DataFolder
-from voicesieve.pipeline.permissions import is_open_to_others
 from voicesieve.settings import Settings, commented_template, read_toml, secrets_in
 from voicesieve.sources.identity import video_named
 from voicesieve.sources.registry import as_known, parse_query
@@ -153,7 +153,7 @@ def _query(text: str) -> Query | None:
 
 
 def doctor(data: Path, config: Path | None, *, fix: bool, as_json: bool) -> int:
-    from voicesieve.pipeline import doctor as checking
+    from voicesieve.operations import doctor as checking
 
     folder = DataFolder(data)
     settings = settings_for(data, config)

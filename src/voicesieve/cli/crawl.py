@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from voicesieve.catalog import views
+from voicesieve.catalog.reads import views
 from voicesieve.catalog.records import QueryRow
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import discovery, leases, timekeeping
+from voicesieve.catalog.writes import discovery, leases, timekeeping
 from voicesieve.cli.actor import actor
 from voicesieve.cli.output import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.progress import Progress
@@ -33,21 +33,21 @@ from voicesieve.cli.wiring import (
     status_facts,
     worker_count,
 )
+from voicesieve.crawl.context import RunContext
+from voicesieve.crawl.driver import Driver, Ending, Plan, RunResult
+from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.failures import FailureError
 from voicesieve.domain.passwords import without_password
+from voicesieve.engines.loop import STOP_SIGNALS, is_heard, run_loop
 from voicesieve.machine import folder_failure, refuse_tight_limits
 from voicesieve.observability.events import Events
 from voicesieve.observability.logs import LogSink
 from voicesieve.observability.metrics import Metrics
-from voicesieve.pipeline.backing_up import BackupRules, backed_up
-from voicesieve.pipeline.context import RunContext
-from voicesieve.pipeline.driver import Driver, Ending, Plan, RunResult
-from voicesieve.pipeline.folder import DataFolder
-from voicesieve.pipeline.loop import STOP_SIGNALS, is_heard, run_loop
-from voicesieve.pipeline.refreshing import forget_expired
-from voicesieve.pipeline.retention import Retained, retain
-from voicesieve.pipeline.takedown import finish_deletions
+from voicesieve.operations.backup import BackupRules, backed_up
+from voicesieve.operations.refresh import forget_expired
+from voicesieve.operations.retain import Retained, retain
+from voicesieve.operations.withdraw import finish_deletions
 from voicesieve.settings import Settings
 from voicesieve.sources.phrases import FILE, PhrasesError, read_queries
 from voicesieve.sources.registry import YOUTUBE_KINDS, as_known, parse_query, platform_of_query

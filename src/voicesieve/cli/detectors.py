@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 from voicesieve.cli.output import OperatorError, note
+from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.failures import FailureError
 from voicesieve.domain.verdicts import Model
 from voicesieve.machine import broken_installation
 from voicesieve.observability.terminal import safe_text
-from voicesieve.pipeline.folder import DataFolder
 from voicesieve.settings import CALIBRATION_NAME, Settings, SettingsError
 from voicesieve.voices.detector import DetectorChoice, load_detector
 from voicesieve.voices.hub import PUBLISHED

@@ -55,7 +55,7 @@ def explained() -> Iterator[None]:
 
 def _hear_signals() -> None:
     """From here on Ctrl-C, SIGTERM and SIGHUP unwind what is open instead of leaving it as it stands."""
-    from voicesieve.pipeline.loop import SignalledExit, is_heard
+    from voicesieve.engines.loop import SignalledExit, is_heard
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
         raise SignalledExit(number)
@@ -69,7 +69,7 @@ def _hear_signals() -> None:
 
 def _die_by_signal(end: SystemExit) -> None:
     """A command that SIGTERM or SIGHUP has stopped ends as whoever sent them expects: by the signal."""
-    from voicesieve.pipeline.loop import SignalledExit
+    from voicesieve.engines.loop import SignalledExit
 
     if isinstance(end, SignalledExit):
         _leave_output_to_nobody()
@@ -123,8 +123,8 @@ def _exit_code(error: Exception) -> int | None:
     from voicesieve.catalog.records import UnknownVideoError
     from voicesieve.catalog.store import CatalogError, DamagedCatalogError
     from voicesieve.corpus.publishing import ExportError
-    from voicesieve.pipeline.folder import DataFolderError
-    from voicesieve.pipeline.takedown import NothingToWithdrawError
+    from voicesieve.datafolder.folder import DataFolderError
+    from voicesieve.operations.withdraw import NothingToWithdrawError
     from voicesieve.settings import SettingsError
 
     if isinstance(error, FailureError):

@@ -15,13 +15,13 @@ from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, p
 from voicesieve.cli.wiring import settings_for
 from voicesieve.domain.failures import FailureError, Remedy
 from voicesieve.domain.verdicts import Model
+from voicesieve.engines.loop import run_loop
 from voicesieve.evaluation import figures, scoring
 from voicesieve.evaluation.figures import Scored, Voice, all_figures
 from voicesieve.evaluation.labels import Problem, Stretch
 from voicesieve.evaluation.scoring import CutsOrder, ScoredCuts, ScoredSpan, Span
 from voicesieve.files import SHARED_FILE, atomic_file, make_folder
 from voicesieve.observability.terminal import safe_text
-from voicesieve.pipeline.loop import run_loop
 from voicesieve.settings import Settings
 from voicesieve.voices.detector import DetectorChoice, WindowScores, load_detector
 

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from voicesieve.audio.identity import fingerprint_program
 from voicesieve.audio.store import RecordingStore
-from voicesieve.catalog.exports import exportable_hashes
+from voicesieve.catalog.reads.exportable import exportable_hashes
 from voicesieve.cli.actor import actor
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.wiring import opened_catalog, settings_for, worker_count
@@ -23,14 +23,14 @@ from voicesieve.corpus.options import Audio, CutRules, Duplicates, ExportOptions
 from voicesieve.corpus.provenance import split_warnings
 from voicesieve.corpus.verifying import Verified
 from voicesieve.corpus.verifying import verify as verify_folder
+from voicesieve.crawl import work
+from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.languages import UNDETERMINED
+from voicesieve.engines.local import LocalEngine
 from voicesieve.languages.codes import normalise
 from voicesieve.observability.terminal import safe_text
-from voicesieve.pipeline import stages
-from voicesieve.pipeline.engines.local import LocalEngine
-from voicesieve.pipeline.exporting import Exported, ExportJob
-from voicesieve.pipeline.exporting import export as run_export
-from voicesieve.pipeline.folder import DataFolder
+from voicesieve.operations.export import Exported, ExportJob
+from voicesieve.operations.export import export as run_export
 from voicesieve.settings import Settings
 from voicesieve.voices.measured import measured_accuracy
 
@@ -76,7 +76,7 @@ def export(kind: str, where: Where, wanted: Mapping[str, Any], present: Present,
                     worker_count(settings),
                     memory_mb=settings.analysis.memory_mb,
                     preload=("voicesieve.corpus.cutting", "voicesieve.audio.decode", "voicesieve.audio.quality"),
-                    trial=stages.prove_decoder,
+                    trial=work.prove_decoder,
                 ),
                 actor=actor(),
                 update=present.update,

@@ -14,14 +14,14 @@ from typing import Any, Protocol, TypeVar
 from voicesieve.cli.output import OperatorError
 from voicesieve.cli.stepper import Stepper, stepper
 from voicesieve.cli.wiring import worker_count
+from voicesieve.crawl import work
 from voicesieve.domain.failures import FailureError, Remedy
 from voicesieve.domain.passwords import without_password
+from voicesieve.engines.local import LocalEngine
 from voicesieve.evaluation import scoring
 from voicesieve.evaluation.labels import LabelsError, Problem, Stretch, read_labels
 from voicesieve.evaluation.scoring import SpansOrder
 from voicesieve.observability.terminal import safe_text
-from voicesieve.pipeline import stages
-from voicesieve.pipeline.engines.local import LocalEngine
 from voicesieve.settings import Settings
 from voicesieve.voices.detector import DetectorChoice
 
@@ -150,7 +150,7 @@ async def workshop(settings: Settings, data: Path, *, quiet: bool) -> AsyncItera
         worker_count(settings),
         memory_mb=settings.analysis.memory_mb,
         preload=("voicesieve.evaluation.scoring",),
-        trial=stages.prove_decoder,
+        trial=work.prove_decoder,
     )
     try:
         with tempfile.TemporaryDirectory(prefix="voicesieve-eval-") as scratch, stepper(quiet=quiet) as progress:

@@ -11,8 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from voicesieve.catalog import views
-from voicesieve.catalog.evidence import stored_language
+from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads.evidence import stored_language
 from voicesieve.catalog.records import UnknownVideoError
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.wiring import fusion_of, opened_catalog, settings_for

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
-from voicesieve.pipeline.loop import run_loop
+from voicesieve.engines.loop import run_loop
 
 if TYPE_CHECKING:
     from voicesieve.legacy.plan import Item, Plan
@@ -80,11 +80,11 @@ async def _import(plan: Plan, data: Path, config: Path | None, *, dry_run: bool,
     from voicesieve.cli.bars import bar as progress_bar
     from voicesieve.cli.output import note
     from voicesieve.cli.wiring import import_rules_of, opened_catalog, settings_for, worker_count
-    from voicesieve.pipeline import stages
-    from voicesieve.pipeline.engines.local import LocalEngine
-    from voicesieve.pipeline.folder import DataFolder
-    from voicesieve.pipeline.importing import Destination, import_plan
-    from voicesieve.pipeline.takedown import finish_deletions
+    from voicesieve.crawl import work
+    from voicesieve.datafolder.folder import DataFolder
+    from voicesieve.engines.local import LocalEngine
+    from voicesieve.operations.import_legacy import Destination, import_plan
+    from voicesieve.operations.withdraw import finish_deletions
 
     settings = settings_for(data, config)
     target = DataFolder(data)
@@ -101,8 +101,8 @@ async def _import(plan: Plan, data: Path, config: Path | None, *, dry_run: bool,
         engine = LocalEngine(
             worker_count(settings),
             memory_mb=settings.analysis.memory_mb,
-            preload=("voicesieve.pipeline.stages",),
-            trial=stages.prove_decoder,
+            preload=("voicesieve.crawl.work",),
+            trial=work.prove_decoder,
         )
         progress = stack.enter_context(progress_bar("importing", quiet=quiet))
         task = progress.add_task("records", total=len(plan.items))

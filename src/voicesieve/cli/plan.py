@@ -12,16 +12,16 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from voicesieve.catalog import views
+from voicesieve.catalog.reads import views
 from voicesieve.catalog.records import Paces, QueryRow
 from voicesieve.cli.crawl import parsed_source
 from voicesieve.cli.output import print_json
 from voicesieve.cli.report import passed_over_lines, quota_lines
 from voicesieve.cli.rights import closed_platforms, missing_basis
 from voicesieve.cli.wiring import opened_catalog, paces_of, quota_facts, quotas_of, settings_for, youtube_of
+from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.candidates import Query
 from voicesieve.observability.terminal import safe_text
-from voicesieve.pipeline.folder import DataFolder
 from voicesieve.settings import Settings
 from voicesieve.sources.costs import most_it_costs
 from voicesieve.sources.registry import as_known, platform_of_query

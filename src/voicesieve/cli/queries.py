@@ -21,8 +21,8 @@ def init(
 ) -> None:
     """Write queries.toml with starter phrases in Vietnamese and English into the data folder."""
     from voicesieve.cli.output import OperatorError, note
+    from voicesieve.datafolder.folder import DataFolder
     from voicesieve.files import write_text
-    from voicesieve.pipeline.folder import DataFolder
     from voicesieve.sources.phrases import FILE, template
 
     file = data / FILE
@@ -45,7 +45,7 @@ def suggest(
     """Propose phrases that accepted videos share in titles and tags. Nothing is added: that is for you to decide."""
     import dataclasses
 
-    from voicesieve.catalog import frontier_views
+    from voicesieve.catalog.reads import frontier
     from voicesieve.cli.output import note, print_json
     from voicesieve.cli.wiring import opened_catalog, settings_for
     from voicesieve.frontier.phrases import suggest as propose
@@ -53,8 +53,8 @@ def suggest(
     from voicesieve.sources.phrases import FILE, read_phrases
 
     with opened_catalog(data, settings_for(data, config)) as catalog, catalog.read() as connection:
-        known = [*read_phrases(data / FILE), *frontier_views.query_arguments(connection)]
-        found = propose(frontier_views.titled(connection), known, limit)
+        known = [*read_phrases(data / FILE), *frontier.query_arguments(connection)]
+        found = propose(frontier.titled(connection), known, limit)
     if as_json:
         print_json({"suggestions": [dataclasses.asdict(one) for one in found]})
         return

@@ -10,7 +10,7 @@ import typer
 from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
 
 if TYPE_CHECKING:
-    from voicesieve.pipeline.redeciding import Redecided
+    from voicesieve.operations.redecide import Redecided
     from voicesieve.settings import Settings
 
 
@@ -44,7 +44,7 @@ def redecide(
     from voicesieve.cli.bars import bar
     from voicesieve.cli.output import print_json
     from voicesieve.cli.wiring import acceptance_of, fusion_of, opened_catalog, settings_for
-    from voicesieve.pipeline.redeciding import redecide as decide_again
+    from voicesieve.operations.redecide import redecide as decide_again
 
     settings = settings_for(data, config)
     tried = settings if policy is None else _with_policy(policy, data, config)
@@ -69,7 +69,7 @@ def redecide(
 
 
 def _decided(connection: Any) -> int:
-    from voicesieve.catalog import views
+    from voicesieve.catalog.reads import views
     from voicesieve.domain.states import DECIDED
 
     videos = views.status(connection)["videos"]
@@ -137,7 +137,7 @@ def reanalyse(
     from voicesieve.cli.output import OperatorError, note, print_json
     from voicesieve.cli.wiring import opened_catalog, settings_for
     from voicesieve.observability.terminal import safe_text
-    from voicesieve.pipeline.reanalysing import reanalyse as queue
+    from voicesieve.operations.reanalyse import reanalyse as queue
 
     settings = settings_for(data, config)
     if (model is None) == (not every):

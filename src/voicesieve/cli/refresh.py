@@ -10,14 +10,14 @@ from typing import Any
 from voicesieve.cli.bars import bar as progress_bar
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, note, print_json
 from voicesieve.cli.wiring import client_of, opened_catalog, paces_of, quotas_of, settings_for, youtube_of
-from voicesieve.pipeline.loop import run_loop
+from voicesieve.engines.loop import run_loop
 
 DAY_S = 86_400.0
 
 
 def refresh(data: Path, config: Path | None, within_days: float, *, as_json: bool) -> int:
     """Returns the exit code: 1 where something is due that could not be renewed."""
-    from voicesieve.pipeline import refreshing
+    from voicesieve.operations import refresh as refreshing
 
     settings = settings_for(data, config)
     access = youtube_of(settings).access

@@ -10,9 +10,9 @@ from pathlib import Path
 import typer
 
 from voicesieve.cli.output import OperatorError
+from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.platforms import DOMAINS
-from voicesieve.pipeline.folder import DataFolder
 from voicesieve.settings import Rights, Settings
 from voicesieve.sources.registry import platform_of_query
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from random import SystemRandom
 
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.transactions import requests
-from voicesieve.catalog.transactions.requests import Turn
+from voicesieve.catalog.writes import requests
+from voicesieve.catalog.writes.requests import Turn
 from voicesieve.cli.rights import closed_platforms, missing_basis
 from voicesieve.cli.wiring import client_of, fetch_limits_of, opened_catalog, paces_of, user_agent_of
 from voicesieve.domain.failures import METHOD_SPECIFIC, Failure, FailureError, Remedy
@@ -24,7 +24,7 @@ from voicesieve.domain.platforms import platform_of
 from voicesieve.domain.states import VideoState
 from voicesieve.fetching.http import HttpFetcher
 from voicesieve.fetching.methods import Fetcher, methods_for
-from voicesieve.fetching.ytdlp import YtDlpFetcher
+from voicesieve.fetching.ytdlp.fetcher import YtDlpFetcher
 from voicesieve.policy.retries import RetryRules, next_step
 from voicesieve.settings import Settings
 from voicesieve.sources.identity import candidate_identity, host_of

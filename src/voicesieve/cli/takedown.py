@@ -10,7 +10,7 @@ import typer
 from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
 
 if TYPE_CHECKING:
-    from voicesieve.pipeline.takedown import Withdrawn
+    from voicesieve.operations.withdraw import Withdrawn
 
 Since = Annotated[
     str, typer.Option(help="Only from this day or time (UTC) on, such as 2026-11-25 or 2026-11-25T08:00.")
@@ -45,9 +45,9 @@ def withdraw(
     from voicesieve.cli.actor import actor
     from voicesieve.cli.output import OperatorError, note
     from voicesieve.cli.wiring import opened_catalog, settings_for
+    from voicesieve.datafolder.folder import DataFolder
     from voicesieve.observability.terminal import safe_text
-    from voicesieve.pipeline import takedown
-    from voicesieve.pipeline.folder import DataFolder
+    from voicesieve.operations import withdraw as takedown
 
     kind, name = _subject(wanted)
     if not name.strip():
@@ -74,7 +74,7 @@ def withdraw(
 
 def _told(kind: str, name: str, done: Withdrawn) -> str:
     """What was done, and no more than that."""
-    from voicesieve.catalog.views import iso
+    from voicesieve.catalog.reads.views import iso
 
     if done.videos or done.files:
         files = f"and {done.files} audio files " if done.files else ""
@@ -95,7 +95,7 @@ def _told(kind: str, name: str, done: Withdrawn) -> str:
 
 def _subject(wanted: list[str]) -> tuple[str, str]:
     from voicesieve.cli.output import OperatorError
-    from voicesieve.pipeline.takedown import CHANNEL
+    from voicesieve.operations.withdraw import CHANNEL
 
     if len(wanted) > 2:
         raise OperatorError("Name one thing: `withdraw ID`, `withdraw channel NAME` or `withdraw recording SHA256`.")
@@ -139,8 +139,8 @@ def audit(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
 ) -> None:
     """Show who did what, when and why: takedowns, retention, imports, re-decisions, exports, restores."""
-    from voicesieve.catalog import history
-    from voicesieve.catalog.views import iso
+    from voicesieve.catalog.reads import history
+    from voicesieve.catalog.reads.views import iso
     from voicesieve.cli.output import OperatorError, print_json
     from voicesieve.cli.wiring import opened_catalog, settings_for
     from voicesieve.domain.audits import Deed

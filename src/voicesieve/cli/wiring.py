@@ -16,15 +16,18 @@ from urllib.parse import urlsplit
 
 from voicesieve import __version__
 from voicesieve.audio.store import RecordingStore
-from voicesieve.catalog import views
 from voicesieve.catalog.backups import CATALOG_FILE
 from voicesieve.catalog.committer import Committer
+from voicesieve.catalog.reads import views
 from voicesieve.catalog.records import Pace, Paces
 from voicesieve.catalog.store import Catalog, open_catalog
 from voicesieve.cli.actor import actor
 from voicesieve.cli.detectors import configured_model, detector_choice
 from voicesieve.cli.output import note
 from voicesieve.cli.rights import closed_platforms
+from voicesieve.crawl.context import Rules, RunContext
+from voicesieve.crawl.ordering import Frontier, FrontierRules
+from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.fetching import FetchLimits, Observe, unobserved
 from voicesieve.domain.platforms import DOMAINS, YOUTUBE_HOST
 from voicesieve.domain.quotas import GENERAL_UNITS, SEARCH_CALLS
@@ -32,12 +35,9 @@ from voicesieve.languages.codes import normalise
 from voicesieve.languages.fusion import FusionRules
 from voicesieve.languages.listening import Listener
 from voicesieve.observability.events import Events
-from voicesieve.pipeline.backing_up import BackupRules
-from voicesieve.pipeline.context import Rules, RunContext
-from voicesieve.pipeline.folder import DataFolder
-from voicesieve.pipeline.frontier import Frontier, FrontierRules
-from voicesieve.pipeline.importing import ImportRules
-from voicesieve.pipeline.takedown import enforce
+from voicesieve.operations.backup import BackupRules
+from voicesieve.operations.import_legacy import ImportRules
+from voicesieve.operations.withdraw import enforce
 from voicesieve.policy.acceptance import AcceptanceRules
 from voicesieve.policy.language import LanguageRules
 from voicesieve.policy.platforms import PlatformRules
@@ -47,7 +47,7 @@ from voicesieve.settings import HostCredentials, Settings, SettingsError, load_s
 from voicesieve.sources.documents import DocumentLimits
 from voicesieve.sources.protocol import Source
 from voicesieve.sources.registry import YOUTUBE_KINDS, make_source
-from voicesieve.sources.youtube_settings import ApiAccess, YoutubeSettings
+from voicesieve.sources.youtube.settings import ApiAccess, YoutubeSettings
 from voicesieve.voices.detector import DetectorChoice
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 
 SHORTEST_SECRET = 5
 """Characters."""
-WORKERS_LOAD = ("voicesieve.pipeline.stages", "voicesieve.sources.rss", "voicesieve.sources.page")
+WORKERS_LOAD = ("voicesieve.crawl.work", "voicesieve.sources.rss", "voicesieve.sources.page")
 """Modules that analysis workers and the readers of documents have from the start, as both come from one process."""
 
 
@@ -167,7 +167,7 @@ def youtube_of(settings: Settings) -> YoutubeSettings:
 
 def source_of(kind: str, context: RunContext, settings: Settings) -> Source:
     """A source of ``kind`` for this run."""
-    from voicesieve.fetching.ytdlp_lister import YtDlpLister
+    from voicesieve.fetching.ytdlp.lister import YtDlpLister
 
     lister = YtDlpLister(
         allow_private_addresses=settings.fetching.allow_private_addresses,
@@ -372,11 +372,11 @@ async def opened_run(
     run: str, folder: DataFolder, catalog: Catalog, settings: Settings, events: Events
 ) -> AsyncIterator[RunContext]:
     """Everything a run needs, opened in order and closed in reverse."""
+    from voicesieve.crawl import work
+    from voicesieve.engines.local import LocalEngine
     from voicesieve.fetching.http import HttpFetcher
     from voicesieve.fetching.local import LocalFetcher
-    from voicesieve.fetching.ytdlp import YtDlpFetcher
-    from voicesieve.pipeline import stages
-    from voicesieve.pipeline.engines.local import LocalEngine
+    from voicesieve.fetching.ytdlp.fetcher import YtDlpFetcher
 
     observe = log_requests(events)
     client = client_of(settings, observe)
@@ -389,7 +389,7 @@ async def opened_run(
         worker_count(settings),
         memory_mb=settings.analysis.memory_mb,
         preload=WORKERS_LOAD,
-        trial=functools.partial(stages.prove_detector, choice),
+        trial=functools.partial(work.prove_detector, choice),
     )
     try:
         async with client:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from voicesieve.catalog.exports import Carrier, Exportable
+from voicesieve.catalog.reads.exportable import Carrier, Exportable
 from voicesieve.corpus.options import ExportOptions
 from voicesieve.corpus.segmenting import spans
 from voicesieve.domain.languages import UNDETERMINED, LanguageEvidence, SpokenLanguage

@@ -7,9 +7,9 @@ import io
 from pathlib import Path
 from typing import Any
 
-from voicesieve.catalog import history
+from voicesieve.catalog.reads import history
+from voicesieve.catalog.reads.views import iso
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.views import iso
 from voicesieve.corpus.publishing import REMOVED, ExportError
 from voicesieve.files import SHARED_FILE, atomic_file, make_folder
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voicesieve.catalog import views
+from voicesieve.catalog.reads import views
 from voicesieve.catalog.store import Catalog
 from voicesieve.corpus.publishing import ExportError, refused_by_the_system
 from voicesieve.domain.candidates import MAX_URL_CHARS

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from voicesieve.domain.candidates import Cursor, Query
 from voicesieve.domain.platforms import YOUTUBE_HOST
 from voicesieve.sources.identity import host_of
-from voicesieve.sources.youtube_queries import FEED, SEARCH
-from voicesieve.sources.youtube_settings import YoutubeSettings
+from voicesieve.sources.youtube.queries import FEED, SEARCH
+from voicesieve.sources.youtube.settings import YoutubeSettings
 
 YOUTUBE_PAGES = {SEARCH: 20, "channel": 30, "playlist": 100}
 """Videos on a page of the site, by the form of the query: what the fake site of the tests sends, so an estimate."""
@@ -20,7 +20,7 @@ def most_it_costs(query: Query, cursor: Cursor | None, settings: YoutubeSettings
     Feeds and pages of other sites lead on to others, whose number nobody knows: one is counted.
     """
     if query.source == "youtube-api":
-        from voicesieve.sources.youtube_api.source import estimate
+        from voicesieve.sources.youtube.api.source import estimate
 
         return estimate(query.argument, settings, cursor)
     if query.source == "youtube":
@@ -29,8 +29,8 @@ def most_it_costs(query: Query, cursor: Cursor | None, settings: YoutubeSettings
 
 
 def _pages(query: Query, cursor: Cursor | None, settings: YoutubeSettings) -> int:
-    from voicesieve.sources.youtube import OPTIONS
-    from voicesieve.sources.youtube_queries import parse_argument
+    from voicesieve.sources.youtube.queries import parse_argument
+    from voicesieve.sources.youtube.site import OPTIONS
 
     parsed = parse_argument(query.argument, OPTIONS)
     if parsed.form == FEED:

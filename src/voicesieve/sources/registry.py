@@ -14,10 +14,10 @@ from voicesieve.sources.cleaning import shown
 from voicesieve.sources.documents import DocumentLimits
 from voicesieve.sources.paths import real_folder
 from voicesieve.sources.protocol import Reader, Source
-from voicesieve.sources.youtube_settings import YoutubeSettings
+from voicesieve.sources.youtube.settings import YoutubeSettings
 
 if TYPE_CHECKING:
-    from voicesieve.sources.youtube import Lister
+    from voicesieve.sources.youtube.site import Lister
 
 KINDS = {
     "folder": "a local folder, for example folder:./recordings",
@@ -108,11 +108,11 @@ def make_source(
 
         return RobotsSource(pages, client)
     if kind == "youtube" and lister is not None:
-        from voicesieve.sources.youtube import YoutubeSource
+        from voicesieve.sources.youtube.site import YoutubeSource
 
         return YoutubeSource(client, lister, youtube or YoutubeSettings())
     if kind == "youtube-api":
-        from voicesieve.sources.youtube_api.source import YoutubeApiSource
+        from voicesieve.sources.youtube.api.source import YoutubeApiSource
 
         return YoutubeApiSource(client, youtube or YoutubeSettings())
     raise ValueError(f"{shown(kind)} is no source{_nearest(kind)}. {_known_kinds()}")
@@ -173,7 +173,7 @@ def _web_address(argument: str) -> str:
 
 
 def _youtube(argument: str) -> str:
-    from voicesieve.sources.youtube import normal_argument
+    from voicesieve.sources.youtube.site import normal_argument
 
     try:
         return normal_argument(argument)
@@ -182,7 +182,7 @@ def _youtube(argument: str) -> str:
 
 
 def _youtube_api(argument: str) -> str:
-    from voicesieve.sources.youtube_api.source import normal_argument
+    from voicesieve.sources.youtube.api.source import normal_argument
 
     try:
         return normal_argument(argument)

@@ -1,0 +1,1 @@
+"""Reading the catalog: each module answers one kind of question within a connection of the caller."""

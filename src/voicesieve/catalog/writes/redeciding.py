@@ -1,0 +1,157 @@
+"""Many new decisions at once, from scores and evidence that are stored already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, select, update
+
+from voicesieve.catalog import schema
+from voicesieve.catalog.store import add_to_counter
+from voicesieve.catalog.writes.changes import change_many, child_seconds_of, chunks
+from voicesieve.catalog.writes.languages import save_language
+from voicesieve.domain.decisions import Decision, Outcome
+from voicesieve.domain.languages import SpokenLanguage
+from voicesieve.domain.states import Stage, VideoState
+from voicesieve.domain.verdicts import Verdict
+
+video, verdict = schema.video, schema.verdict
+PURGED = "audio_purged"
+POOLED = ("operating_point", "label", "speech_s", "child_s", "child_share", "child_runs", "score", "pooling", "point")
+
+
+@dataclass(frozen=True)
+class Redecision:
+    """A new decision on a video, ``old`` being its row of `decided.decided_batch`.
+
+    ``verdict`` and ``language`` are given where they are other than what is stored.
+    """
+
+    old: Row[Any]
+    decision: Decision
+    verdict: Verdict | None = None
+    language: SpokenLanguage | None = None
+
+    @cached_property
+    def state(self) -> VideoState:
+        """Where the video goes: what a policy wants again after its audio was purged is fetched first."""
+        wanted = self.decision.outcome is not Outcome.REJECTED and self.old.audio_purged_at is not None
+        return VideoState.QUEUED if wanted else self.decision.outcome.state
+
+    @cached_property
+    def reasons(self) -> list[dict[str, str]]:
+        if self.state is VideoState.QUEUED:
+            message = f"would be {self.decision.outcome} now; its audio was purged and is fetched again"
+            return [{"rule": PURGED, "message": message}]
+        return [{"rule": reason.rule, "message": reason.message} for reason in self.decision.reasons]
+
+    @cached_property
+    def redecided(self) -> bool:
+        """Whether anything about the decision itself is new."""
+        return bool(self.state != self.old.state or _json(self.reasons) != self.old.reasons_json)
+
+    @property
+    def changed(self) -> bool:
+        return self.redecided or self.verdict is not None or self.language is not None
+
+
+def apply(connection: Connection, wanted: Sequence[Redecision], now: float) -> int:
+    """Write what is new; a decision that stays as it was keeps the policy that made it. Returns how many were written.
+
+    A video that changed since it was read is passed over: whoever changed it decided by the rules in force.
+    """
+    fresh = _unchanged(connection, [one for one in wanted if one.changed])
+    _save_verdicts(connection, [one for one in fresh if one.verdict is not None])
+    changes: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
+    for one in fresh:
+        values: dict[str, Any] = {}
+        if one.language is not None:
+            values |= save_language(connection, one.old.key, one.language)
+        if one.verdict is not None:
+            values["child_s"] = one.verdict.child_s
+        if one.redecided:
+            values |= {"state": one.state, "reasons": one.reasons}
+        if one.state is VideoState.QUEUED:
+            values |= {"stage": Stage.FETCH, "due_at": now, "recording": None, "item_failures": 0}
+        if values:
+            changes.append((one.old._asdict(), values))
+    change_many(connection, changes, now)
+    decisions = [_decision_row(one, now) for one in fresh if one.redecided and one.state is not VideoState.QUEUED]
+    if decisions:
+        connection.execute(schema.decision.insert(), decisions)
+    return len(fresh)
+
+
+def _unchanged(connection: Connection, wanted: Sequence[Redecision]) -> list[Redecision]:
+    if not wanted:
+        return []
+    keys = [one.old.key for one in wanted]
+    told = ("changed_at", "state", "recording")
+    rows = connection.execute(
+        select(video.c.key, *(video.c[name] for name in told)).where(video.c.key.between(min(keys), max(keys)))
+    )
+    now_at = {row.key: tuple(row)[1:] for row in rows}
+    return [one for one in wanted if now_at.get(one.old.key) == tuple(getattr(one.old, name) for name in told)]
+
+
+def _save_verdicts(connection: Connection, wanted: Sequence[Redecision]) -> None:
+    """Replace what the thresholds make of the scores; the scores and when they were made stay."""
+    by_recording = {one.old.recording: one for one in wanted}
+    if not by_recording:
+        return
+    counted = _accepted_among(connection, list(by_recording))
+    before = child_seconds_of(connection, counted)
+    rows = [
+        {
+            "of_recording": sha256,
+            "of_model": one.old.model,
+            "of_revision": one.old.revision,
+            "new_segments": [
+                {"start": s.start, "end": s.end, "label": s.label, "score": s.score} for s in one.verdict.segments
+            ],
+            **{f"new_{name}": getattr(one.verdict, name) for name in POOLED},
+        }
+        for sha256, one in by_recording.items()
+        if one.verdict is not None
+    ]
+    key = (
+        (verdict.c.recording == bindparam("of_recording"))
+        & (verdict.c.model == bindparam("of_model"))
+        & (verdict.c.revision == bindparam("of_revision"))
+    )
+    values: dict[Any, Any] = {verdict.c[name]: bindparam(f"new_{name}") for name in (*POOLED, "segments")}
+    connection.execute(update(verdict).where(key).values(values), rows)
+    after = child_seconds_of(connection, counted)
+    add_to_counter(connection, "child_s", sum(after[sha256] - before[sha256] for sha256 in counted))
+
+
+def _accepted_among(connection: Connection, recordings: Sequence[str]) -> list[str]:
+    table = schema.recording
+    return [
+        sha256
+        for some in chunks(recordings)
+        for sha256 in connection.execute(
+            select(table.c.sha256).where(table.c.sha256.in_(some), table.c.accepted_videos > 0)
+        ).scalars()
+    ]
+
+
+def _decision_row(one: Redecision, now: float) -> dict[str, Any]:
+    return {
+        "video": one.old.key,
+        "outcome": one.decision.outcome,
+        "reasons": one.reasons,
+        "policy_revision": one.decision.policy_revision,
+        "model": one.old.model,
+        "revision": one.old.revision,
+        "decided_at": now,
+    }
+
+
+def _json(value: object) -> str:
+    """As `schema.JsonText` stores it."""
+    return schema.storable(json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True))

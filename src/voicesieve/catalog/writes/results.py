@@ -1,0 +1,335 @@
+"""What a stage has found: fetched files, verdicts with their decisions, failures."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select, update
+
+from voicesieve.catalog import schema
+from voicesieve.catalog.reads.decided import PERSON
+from voicesieve.catalog.records import Claim, StaleLeaseError
+from voicesieve.catalog.store import add_to_counter
+from voicesieve.catalog.writes import merging, requests
+from voicesieve.catalog.writes.changes import change, child_seconds, insert_missing
+from voicesieve.catalog.writes.languages import save_language
+from voicesieve.catalog.writes.leases import interrupt_attempts, leased
+from voicesieve.catalog.writes.takedown import bury, channel_hashes, delete_unless_named, forget_recording, is_withdrawn
+from voicesieve.domain.decisions import Decision, Reason
+from voicesieve.domain.failures import Failure, Remedy
+from voicesieve.domain.fetching import FetchedRecording
+from voicesieve.domain.languages import SpokenLanguage
+from voicesieve.domain.states import DECIDED, Stage, VideoState
+from voicesieve.domain.verdicts import Verdict
+from voicesieve.policy.retries import NextStep
+
+video, host = schema.video, schema.host
+
+
+def finish_fetch(
+    connection: Connection,
+    claim: Claim,
+    fetched: FetchedRecording,
+    path: str,
+    now: float,
+    *,
+    rights_basis: str,
+    rights_statement: str = "",
+    gone: frozenset[str] = frozenset(),
+) -> VideoState:
+    """Name the stored file. It must lie durably under ``path`` before this transaction commits.
+
+    ``gone`` are addresses of files with this audio that lie there no longer: this is one of them, moved, and no video
+    of its own. Audio that was withdrawn is not stored again, nor is what turns out to come from a withdrawn channel:
+    the video becomes withdrawn too.
+    """
+    row = leased(connection, claim)
+    free = {"lease_token": None, "lease_until": None}
+    host_recovered(connection, row.host)
+    facts = dict(fetched.facts)
+    if is_withdrawn(connection, fetched.sha256, *channel_hashes(str(facts.get("channel") or ""))):
+        bury(connection, row, now)
+        delete_unless_named(connection, path, now)
+        return VideoState.WITHDRAWN
+    moved = merging.moved_video(connection, row, fetched.sha256, gone)
+    if moved is not None:
+        merging.merge(connection, row, moved, now)
+        delete_unless_named(connection, path, now)
+        return VideoState(moved.state)
+    name_recordings(connection, [(fetched, path)], now)
+    if len(fetched.media.tracks) > 1:
+        add_to_counter(connection, "further_sound_tracks", len(fetched.media.tracks) - 1)
+    change(
+        connection,
+        row,
+        now,
+        state=VideoState.FETCHED,
+        stage=Stage.ANALYSE,
+        due_at=now,
+        recording=fetched.sha256,
+        facts=facts,
+        rights_basis=rights_basis,
+        rights_statement=rights_statement,
+        failure_kind=None,
+        item_failures=0,
+        machine_failures=0,
+        **_learnt(row, facts),
+        **free,
+    )
+    return VideoState.FETCHED
+
+
+def screen_out(
+    connection: Connection, claim: Claim, reason: Reason, facts: Mapping[str, object], screened_by: str, now: float
+) -> None:
+    """Keep out a video by a rule that knows more than it did when the video was found."""
+    row = leased(connection, claim)
+    change(
+        connection,
+        row,
+        now,
+        state=VideoState.SCREENED_OUT,
+        stage=None,
+        due_at=None,
+        reasons=[dataclasses.asdict(reason)],
+        screened_by=screened_by,
+        facts={**row.facts, **facts},
+        failure_kind=None,
+        item_failures=0,
+        machine_failures=0,
+        lease_token=None,
+        lease_until=None,
+        **_learnt(row, facts),
+    )
+    if facts:
+        host_recovered(connection, row.host)
+
+
+def _learnt(row: Row[Any], facts: Mapping[str, object]) -> dict[str, Any]:
+    """Columns that were empty until now."""
+    columns = (("title", "title"), ("channel", "channel"), ("licence", "licence"))
+    return {column: facts[fact] for column, fact in columns if facts.get(fact) and not getattr(row, column)}
+
+
+def name_recordings(connection: Connection, stored: Sequence[tuple[FetchedRecording, str]], now: float) -> None:
+    """Enter stored files with their paths, and say of those whose audio had been purged that it is back."""
+    rows = [
+        {
+            "sha256": fetched.sha256,
+            "path": path,
+            "bytes": fetched.bytes,
+            "duration_s": fetched.media.duration_s,
+            "container": fetched.media.container,
+            "codec": fetched.media.codec,
+            "sample_rate": fetched.media.sample_rate,
+            "channels": fetched.media.channels,
+            "stored_at": now,
+            "accepted_videos": 0,
+        }
+        for fetched, path in stored
+    ]
+    insert_missing(connection, schema.recording, rows)
+    table = schema.recording
+    back = table.c.sha256.in_([row["sha256"] for row in rows]) & table.c.audio_purged_at.is_not(None)
+    connection.execute(update(table).where(back).values(audio_purged_at=None))
+
+
+def publish(
+    connection: Connection,
+    claim: Claim,
+    verdict: Verdict,
+    windows: bytes,
+    levels: dict[str, float],
+    language: SpokenLanguage,
+    decision: Decision,
+    now: float,
+) -> None:
+    """The single transaction that makes a verdict count: scores, language, decision and state together.
+
+    What a person decided stays decided: of a new analysis only scores and evidence are kept.
+    """
+    row = leased(connection, claim)
+    if row.recording is None:
+        raise StaleLeaseError(claim.video)
+    _save_verdict(connection, row.recording, verdict, windows, levels, now)
+    known = save_language(connection, row.key, language)
+    free = {"lease_token": None, "lease_until": None}
+    if row.decided_by == PERSON and row.state in DECIDED:
+        known |= {"child_s": verdict.child_s, "item_failures": 0, "machine_failures": 0}
+        change(connection, row, now, stage=None, due_at=None, **known, **free)
+        return
+    _decide(connection, row, verdict, decision, now, **known, **free)
+
+
+def _decide(
+    connection: Connection, row: Row[Any], verdict: Verdict, decision: Decision, now: float, **values: Any
+) -> None:
+    reasons = [dataclasses.asdict(reason) for reason in decision.reasons]
+    connection.execute(
+        schema.decision.insert().values(
+            video=row.key,
+            outcome=decision.outcome,
+            reasons=reasons,
+            policy_revision=decision.policy_revision,
+            model=verdict.model.name,
+            revision=verdict.model.revision,
+            decided_at=now,
+        )
+    )
+    change(
+        connection,
+        row,
+        now,
+        state=decision.outcome.state,
+        reasons=reasons,
+        child_s=verdict.child_s,
+        stage=None,
+        due_at=None,
+        failure_kind=None,
+        item_failures=0,
+        machine_failures=0,
+        **values,
+    )
+
+
+def _save_verdict(
+    connection: Connection, sha256: str, verdict: Verdict, windows: bytes, levels: dict[str, float], now: float
+) -> None:
+    table = schema.verdict
+    before = child_seconds(connection, sha256)
+    connection.execute(
+        delete(table).where(
+            table.c.recording == sha256,
+            table.c.model == verdict.model.name,
+            table.c.revision == verdict.model.revision,
+        )
+    )
+    connection.execute(
+        table.insert().values(
+            recording=sha256,
+            model=verdict.model.name,
+            revision=verdict.model.revision,
+            operating_point=verdict.operating_point,
+            label=verdict.label,
+            duration_s=verdict.duration_s,
+            speech_s=verdict.speech_s,
+            child_s=verdict.child_s,
+            child_share=verdict.child_share,
+            child_runs=verdict.child_runs,
+            score=verdict.score,
+            segments=[dataclasses.asdict(segment) for segment in verdict.segments],
+            windows=windows,
+            levels=levels,
+            analysed_at=now,
+            pooling=verdict.pooling or None,
+            point=verdict.point or None,
+        )
+    )
+    holders = connection.execute(
+        select(schema.recording.c.accepted_videos).where(schema.recording.c.sha256 == sha256)
+    ).scalar_one()
+    if holders:
+        add_to_counter(connection, "child_s", child_seconds(connection, sha256) - before)
+
+
+def fail(
+    connection: Connection, claim: Claim, failure: Failure, decide_next: Callable[[int, int, int], NextStep], now: float
+) -> NextStep:
+    """Record what a failure means for the video and, if the source refuses us, for its whole host.
+
+    ``decide_next(item_failures, machine_failures, host_refusals)`` is the pure rule; the counts include this one.
+    """
+    row = leased(connection, claim)
+    remedy = failure.remedy
+    blames_item = remedy in (Remedy.BACK_OFF, Remedy.GIVE_UP, Remedy.DEFER)
+    item_failures = row.item_failures + (1 if blames_item else 0)
+    machine_failures = row.machine_failures + (1 if remedy is Remedy.RETRY_ALONE else 0)
+    refusals = requests.count_refusal(connection, row.host, now) if remedy is Remedy.PAUSE_SOURCE else 0
+    step = decide_next(item_failures, machine_failures, refusals)
+    if step.pause_host_until is not None:
+        requests.leave_alone(connection, row.host, step.pause_host_until, failure.message, now)
+    if row.state in DECIDED:
+        # Analysing again has failed: the old verdict and its decision stand, whether it is tried once more or not.
+        step = replace(step, state=VideoState(row.state))
+    if blames_item and claim.stage is Stage.FETCH and row.url != claim.url:
+        sentence = "its source has given it another address meanwhile, which is tried next"
+        step = NextStep(claim.waiting_state, now, sentence)
+    failed = step.state in (VideoState.FAILED, VideoState.GIVEN_UP)
+    change(
+        connection,
+        row,
+        now,
+        state=step.state,
+        reasons=row.reasons if row.state in DECIDED else [{"rule": str(failure.kind), "message": failure.message}],
+        stage=None if step.at is None else claim.stage,
+        due_at=step.at,
+        failure_kind=str(failure.kind) if failed else None,
+        item_failures=item_failures,
+        machine_failures=machine_failures,
+        lease_token=None,
+        lease_until=None,
+    )
+    return step
+
+
+def host_recovered(connection: Connection, name: str) -> None:
+    """A host that answers is no longer counted as refusing us."""
+    connection.execute(update(host).where(host.c.name == name, host.c.refusals > 0).values(refusals=0))
+
+
+def retry(connection: Connection, now: float, *, ids: Sequence[str] = (), kind: str | None = None) -> int:
+    """Make failed and given-up videos due again with fresh budgets: those named, those of a kind, or all."""
+    wanted = select(video).where(video.c.state.in_((VideoState.FAILED, VideoState.GIVEN_UP)))
+    if ids:
+        wanted = wanted.where(video.c.id.in_(ids))
+    if kind:
+        wanted = wanted.where(video.c.failure_kind == kind)
+    rows = connection.execute(wanted).all()
+    taken = [row.key for row in rows if row.lease_token]
+    interrupt_attempts(connection, taken, "a retry was asked for before this attempt ended", now)
+    for row in rows:
+        state = VideoState.FETCHED if row.recording else VideoState.QUEUED
+        stage = Stage.ANALYSE if row.recording else Stage.FETCH
+        change(
+            connection,
+            row,
+            now,
+            state=state,
+            stage=stage,
+            due_at=now,
+            reasons=[],
+            failure_kind=None,
+            item_failures=0,
+            machine_failures=0,
+            lease_token=None,
+            lease_until=None,
+        )
+    return len(rows)
+
+
+def fetch_again(connection: Connection, sha256: str, now: float) -> int:
+    """Forget a recording whose file is lost or damaged; its videos are fetched anew. Returns how many."""
+    rows = connection.execute(select(video).where(video.c.recording == sha256)).all()
+    taken = [row.key for row in rows if row.lease_token]
+    interrupt_attempts(connection, taken, "the stored file was lost before this attempt ended", now)
+    for row in rows:
+        change(
+            connection,
+            row,
+            now,
+            state=VideoState.QUEUED,
+            stage=Stage.FETCH,
+            due_at=now,
+            recording=None,
+            reasons=[{"rule": "file_lost", "message": "its stored file was lost or damaged; it is fetched again"}],
+            failure_kind=None,
+            item_failures=0,
+            machine_failures=0,
+            lease_token=None,
+            lease_until=None,
+        )
+    forget_recording(connection, sha256)
+    return len(rows)

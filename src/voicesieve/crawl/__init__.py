@@ -1,0 +1,1 @@
+"""What happens to a video in a run: discovered, screened, fetched, analysed and decided."""

@@ -1,0 +1,259 @@
+"""An export from beginning to end: plan, cut on all cores, assemble, describe, publish.
+
+A recording that cannot be used stops the export unless it may be left out; whatever was cut by then is kept for the
+next start.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from voicesieve import __version__
+from voicesieve.audio.identity import fingerprint_program
+from voicesieve.audio.store import NotStoredError, RecordingStore
+from voicesieve.catalog.reads import exportable
+from voicesieve.catalog.store import Catalog
+from voicesieve.catalog.writes import audits
+from voicesieve.corpus.assembly import assemble, cut_order, is_cut, merge_duplicates
+from voicesieve.corpus.card import CardSettings, write_card
+from voicesieve.corpus.cutting import CutOrder, cut_recording
+from voicesieve.corpus.facts import CorpusFacts
+from voicesieve.corpus.formats.items import Order
+from voicesieve.corpus.formats.registry import FORMATS
+from voicesieve.corpus.options import ExportOptions
+from voicesieve.corpus.planning import line, plan_row, read_lines
+from voicesieve.corpus.publishing import MARKER, ExportError, publish
+from voicesieve.corpus.staging import Staging, open_staging
+from voicesieve.corpus.sums import SUMS, sum_lines
+from voicesieve.corpus.updating import Earlier, read_marker, refuse_stranger, refuse_to_replace
+from voicesieve.domain.audits import AuditEntry, Deed
+from voicesieve.domain.failures import FailureError, Remedy
+from voicesieve.engines.loop import run_loop
+from voicesieve.engines.protocol import Engine
+from voicesieve.files import SHARED_FILE, new_file, write_text
+from voicesieve.voices.detector import WindowScores
+from voicesieve.voices.shares import shares
+
+MEND = "`voicesieve doctor --fix` queues it to be fetched again; or leave it out with --keep-going."
+DEADLINE_S = 1800.0
+
+
+class Progressed(Protocol):
+    """Told of each step: its name, how many of how many."""
+
+    def __call__(self, step: str, done: int, total: int) -> None: ...
+
+
+@dataclass
+class Exported:
+    """What came of it. ``skipped`` maps videos that could not be used to the reason."""
+
+    facts: CorpusFacts
+    cut: int = 0
+    kept: int = 0
+    skipped: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ExportJob:
+    """One export. ``engine`` is asked for only where sound is opened.
+
+    An export that lies at ``target`` already is refused, unless it is to be brought up to date (``update``) or another
+    one is to take its place (``replace``).
+    """
+
+    catalog: Catalog
+    store: RecordingStore
+    target: Path
+    options: ExportOptions
+    card: CardSettings
+    engine: Callable[[], Engine]
+    actor: str = ""
+    update: bool = False
+    replace: bool = False
+    progressed: Progressed = lambda step, done, total: None
+
+
+def export(job: ExportJob) -> Exported:
+    """Write the corpus to the folder ``job.target``: complete, or not at all.
+
+    Raises `ExportError` for a destination, a recording or a catalog that stands in the way and for a corpus without
+    an item, FailureError for a full disk. An earlier export in the same place is unchanged then.
+    """
+    target = job.target.absolute()
+    refuse = FORMATS[job.options.format].refuse
+    if refuse is not None:
+        refuse()
+    if job.update and target.is_dir():
+        _refuse_other_options(target, job.options)
+    refuse_present = (lambda _: None) if job.update or job.replace else refuse_to_replace
+    with open_staging(target, refuse_present) as staging:
+        with job.catalog.read() as connection:
+            total = _write_plan(
+                exportable.exportable(connection), exportable.count_exportable(connection), staging, job
+            )
+        if job.update and target.is_dir():
+            refuse_stranger(target, staging.plan)
+        done = Exported(CorpusFacts())
+        if is_cut(job.options):
+            earlier = Earlier(target) if job.update and target.is_dir() else None
+            run_loop(_cut_all(job, earlier, staging, total, done))
+        merged = merge_duplicates(staging, job.options)
+        staging.tree.mkdir()
+        order = Order(staging.tree, target, job.options, job.card.name)
+        source_of = _source_of(job.store)
+        assemble(staging, order, merged, source_of, done.facts, lambda n: job.progressed("writing", n, total))
+        if not done.facts.items:
+            shutil.rmtree(staging.root)
+            raise ExportError(_nothing_to_export(target, total, done))
+        write_card(order, done.facts, job.card)
+        _write_sums(staging, job.options, job.card.name)
+        with job.catalog.read() as connection:
+            _refuse_changed(staging, exportable.exportable_hashes(connection))
+        _write_down(job, target, done)
+        publish(staging.tree, target)
+        shutil.rmtree(staging.root)
+    return done
+
+
+def _refuse_other_options(target: Path, options: ExportOptions) -> None:
+    was, now = read_marker(target)["options"], json.loads(json.dumps(options.as_json()))
+    different = sorted(name for name in {*was, *now} if was.get(name) != now.get(name))
+    if different:
+        told = "; ".join(
+            f"{name}: {json.dumps(was.get(name))} then, {json.dumps(now.get(name))} now" for name in different
+        )
+        raise ExportError(
+            f"{target} was exported with other options ({told}). Use the same, or export without --update."
+        )
+
+
+def _nothing_to_export(target: Path, total: int, done: Exported) -> str:
+    reasons = [f"{count} {reason}" for reason, count in sorted(done.facts.left_out.items())]
+    if total == 0:
+        why = "the catalog has no accepted recording"
+    else:
+        why = f"nothing of the {total} accepted recordings came through ({', '.join(reasons) or 'no child segment'})"
+    left = f"The earlier corpus in {target} is unchanged." if (target / MARKER).is_file() else "Nothing was written."
+    return f"Nothing to export: {why}. {left}"
+
+
+def _write_plan(rows: Iterator[exportable.Exportable], total: int, staging: Staging, job: ExportJob) -> int:
+    count = 0
+    with new_file(staging.plan) as plan:
+        for found in rows:
+            scores = WindowScores.from_bytes(found.verdict.windows) if found.verdict.windows else WindowScores.empty()
+            plan.write(line(plan_row(found, job.options, partial(shares, scores))))
+            count += 1
+            job.progressed("reading the catalog", count, total)
+    return count
+
+
+def _source_of(store: RecordingStore) -> Callable[[Mapping[str, Any]], Path]:
+    return lambda row: store.path(row["stored"])
+
+
+def _write_down(job: ExportJob, target: Path, done: Exported) -> None:
+    """Before the corpus gets its name: rather a line too many in the audit log than a corpus that nobody knows of."""
+    details = {"format": job.options.format, "revision": job.options.revision, **done.facts.as_json()}
+    entry = AuditEntry(time.time(), job.actor, Deed.EXPORT, str(target), details=details)
+    with job.catalog.write() as connection:
+        audits.record(connection, entry)
+
+
+async def _cut_all(job: ExportJob, earlier: Earlier | None, staging: Staging, total: int, done: Exported) -> None:
+    """Cut what is not there yet. The first failure that may not be passed over ends all others."""
+    engine = job.engine()
+    free = asyncio.Semaphore(engine.workers * 2)
+    source_of, program = _source_of(job.store), fingerprint_program()
+    seen = 0
+
+    async def one(order: CutOrder, row: dict[str, Any]) -> None:
+        nonlocal seen
+        try:
+            await engine.run(cut_recording, order, deadline_s=DEADLINE_S)
+            done.cut += 1
+        except (FailureError, OSError) as error:
+            _skip_or_raise(job, row, error, done)
+        finally:
+            free.release()
+            seen += 1
+            job.progressed("cutting", seen, total)
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for row in read_lines(staging.plan):
+                if why := job.store.refusal(row["stored"]):
+                    _skip_or_raise(job, row, NotStoredError(row["stored"], why), done)
+                    continue
+                order = cut_order(row, job.options, staging, source_of(row), program)
+                if staging.outcome(order, check_sound=True) or (earlier and earlier.take_over(order)):
+                    done.kept += 1
+                    seen += 1
+                    job.progressed("cutting", seen, total)
+                    continue
+                order.outcome.unlink(missing_ok=True)
+                await free.acquire()
+                tasks.create_task(one(order, row))
+    except* Exception as group:  # noqa: BLE001 - raised again, as the first error alone
+        raise _first(group) from None
+    finally:
+        await engine.close()
+
+
+def _first(group: BaseExceptionGroup[Any]) -> BaseException:
+    found = group.exceptions[0]
+    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+
+
+def _skip_or_raise(job: ExportJob, row: Mapping[str, Any], error: FailureError | OSError, done: Exported) -> None:
+    path = job.store.root / row["stored"]
+    if isinstance(error, FailureError):
+        if error.failure.remedy is Remedy.STOP_RUN:
+            raise error
+        reason = error.failure.message
+    elif error.filename is None or Path(os.fsdecode(error.filename)) != path:
+        raise error
+    else:
+        reason = "missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
+    if not job.options.keep_going:
+        raise ExportError(f"The audio of {row['video']} cannot be used ({path}): {reason}. {MEND}") from error
+    done.skipped[row["video"]] = reason
+
+
+def _write_sums(staging: Staging, options: ExportOptions, name: str) -> None:
+    tree = staging.tree
+    marker = {
+        "format": options.format,
+        "name": name,
+        "version": 2,
+        "written_by": f"voicesieve {__version__}",
+        "options": options.as_json(),
+    }
+    write_text(tree / MARKER, json.dumps(marker, indent=1, sort_keys=True) + "\n", mode=SHARED_FILE)
+    growing = staging.root / SUMS
+    with new_file(growing) as sums:
+        sums.writelines(sum_lines(tree))
+    growing.rename(tree / SUMS)
+
+
+def _refuse_changed(staging: Staging, current: Iterator[str]) -> None:
+    """What was withdrawn or rejected while the export ran must not be published."""
+    now = next(current, None)
+    for row in read_lines(staging.plan):
+        while now is not None and now < row["sha256"]:
+            now = next(current, None)
+        if now != row["sha256"]:
+            raise ExportError(
+                f"{row['video']} was withdrawn or decided anew while the export ran. "
+                "Start it again; what is cut is kept."
+            )

@@ -1,0 +1,213 @@
+"""Applying changed thresholds and weights to stored scores and evidence: nothing is fetched, nothing is analysed.
+
+What a threshold touches is all that is read: the numbers of a verdict where only the policy changed, its segments where
+the operating point did, its window scores where the pooling itself did; evidence of the language where its weights did.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection
+
+from voicesieve.catalog.reads import decided
+from voicesieve.catalog.store import Catalog
+from voicesieve.catalog.writes import audits, redeciding
+from voicesieve.catalog.writes.redeciding import Redecision
+from voicesieve.domain.audits import AuditEntry, Deed
+from voicesieve.domain.languages import EvidenceKind, LanguageEvidence, LanguageState, SpokenLanguage
+from voicesieve.domain.states import VideoState
+from voicesieve.domain.verdicts import Model, Verdict, VerdictLabel
+from voicesieve.languages.fusion import FusionRules, fuse
+from voicesieve.policy.acceptance import AcceptanceRules, decide, rejects_voices
+from voicesieve.voices.detector import WindowScores
+from voicesieve.voices.pooling import POOLING, pool, relabel, revision_of_point
+
+BATCH = 2_000
+"""Videos in one transaction: other writers wait a few tenths of a second for it."""
+BATCH_OF_SCORES = 100
+"""The same where window scores are pooled anew, which takes milliseconds for each."""
+
+EXAMPLES = 5
+NOT_HEARD = "nobody listened, since it was rejected when it was analysed; `voicesieve retry --language` does"
+
+
+@dataclass
+class Redecided:
+    """What re-deciding did, or would do.
+
+    ``moved``: how many videos by ``"old -> new"``; ``examples``: the first ids of each; ``moved_child_s``: seconds of
+    child speech in them. ``written`` counts also those whose state stays and whose reasons or seconds are new.
+    ``by_person`` were decided by a person and are left as they are. Child seconds count each accepted recording once.
+    """
+
+    policy_revision: str
+    seen: int = 0
+    written: int = 0
+    by_person: int = 0
+    child_s_before: float = 0.0
+    child_s_after: float = 0.0
+    moved: dict[str, int] = field(default_factory=dict)
+    moved_child_s: dict[str, float] = field(default_factory=dict)
+    examples: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, one: Redecision) -> None:
+        self.seen += 1
+        self.written += one.changed
+        if one.state != one.old.state:
+            move = f"{one.old.state} -> {one.state}"
+            child_s = one.old.v_child_s if one.verdict is None else one.verdict.child_s
+            self.moved[move] = self.moved.get(move, 0) + 1
+            self.moved_child_s[move] = self.moved_child_s.get(move, 0.0) + child_s
+            if len(examples := self.examples.setdefault(move, [])) < EXAMPLES:
+                examples.append(one.old.id)
+
+
+@dataclass
+class _Holders:
+    """Which recordings stay or become accepted, told from those videos only that change something about it."""
+
+    left: dict[str, int] = field(default_factory=dict)
+    child_s: float = 0.0
+
+    def add(self, one: Redecision) -> None:
+        sha256 = one.old.recording
+        before = one.old.v_child_s
+        after = before if one.verdict is None else one.verdict.child_s
+        step = (one.state is VideoState.ACCEPTED) - (one.old.state == VideoState.ACCEPTED)
+        if not step and (after == before or not one.old.accepted_videos):
+            return
+        first = sha256 not in self.left
+        holders = self.left.setdefault(sha256, one.old.accepted_videos)
+        if first and holders:
+            self.child_s += after - before
+        self.left[sha256] = holders + step
+        self.child_s += after * ((self.left[sha256] > 0) - (holders > 0))
+
+
+def redecide(
+    catalog: Catalog,
+    rules: AcceptanceRules,
+    fusion: FusionRules,
+    now: float,
+    *,
+    listens: bool = False,
+    dry_run: bool = False,
+    actor: str = "",
+    progressed: Callable[[int], None] = lambda seen: None,
+) -> Redecided:
+    """Decide anew every video that a policy decided, a batch in one transaction. ``dry_run`` only looks.
+
+    The stored evidence of the language is weighed anew where other rules weighed it. ``listens``: a recogniser is set
+    up, so that evidence of it is missing where an earlier rejection spared it the work. The same call again does what
+    is left, so an interruption costs nothing.
+    """
+    found = Redecided(rules.revision)
+    holders = _Holders()
+    with catalog.read() as connection:
+        found.child_s_before = decided.counted_child_s(connection)
+    after, limit = 0, BATCH
+    while True:
+        with catalog.read() as connection:
+            keys = decided.decided_keys(connection, after, limit)
+            if not keys:
+                break
+            rows = decided.decided_batch(connection, keys[0], keys[-1])
+            if limit == BATCH and any(row.pooling != POOLING for row in rows):
+                limit = BATCH_OF_SCORES
+                continue
+            by_policy = [row for row in rows if row.decided_by != decided.PERSON]
+            batch = _decide_anew(connection, by_policy, rules, fusion, listens=listens)
+        after, limit = keys[-1], BATCH
+        found.by_person += len(rows) - len(by_policy)
+        for one in batch:
+            found.add(one)
+            holders.add(one)
+        if not dry_run and any(one.changed for one in batch):
+            with catalog.write() as connection:
+                redeciding.apply(connection, batch, now)
+        progressed(found.seen + found.by_person)
+    found.child_s_after = max(0.0, found.child_s_before + holders.child_s)
+    if not dry_run:
+        details = {"seen": found.seen, "written": found.written, **found.moved}
+        entry = AuditEntry(now, actor, Deed.REDECIDE, f"policy {rules.revision}", details=details)
+        with catalog.write() as connection:
+            audits.record(connection, entry)
+    return found
+
+
+def _decide_anew(
+    connection: Connection, rows: list[Any], rules: AcceptanceRules, fusion: FusionRules, *, listens: bool
+) -> list[Redecision]:
+    anew = _verdicts_anew(connection, rows, rules)
+    verdicts = {row.key: anew.get(row.key) or _stored_verdict(row) for row in rows}
+    asked = {row.key for row in rows if listens and not rejects_voices(verdicts[row.key], rules)}
+    unread = [row.key for row in rows if row.key in asked or _evidence_is_needed(row, fusion.revision)]
+    evidence = decided.evidence_of(connection, unread)
+    made = []
+    for row in rows:
+        stored = _stored_language(row, evidence.get(row.key, ()))
+        language = _weighed(stored, fusion, missing=row.key in asked)
+        decision = decide(verdicts[row.key], rules, language)
+        made.append(Redecision(row, decision, anew.get(row.key), None if language is stored else language))
+    return made
+
+
+def _evidence_is_needed(row: Any, weighed_by: str) -> bool:
+    """To weigh it anew, or to name it in the reason of a contradiction."""
+    return bool(row.language_fusion != weighed_by or row.language_state == LanguageState.CONTRADICTED)
+
+
+def _weighed(stored: SpokenLanguage, fusion: FusionRules, *, missing: bool) -> SpokenLanguage:
+    """What is stored, weighed anew if need be; ``missing``: it should hold what a recogniser heard."""
+    told = {piece.source for piece in stored.evidence} | {detector for detector, _ in stored.unavailable}
+    if missing and EvidenceKind.WHISPER not in told:
+        unavailable = (*stored.unavailable, (EvidenceKind.WHISPER.value, NOT_HEARD))
+        return fuse(stored.evidence, fusion, unavailable)
+    return stored if stored.fusion == fusion.revision else fuse(stored.evidence, fusion, stored.unavailable)
+
+
+def _stored_verdict(row: Any) -> Verdict:
+    return Verdict(
+        Model(row.model, row.revision),
+        row.v_operating_point,
+        VerdictLabel(row.v_label),
+        row.v_duration_s,
+        row.v_speech_s,
+        row.v_child_s,
+        row.v_child_share,
+        row.v_child_runs,
+        row.v_score,
+        (),
+    )
+
+
+def _verdicts_anew(connection: Connection, rows: list[Any], rules: AcceptanceRules) -> dict[int, Verdict]:
+    """By key, the verdicts of those rows that were made by another method or at another operating point."""
+    point = rules.operating_point
+    of_point = revision_of_point(point)
+    relabelled = [row for row in rows if row.pooling == POOLING and row.point != of_point]
+    repooled = [row for row in rows if row.pooling != POOLING]
+    segments = decided.segments_of(connection, relabelled)
+    windows = decided.windows_of(connection, repooled)
+    verdicts = {}
+    for row in relabelled:
+        model = Model(row.model, row.revision)
+        verdicts[row.key] = relabel(segments[row.key], row.v_duration_s, row.v_score, point, model)
+    for row in repooled:
+        scores = WindowScores.from_bytes(windows[row.key])
+        verdicts[row.key] = pool(scores, row.v_duration_s, point, Model(row.model, row.revision))
+    return verdicts
+
+
+def _stored_language(row: Any, evidence: tuple[LanguageEvidence, ...]) -> SpokenLanguage:
+    return SpokenLanguage(
+        row.language or "und",
+        evidence,
+        row.language_probability or 0.0,
+        contradicted=row.language_state == LanguageState.CONTRADICTED,
+        unavailable=tuple(sorted((row.language_unavailable or {}).items())),
+        fusion=row.language_fusion or "",
+    )

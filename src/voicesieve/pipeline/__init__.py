@@ -1,1 +1,0 @@
-"""The stages as plain functions, the driver that runs them, and the engines they run on."""

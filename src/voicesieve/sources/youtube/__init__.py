@@ -1,0 +1,1 @@
+"""YouTube as a source, through yt-dlp or through the Data API."""

@@ -1,0 +1,133 @@
+"""The walk of a channel's uploads or of a playlist: one unit for 50 videos, newest first where it is a channel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from voicesieve.domain.candidates import Cursor, SourceProblem
+from voicesieve.sources.youtube.api.client import CHANNELS, PAGE_SIZE, PLAYLIST_ITEMS, Listing, Request
+from voicesieve.sources.youtube.api.videos import moment_of, video_id
+from voicesieve.sources.youtube.queries import YoutubeQuery
+
+MAX_PAGES = 420
+"""A playlist shows its newest 20,000 videos or so; more pages than that lead in a circle."""
+
+
+@dataclass(frozen=True)
+class ListPlace:
+    """Where a listing stands. ``playlist`` is ``None`` until the channel has named its uploads.
+
+    ``newest`` is the youngest date of this walk, ``known`` that of the last one: a channel's walk ends there.
+    """
+
+    playlist: str | None
+    token: str | None = None
+    pending: tuple[str, ...] = ()
+    pages: int = 0
+    found: int = 0
+    newest: float = 0.0
+    known: float = 0.0
+    etag: str | None = None
+    last: tuple[str, ...] = ()
+    restarts: int = 0
+    done: bool = False
+
+    def cursor(self) -> dict[str, object]:
+        return {
+            "playlist": self.playlist,
+            "token": self.token,
+            "pending": list(self.pending),
+            "pages": self.pages,
+            "found": self.found,
+            "newest": self.newest,
+            "known": self.known,
+            "etag": self.etag,
+            "last": list(self.last),
+            "restarts": self.restarts,
+            "done": self.done,
+        }
+
+    def memory(self) -> dict[str, object]:
+        """What the next walk of the same query starts from."""
+        return {"playlist": self.playlist, "etag": self.etag, "newest": max(self.newest, self.known)}
+
+
+def list_place(cursor: Cursor) -> ListPlace:
+    """The place that ``cursor`` means. Raises `KeyError`, `TypeError` or `ValueError` for one of another revision."""
+    known: dict[str, Any] = dict(cursor)
+    return ListPlace(
+        playlist=known["playlist"],
+        token=known["token"],
+        pending=tuple(map(str, known["pending"])),
+        pages=int(known["pages"]),
+        found=int(known["found"]),
+        newest=float(known["newest"]),
+        known=float(known["known"]),
+        etag=known["etag"],
+        last=tuple(map(str, known["last"])),
+        restarts=int(known["restarts"]),
+        done=bool(known["done"]),
+    )
+
+
+def channel(subject: str) -> Request:
+    """The request that names a channel's uploads playlist."""
+    by = "forHandle" if subject.startswith("@") else "id"
+    return Request(CHANNELS, {"part": "contentDetails", by: subject, "maxResults": "1"})
+
+
+def playlist_items(place: ListPlace) -> Request:
+    parameters = {"part": "contentDetails", "playlistId": place.playlist or "", "maxResults": str(PAGE_SIZE)}
+    return Request(PLAYLIST_ITEMS, parameters | ({"pageToken": place.token} if place.token else {}))
+
+
+def uploads_of(listing: Listing) -> str | None:
+    """The uploads playlist that an answer to `channel` names; ``None`` when there is no such channel."""
+    for item in listing.items:
+        content = item.get("contentDetails")
+        related = content.get("relatedPlaylists") if isinstance(content, dict) else None
+        uploads = related.get("uploads") if isinstance(related, dict) else None
+        if isinstance(uploads, str) and uploads.isascii() and uploads.isprintable() and 0 < len(uploads) < 100:
+            return uploads
+    return None
+
+
+def after_items(
+    place: ListPlace, listing: Listing, query: YoutubeQuery, *, by_date: bool
+) -> tuple[ListPlace, tuple[SourceProblem, ...]]:
+    """Where the listing stands after a page of it. ``by_date``: the newest come first, so known ones end it."""
+    entries = [entry for item in listing.items if (entry := _entry(item))]
+    fresh = [video for video, when in entries if not (by_date and when and when < place.known)]
+    reached_known = by_date and len(fresh) < len(entries)
+    fresh = [video for video in dict.fromkeys(fresh) if video not in place.last]
+    circular = bool(entries) and listing.next_token is not None and not fresh and not reached_known
+    if query.limit is not None:
+        fresh = fresh[: max(0, query.limit - place.found)]
+    found = place.found + len(fresh)
+    full = query.limit is not None and found >= query.limit
+    done = listing.next_token is None or reached_known or circular or full or place.pages + 1 >= MAX_PAGES
+    moved = replace(
+        place,
+        token=listing.next_token,
+        pending=tuple(fresh),
+        pages=place.pages + 1,
+        found=found,
+        newest=max([place.newest, *(when for _, when in entries if when)]),
+        etag=listing.etag if place.pages == 0 else place.etag,
+        last=tuple(video for video, _ in entries),
+        done=done,
+    )
+    if circular:
+        message = "the listing leads in a circle: it shows only what it has shown before"
+        return moved, (SourceProblem(f"page {moved.pages}", message),)
+    return moved, ()
+
+
+def _entry(item: Mapping[str, Any]) -> tuple[str, float | None] | None:
+    content = item.get("contentDetails")
+    if not isinstance(content, dict):
+        return None
+    video = video_id(content.get("videoId"))
+    return None if video is None else (video, moment_of(content.get("videoPublishedAt")))

@@ -1,0 +1,230 @@
+"""The source ``youtube:``: searches, channels, playlists and channel feeds as the site shows them to a guest.
+
+A list says neither licence nor language; those are learnt, and judged, when a video is taken.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Protocol
+
+from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, Query, SourceProblem
+from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.listings import ListedVideo, ListPage
+from voicesieve.domain.platforms import YOUTUBE_HOST
+from voicesieve.domain.quotas import Price
+from voicesieve.sources.cleaning import shown
+from voicesieve.sources.documents import DocumentLimits
+from voicesieve.sources.offers import remote_candidate
+from voicesieve.sources.protocol import Reader
+from voicesieve.sources.rss import FeedSource
+from voicesieve.sources.youtube.queries import CHANNEL, FEED, SEARCH, YoutubeQuery, count, one_of, parse_argument
+from voicesieve.sources.youtube.settings import YoutubeSettings
+
+FEED_URL = f"https://{YOUTUBE_HOST}/feeds/videos.xml?channel_id="
+MAX_SEEN = 400
+"""IDs of the latest entries, by which a list that leads in a circle is known."""
+
+_DATES = {"hour": 1, "day": 2, "week": 3, "month": 4, "year": 5}
+_DURATIONS = {"short": 1, "long": 2, "medium": 3}
+_ORDERS = {"relevance": 0, "rating": 1, "date": 2, "views": 3}
+
+SEARCH_OPTIONS: dict[str, Callable[[str], str]] = {
+    "captions": one_of("any", "with"),
+    "duration": one_of("any", *_DURATIONS),
+    "licence": one_of("any", "creative_commons"),
+    "max": count,
+    "order": one_of(*_ORDERS),
+    "uploaded": one_of("any", *_DATES),
+}
+OPTIONS: dict[str, Callable[[str], str]] = {**SEARCH_OPTIONS, "tab": one_of("videos", "shorts", "streams")}
+
+
+class Lister(Protocol):
+    """Reads one page of a list for one request."""
+
+    async def page(
+        self, *, url: str, phrase: str, parameters: str | None, place: Mapping[str, object] | None
+    ) -> ListPage:
+        """One page of a search (``phrase``) or of the list at ``url``. Raises `FailureError`."""
+        ...
+
+
+def normal_argument(argument: str) -> str:
+    """The normal form of an argument. Raises ValueError with what is wrong."""
+    query = parse_argument(argument, OPTIONS)
+    fitting = {SEARCH: set(SEARCH_OPTIONS), CHANNEL: {"max", "tab"}, FEED: set()}.get(query.form, {"max"})
+    unfit = sorted(set(query.options) - fitting)
+    if unfit:
+        raise ValueError(f"option {unfit[0]} does not go with a {query.form}; it takes {', '.join(sorted(fitting))}")
+    return str(query)
+
+
+def search_parameters(options: Mapping[str, str]) -> str:
+    """The site's ``sp=`` for a search of videos with these filters: a small protobuf message, base64.
+
+    Field 1 is the order; field 2 holds date (1), type (2, 1 = video), duration (3), captions (5), creative commons
+    (6). Undocumented; read from addresses of the site and from the tables of Invidious (``search/filters.cr``).
+    """
+    filters = {
+        1: _DATES.get(options.get("uploaded", ""), 0),
+        2: 1,
+        3: _DURATIONS.get(options.get("duration", ""), 0),
+        5: int(options.get("captions") == "with"),
+        6: int(options.get("licence") == "creative_commons"),
+    }
+    inner = b"".join(bytes((number << 3, value)) for number, value in filters.items() if value)
+    order = _ORDERS.get(options.get("order", ""), 0)
+    head = bytes((1 << 3, order)) if order else b""
+    return base64.urlsafe_b64encode(head + bytes((2 << 3 | 2, len(inner))) + inner).decode()
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """``place`` is the list's own continuation; ``seen`` are IDs of the latest entries."""
+
+    place: Mapping[str, object] | None = None
+    found: int = 0
+    pages: int = 0
+    seen: tuple[str, ...] = ()
+    channel: str = ""
+    channel_id: str = ""
+
+
+class YoutubeSource:
+    """Every page is one request, made by a yt-dlp worker; its cursor holds the site's own place to go on from."""
+
+    kind: ClassVar[str] = "youtube"
+
+    def __init__(self, reader: Reader, lister: Lister, settings: YoutubeSettings) -> None:
+        self._feeds = FeedSource(reader, DocumentLimits())
+        self._lister = lister
+        self._settings = settings
+
+    def fair_host(self, query: Query) -> str | None:
+        return YOUTUBE_HOST
+
+    def price(self, query: Query, cursor: Cursor | None, memory: Cursor) -> Price | None:
+        return None
+
+    async def page(self, query: Query, cursor: Cursor | None, memory: Cursor, budget: Budget) -> Page:
+        parsed = parse_argument(query.argument, OPTIONS)
+        if parsed.form == FEED:
+            return await self._feed(parsed, cursor, memory, budget)
+        options = self._options(parsed)
+        walk = _walk(cursor) if cursor is not None and cursor.get("filters") == options else _Walk()
+        searching = parsed.form == SEARCH
+        listed = await self._lister.page(
+            url="" if searching else _address(parsed),
+            phrase=parsed.subject if searching else "",
+            parameters=search_parameters(options) if searching else None,
+            place=walk.place,
+        )
+        return self._answer(parsed, walk, listed, options)
+
+    def _answer(self, parsed: YoutubeQuery, walk: _Walk, listed: ListPage, options: Mapping[str, str]) -> Page:
+        limit = parsed.limit or self._settings.max_results
+        walk = replace(walk, channel=listed.channel or walk.channel, channel_id=listed.channel_id or walk.channel_id)
+        fresh = [video for video in listed.videos if video.id not in walk.seen][: limit - walk.found]
+        problems: list[SourceProblem] = []
+        candidates: dict[str, Candidate] = {}
+        for video in fresh:
+            try:
+                candidate = _candidate(video, walk)
+            except ValueError as error:
+                problems.append(SourceProblem(f"video {shown(video.id)}", str(error)))
+            else:
+                candidates[candidate.id] = candidate
+        moved = replace(
+            walk,
+            place=listed.place,
+            found=walk.found + len(fresh),
+            pages=walk.pages + 1,
+            seen=(*walk.seen, *(video.id for video in fresh))[-MAX_SEEN:],
+        )
+        circular = bool(listed.videos) and not fresh and moved.found < limit
+        if circular:
+            message = "the list leads in a circle: it shows only what it has shown before"
+            problems.append(SourceProblem(f"page {moved.pages}", message))
+        ended = listed.place is None or circular or moved.found >= limit
+        return Page(
+            candidates=tuple(candidates.values()),
+            cursor=None if ended else _cursor(moved, options),
+            problems=tuple(problems),
+            requests=1,
+        )
+
+    async def _feed(self, parsed: YoutubeQuery, cursor: Cursor | None, memory: Cursor, budget: Budget) -> Page:
+        try:
+            return await self._feeds.page(Query("rss", FEED_URL + parsed.subject), cursor, memory, budget)
+        except FailureError as error:
+            if error.failure.kind is not FailureKind.GONE:
+                raise
+            # Seen for days on end for channels that are there (all of 2026), so it tells nothing of the channel.
+            message = (
+                f"YouTube has no feed for {parsed.subject} just now, which says nothing of the channel; "
+                f"youtube:channel:{parsed.subject} reads it without the feed"
+            )
+            raise FailureError(Failure.from_exception(FailureKind.SERVER_ERROR, error, message)) from error
+
+    def _options(self, parsed: YoutubeQuery) -> dict[str, str]:
+        """The filters of a search: those of the settings that the site has, and those of the query."""
+        if parsed.form != SEARCH:
+            return dict(parsed.options)
+        known = {name: value for name, value in self._settings.filters.items() if name in SEARCH_OPTIONS}
+        if known.get("licence") == "standard":
+            del known["licence"]
+        return {**known, **parsed.options}
+
+
+def _address(parsed: YoutubeQuery) -> str:
+    if parsed.form == CHANNEL:
+        name = parsed.subject if parsed.subject.startswith("@") else f"channel/{parsed.subject}"
+        return f"https://{YOUTUBE_HOST}/{name}/{parsed.options.get('tab', 'videos')}"
+    return f"https://{YOUTUBE_HOST}/playlist?list={parsed.subject}"
+
+
+def _candidate(video: ListedVideo, walk: _Walk) -> Candidate:
+    metadata = {
+        "channel_id": video.channel_id or walk.channel_id,
+        "description": video.description,
+        "live_status": video.live_status,
+        "availability": video.availability,
+    }
+    return remote_candidate(
+        f"https://{YOUTUBE_HOST}/watch?v={video.id}",
+        title=video.title,
+        channel=video.channel or walk.channel,
+        duration_s=video.duration_s or None,
+        metadata={name: value for name, value in metadata.items() if value},
+    )
+
+
+def _cursor(walk: _Walk, options: Mapping[str, str]) -> dict[str, object]:
+    return {
+        "place": dict(walk.place or {}),
+        "found": walk.found,
+        "pages": walk.pages,
+        "seen": list(walk.seen),
+        "channel": walk.channel,
+        "channel_id": walk.channel_id,
+        "filters": dict(options),
+    }
+
+
+def _walk(cursor: Cursor) -> _Walk:
+    """The walk that ``cursor`` means; the start for one of another revision."""
+    known: dict[str, Any] = dict(cursor)
+    try:
+        return _Walk(
+            place=dict(known["place"]) or None,
+            found=int(known["found"]),
+            pages=int(known["pages"]),
+            seen=tuple(map(str, known["seen"])),
+            channel=str(known["channel"]),
+            channel_id=str(known["channel_id"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        return _Walk()
