@@ -58,7 +58,7 @@ def test_damaged_files_end_in_a_result_or_are_typed_in_bounded_time_and_memory(
         try:
             examination = work.Examination(path, None, 1.0, LONGEST_S)
             await engine.run(work.examine, examination, deadline_s=DEADLINE_S)
-            await engine.run(work.analyse, work.Analysis(path, "network", LONGEST_S), deadline_s=DEADLINE_S)
+            await engine.run(work.analyse, work.AnalysisOrder(path, "network", LONGEST_S), deadline_s=DEADLINE_S)
         except FailureError as error:
             failure = error.failure
         return path, failure, time.monotonic() - started
@@ -88,7 +88,7 @@ def test_a_damaged_frame_that_claims_forty_two_channels_kills_no_worker(tmp_path
     async def analysed() -> None:
         engine = LocalEngine(1, memory_mb=MEMORY_MB, preload=("voicesieve.crawl.work",))
         try:
-            order = work.Analysis(tmp_path / name, "network", LONGEST_S)
+            order = work.AnalysisOrder(tmp_path / name, "network", LONGEST_S)
             await engine.run(work.analyse, order, deadline_s=DEADLINE_S)
         finally:
             await engine.close()
@@ -135,7 +135,7 @@ def test_a_killed_analysis_worker_costs_only_its_item(tmp_path: Path) -> None:
         engine = LocalEngine(2, memory_mb=MEMORY_MB, preload=("voicesieve.crawl.work",))
         try:
             works = [
-                engine.run(work.analyse, work.Analysis(media / f"{number}.opus", "network", 60.0), deadline_s=60)
+                engine.run(work.analyse, work.AnalysisOrder(media / f"{number}.opus", "network", 60.0), deadline_s=60)
                 for number in range(3)
             ]
             return await asyncio.gather(engine.run(_killed, None, deadline_s=60), *works, return_exceptions=True)

@@ -19,8 +19,8 @@ from tests.simulated_videos.making import LENGTHS_S, SHARES, Part, Video, make_v
 from tests.simulated_videos.material import from_corpora, from_demo
 from tests.simulated_videos.measuring import Judged, figures
 from voicesieve.files import write_text
-from voicesieve.voices.analysis import Analysis, analyse_file
 from voicesieve.voices.detector import load_detector
+from voicesieve.voices.recordings import ScoredRecording, score_recording
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -78,8 +78,8 @@ def judge(folder: Path, detector: str, workers: int = 1) -> list[Judged]:
 _detector = functools.cache(load_detector)
 
 
-def _analysed(name: str, path: Path) -> Analysis:
-    return analyse_file(path, _detector(name))
+def _analysed(name: str, path: Path) -> ScoredRecording:
+    return score_recording(path, _detector(name))
 
 
 def _mapped(function: Callable[[T], R], items: Sequence[T], workers: int, what: str) -> Iterator[R]:

@@ -10,8 +10,8 @@ import numpy as np
 
 from tests.simulated_videos.making import Part
 from voicesieve.domain.verdicts import Label, OperatingPoint, Verdict, VerdictLabel
-from voicesieve.voices.analysis import Analysis
 from voicesieve.voices.pooling import OPERATING_POINTS, pool
+from voicesieve.voices.recordings import ScoredRecording
 
 STEP_S = 0.01
 ENOUGH_CHILD_S = 20.0
@@ -24,7 +24,7 @@ class Judged:
 
     path: Path
     truth: tuple[Part, ...]
-    analysis: Analysis
+    analysis: ScoredRecording
 
     @property
     def child_s(self) -> float:

@@ -19,8 +19,8 @@ from tests.simulated_videos.measuring import Judged, figures
 from voicesieve.audio.decode import SAMPLE_RATE, decode_blocks
 from voicesieve.domain.verdicts import Model
 from voicesieve.evaluation.labels import Heard
-from voicesieve.voices.analysis import Analysis
 from voicesieve.voices.detector import WindowScores
+from voicesieve.voices.recordings import ScoredRecording
 
 
 def write_wave(path: Path, sound: np.ndarray) -> None:
@@ -156,7 +156,7 @@ def scores(*windows: tuple[float, float, float]) -> WindowScores:
 
 
 def judged(truth: tuple[Part, ...], found: WindowScores) -> Judged:
-    return Judged(Path("x"), truth, Analysis(100.0, found, Model("m", "r"), -20.0, 0.0, 1, 0, 0.0))
+    return Judged(Path("x"), truth, ScoredRecording(100.0, found, Model("m", "r"), -20.0, 0.0, 1, 0, 0.0))
 
 
 def test_a_perfect_detector_has_perfect_figures_and_a_deaf_one_has_none() -> None:

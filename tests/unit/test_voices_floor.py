@@ -17,10 +17,10 @@ from voicesieve.domain.failures import FailureError
 from voicesieve.domain.verdicts import VerdictLabel
 from voicesieve.voices import features
 from voicesieve.voices.activity import CHUNK, VoiceActivity
-from voicesieve.voices.analysis import analyse_file
 from voicesieve.voices.detector import CLASSES, WindowScores, load_detector
 from voicesieve.voices.floor import speech_windows
 from voicesieve.voices.pooling import DISCOVER, pool
+from voicesieve.voices.recordings import score_recording
 
 RATE = 16_000
 VOWELS = ((730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 1840, 2480), (640, 1190, 2390))
@@ -185,7 +185,7 @@ def test_memory_does_not_grow_with_length() -> None:
 
 def test_a_file_is_analysed_into_plain_data(tmp_path: Path) -> None:
     sound = np.concatenate([babble(10, 260, 1.25), np.full(RATE // 10, 1.0, np.float32)])
-    analysis = analyse_file(write_wav(tmp_path / "a.wav", sound), load_detector("floor"), max_duration_s=60)
+    analysis = score_recording(write_wav(tmp_path / "a.wav", sound), load_detector("floor"), max_duration_s=60)
     assert analysis.duration_s == pytest.approx(10.1)
     assert analysis.clipped_share == pytest.approx(1 / 101, abs=2e-3)
     assert analysis.rms_dbfs == pytest.approx(10 * np.log10(np.mean(sound**2)), abs=0.1)
@@ -195,4 +195,4 @@ def test_a_file_is_analysed_into_plain_data(tmp_path: Path) -> None:
 
 def test_a_file_that_is_too_long_is_not_analysed(tmp_path: Path) -> None:
     with pytest.raises(FailureError, match="too_long"):
-        analyse_file(write_wav(tmp_path / "a.wav", babble(5, 200, 1.1)), load_detector("floor"), max_duration_s=3)
+        score_recording(write_wav(tmp_path / "a.wav", babble(5, 200, 1.1)), load_detector("floor"), max_duration_s=3)

@@ -11,9 +11,9 @@ import pytest
 from tests.unit.test_voices_floor import babble, harmonic_music
 from voicesieve.domain.failures import FailureError, FailureKind
 from voicesieve.domain.verdicts import Verdict, VerdictLabel
-from voicesieve.voices.analysis import analyse_file
 from voicesieve.voices.detector import load_detector
 from voicesieve.voices.pooling import CORPUS, OPERATING_POINTS, pool
+from voicesieve.voices.recordings import score_recording
 
 RATE = 16_000
 
@@ -40,7 +40,7 @@ def write_floats(path: Path, samples: np.ndarray) -> Path:
 
 
 def verdicts(path: Path, detector: str) -> list[Verdict]:
-    analysis = analyse_file(path, load_detector(detector))
+    analysis = score_recording(path, load_detector(detector))
     return [pool(analysis.scores, analysis.duration_s, point, analysis.model) for point in OPERATING_POINTS.values()]
 
 
@@ -83,8 +83,8 @@ def test_six_channels_are_scored_as_their_mean(tmp_path: Path) -> None:
     sound = babble(8, 250, 1.25)
     surround = np.zeros((len(sound), 6))
     surround[:, 2] = sound
-    alone = analyse_file(write(tmp_path / "mono.wav", sound / 6), load_detector("network"))
-    found = analyse_file(write(tmp_path / "surround.wav", surround), load_detector("network"))
+    alone = score_recording(write(tmp_path / "mono.wav", sound / 6), load_detector("network"))
+    found = score_recording(write(tmp_path / "surround.wav", surround), load_detector("network"))
     assert len(found.scores) == len(alone.scores) > 4
     assert found.scores.log_probabilities == pytest.approx(alone.scores.log_probabilities, abs=0.5)
 
@@ -93,8 +93,8 @@ def test_six_channels_are_scored_as_their_mean(tmp_path: Path) -> None:
 def test_an_offset_or_clipped_voice_is_still_heard(change: str, tmp_path: Path) -> None:
     sound = babble(10, 250, 1.25)
     changed = np.clip(8 * sound, -1, 1) if change == "clipped" else 0.5 * sound + 0.4
-    found = analyse_file(write(tmp_path / "a.wav", changed), load_detector("network"))
-    plain = analyse_file(write(tmp_path / "b.wav", sound), load_detector("network"))
+    found = score_recording(write(tmp_path / "a.wav", changed), load_detector("network"))
+    plain = score_recording(write(tmp_path / "b.wav", sound), load_detector("network"))
     assert len(found.scores) >= 0.8 * len(plain.scores) > 4
 
 
@@ -118,7 +118,7 @@ def test_mostly_undefined_samples_are_a_failure_of_the_file(value: float, tmp_pa
 
 
 def test_samples_far_beyond_full_scale_are_scored(tmp_path: Path) -> None:
-    found = analyse_file(write_floats(tmp_path / "a.wav", 1e6 * babble(6, 250, 1.25)), load_detector("network"))
+    found = score_recording(write_floats(tmp_path / "a.wav", 1e6 * babble(6, 250, 1.25)), load_detector("network"))
     assert np.isfinite(found.scores.log_probabilities).all()
 
 
@@ -133,6 +133,6 @@ def test_a_sped_up_adult_gets_a_verdict(tmp_path: Path) -> None:
 
 def test_a_minute_of_silence_around_a_word_is_not_a_child_recording(tmp_path: Path) -> None:
     sound = np.concatenate([np.zeros(30 * RATE), babble(0.4, 280, 1.3), np.zeros(30 * RATE)])
-    analysis = analyse_file(write(tmp_path / "a.wav", sound), load_detector("network"))
+    analysis = score_recording(write(tmp_path / "a.wav", sound), load_detector("network"))
     verdict = pool(analysis.scores, analysis.duration_s, CORPUS, analysis.model)
     assert verdict.label is VerdictLabel.NO_CHILD

@@ -85,7 +85,9 @@ def verdict_of(analysed: work.Analysed, context: RunContext) -> Verdict:
 
 
 async def _analyse(context: RunContext, claim: Claim, path: str) -> work.Analysed:
-    order = work.Analysis(context.store.path(path), context.rules.detector, context.rules.fetch_limits.max_duration_s)
+    order = work.AnalysisOrder(
+        context.store.path(path), context.rules.detector, context.rules.fetch_limits.max_duration_s
+    )
     alone = claim.machine_failures > 0
     return await context.engine.run(work.analyse, order, deadline_s=context.rules.analysis_deadline_s, alone=alone)
 

@@ -24,7 +24,7 @@ TRUNCATED_SHARE = 0.9
 
 
 LEVELS = ("rms_dbfs", "clipped_share", "packets", "bad_packets", "out_of_phase_s")
-"""Facts about the sound that are stored beside the scores (see `voices.analysis.Analysis`)."""
+"""Facts about the sound that are stored beside the scores (see `voices.recordings.ScoredRecording`)."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def examine(order: Examination) -> Examined:
 
 
 @dataclass(frozen=True)
-class Analysis:
+class AnalysisOrder:
     """Order to analyse a stored file with a detector."""
 
     path: Path
@@ -87,11 +87,11 @@ class Analysed:
     levels: dict[str, float]
 
 
-def analyse(order: Analysis) -> Analysed:
+def analyse(order: AnalysisOrder) -> Analysed:
     """Score a file in blocks; memory does not grow with its length. Raises `FailureError` for media faults."""
-    from voicesieve.voices.analysis import analyse_file
+    from voicesieve.voices.recordings import score_recording
 
-    found = analyse_file(order.path, _detector(order.detector), max_duration_s=order.max_duration_s)
+    found = score_recording(order.path, _detector(order.detector), max_duration_s=order.max_duration_s)
     levels = {name: float(getattr(found, name)) for name in LEVELS}
     return Analysed(found.model, found.duration_s, found.scores.to_bytes(), levels)
 
@@ -140,7 +140,7 @@ def analyse_local(order: LocalFile) -> LocalResult:
     # A day of sound shows in its packets, long before it is decoded.
     media = probe(order.path, max_duration_s=order.max_duration_s)
     sha256 = sha256_of(order.path)
-    return LocalResult(sha256, analyse(Analysis(order.path, order.detector, order.max_duration_s)), media.tracks)
+    return LocalResult(sha256, analyse(AnalysisOrder(order.path, order.detector, order.max_duration_s)), media.tracks)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ SILENT_DBFS = -120.0
 
 
 @dataclass(frozen=True)
-class Analysis:
+class ScoredRecording:
     """Scores of one recording with facts about its sound.
 
     ``rms_dbfs``: level relative to a full-scale constant. ``clipped_share``: samples at full scale, 0..1.
@@ -52,12 +52,12 @@ class _Level:
             yield block
 
 
-def analyse_file(path: Path, detector: Detector, *, max_duration_s: float = math.inf) -> Analysis:
+def score_recording(path: Path, detector: Detector, *, max_duration_s: float = math.inf) -> ScoredRecording:
     """Decode ``path`` once and score it. Raises FailureError as `voicesieve.audio.decode.decode_blocks` does."""
     level, tally = _Level(), DecodeTally()
     scores = detector.windows(level.watch(decode_blocks(path, max_duration_s=max_duration_s, tally=tally)))
     mean_square = level.squares / level.samples
-    return Analysis(
+    return ScoredRecording(
         duration_s=level.samples / SAMPLE_RATE,
         scores=scores,
         model=detector.model,
