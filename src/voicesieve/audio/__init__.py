@@ -1,0 +1,1 @@
+"""Opens, decodes, measures and stores audio."""

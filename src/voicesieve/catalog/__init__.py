@@ -1,1 +1,4 @@
-"""The one durable store. Nothing outside this package holds SQL."""
+"""The one durable store.
+
+Nothing outside this package holds SQL.
+"""

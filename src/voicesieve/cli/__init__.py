@@ -1,1 +1,4 @@
-"""The command line: thin, and lazy, so that `--help` loads nothing heavy."""
+"""The command line. It parses, calls and prints.
+
+Lazy, so that `--help` loads nothing heavy.
+"""

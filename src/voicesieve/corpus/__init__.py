@@ -1,1 +1,4 @@
-"""Exports: views of the catalog in formats that other tools read. They are never the source of anything."""
+"""Exports in the formats of other tools.
+
+They are views of the catalog and never the source of anything.
+"""

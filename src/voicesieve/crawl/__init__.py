@@ -1,1 +1,1 @@
-"""What happens to a video in a run: discovered, screened, fetched, analysed and decided."""
+"""What happens to a video, from discovery to decision."""

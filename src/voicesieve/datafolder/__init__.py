@@ -1,1 +1,1 @@
-"""The data folder of one machine: its layout, its lock, and which of its files are ours."""
+"""The data folder of one machine, its lock and its files."""

@@ -1,1 +1,4 @@
-"""Words of the design as frozen dataclasses and enums, with the pure rules that bind them. No I/O."""
+"""The words of the design as frozen dataclasses and enums.
+
+Only pure rules, no I/O.
+"""

@@ -1,1 +1,4 @@
-"""Where worker functions run. An engine is somebody else's; ours is only the narrow door to it."""
+"""Runs functions in worker processes.
+
+The processes themselves are a library's; this is the narrow door to it.
+"""

@@ -1,1 +1,4 @@
-"""Brings the audio of one video into a scratch folder: direct HTTP, local files, yt-dlp. Failures are typed."""
+"""Brings the audio of one video into a scratch folder.
+
+Direct HTTP, local files and yt-dlp. Failures are typed.
+"""

@@ -1,1 +1,4 @@
-"""What to take next: beliefs about channels, what a video is worth, and when to look for more. Pure; no I/O."""
+"""What to fetch next, learned from earlier decisions.
+
+Beliefs about channels, the worth of a video, when to look for more. Pure, no I/O.
+"""

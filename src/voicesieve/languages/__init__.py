@@ -1,0 +1,1 @@
+"""Evidence of the spoken language, and language codes."""

@@ -1,1 +1,4 @@
-"""Reading the folders of the crawler that came before. Opens files for reading and changes nothing."""
+"""Reads an earlier crawler's folders.
+
+Opens files for reading and changes nothing.
+"""

@@ -1,1 +1,1 @@
-"""Structured logs, metrics and progress, all fed by the same events."""
+"""Events, and the log, metrics and display that show them."""

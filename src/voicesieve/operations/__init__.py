@@ -1,1 +1,1 @@
-"""What a person asks of a catalog, one module for each command."""
+"""What a person asks of a catalog, one module a command."""

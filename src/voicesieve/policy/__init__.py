@@ -1,1 +1,4 @@
-"""Rights screening, acceptance and retry rules: pure functions over domain objects."""
+"""What is screened out, accepted, and tried again.
+
+Pure functions over objects of `domain`.
+"""

@@ -1,1 +1,4 @@
-"""Where candidates come from: one `Source` per kind of place, asked page by page."""
+"""Where videos are found, one kind of place a module.
+
+Each source is asked page by page.
+"""

@@ -1,0 +1,1 @@
+"""Detectors of children's voices, and their verdicts."""
