@@ -22,8 +22,8 @@ import numpy as np
 
 from voicesieve.audio.decode import SAMPLE_RATE, decode_blocks
 from voicesieve.domain.languages import LanguageEvidence
-from voicesieve.languages.listening import heard, restricted
-from voicesieve.languages.whisper import WhisperEars, locate
+from voicesieve.languages.recognition import evidence_of, restricted
+from voicesieve.languages.whisper import LoadedWhisper, locate
 
 ANSWERS_FROM = 0.6
 VOTE_S = 20.0
@@ -49,16 +49,16 @@ def main() -> None:
     parser.add_argument("--speakers", type=int, default=25, help="of each group")
     arguments = parser.parse_args()
     folder, weights = locate(arguments.model, "")
-    ears = WhisperEars(str(folder), "cpu")
+    whisper = LoadedWhisper(str(folder), "cpu")
     votes: dict[tuple[str, str], list[tuple[str, LanguageEvidence | None]]] = defaultdict(list)
     spent_s = 0.0
     for speaker in _speakers(arguments.corpora, arguments.speakers):
         for length, clips in (("up to 20 s", speaker.clips), ("one clip", speaker.clips[:1])):
             sound = _joined(clips)
             started = time.process_time()
-            told = ears.languages(sound)
+            told = whisper.languages(sound)
             spent_s += time.process_time() - started
-            votes[length, speaker.group].append((speaker.code, heard([(0.0, 1.0)], told, "")))
+            votes[length, speaker.group].append((speaker.code, evidence_of([(0.0, 1.0)], told, "")))
     print(f"model.bin {weights[:16]}; {spent_s / sum(map(len, votes.values())):.2f} s of one core a vote\n")
     print("| hears | speakers | wanted | answered | right of the answers | taken for |\n|---|---|---|---|---|---|")
     for (length, group), found in sorted(votes.items(), reverse=True):

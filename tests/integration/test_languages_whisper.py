@@ -15,7 +15,7 @@ pytest.importorskip("faster_whisper", reason="needs the extra whisper: `make tes
 from tiny_whisper import tiny_whisper
 
 from demo.clips import CLIPS
-from voicesieve.languages.whisper import ListenerError, WhisperEars, locate, revision_of
+from voicesieve.languages.whisper import LoadedWhisper, RecogniserError, locate, revision_of
 
 
 @pytest.fixture(scope="session")
@@ -27,19 +27,19 @@ def checksum(model: Path) -> str:
     return hashlib.sha256((model / "model.bin").read_bytes()).hexdigest()
 
 
-def listening(model: Path, **more: str) -> dict[str, str]:
+def recognising(model: Path, **more: str) -> dict[str, str]:
     return QUICK | {"VOICESIEVE_LANGUAGE__MODEL": str(model), "VOICESIEVE_LANGUAGE__CHECKSUM": checksum(model)} | more
 
 
-def test_a_model_loads_and_tells_languages_apart_from_their_sound(model: Path) -> None:
+def test_a_model_loads_and_distinguishes_languages_by_their_sound(model: Path) -> None:
     folder, weights = locate(str(model), checksum(model).upper())
     assert (folder, weights) == (model, checksum(model))
-    ears = WhisperEars(str(folder), "auto")
+    whisper = LoadedWhisper(str(folder), "auto")
     noise = np.random.default_rng(0).normal(0, 0.1, 5 * 16_000).astype(np.float32)
-    languages = ears.languages(noise)
+    languages = whisper.languages(noise)
     assert set(languages) == {"en", "vi", "zh", "fr", "jw"}
     assert sum(languages.values()) == pytest.approx(1.0, abs=1e-3)
-    assert ears.languages(noise) == languages != ears.languages(noise[:16_000])
+    assert whisper.languages(noise) == languages != whisper.languages(noise[:16_000])
     assert weights[:16] in revision_of(weights)
 
 
@@ -47,12 +47,12 @@ def test_a_model_loads_and_tells_languages_apart_from_their_sound(model: Path) -
 def test_a_folder_without_a_model_is_refused_before_anything_is_loaded(tmp_path: Path, missing: str) -> None:
     for name in {"model.bin", "tokenizer.json"} - {missing}:
         (tmp_path / name).write_bytes(b"x")
-    with pytest.raises(ListenerError, match=missing):
+    with pytest.raises(RecogniserError, match=missing):
         locate(str(tmp_path), "")
 
 
 def test_another_model_than_the_one_meant_is_refused(model: Path) -> None:
-    with pytest.raises(ListenerError, match="is not the model that was meant"):
+    with pytest.raises(RecogniserError, match="is not the model that was meant"):
         locate(str(model), "0" * 64)
 
 
@@ -62,18 +62,18 @@ def test_a_damaged_model_is_an_error_that_says_so(model: Path, tmp_path: Path) -
     for file in model.iterdir():
         data = file.read_bytes()
         (broken / file.name).write_bytes(data[: len(data) // 2] if file.name == "model.bin" else data)
-    with pytest.raises(ListenerError, match="does not load on cpu"):
-        WhisperEars(str(broken), "cpu")
+    with pytest.raises(RecogniserError, match="does not load on cpu"):
+        LoadedWhisper(str(broken), "cpu")
 
 
 @pytest.fixture(scope="module")
-def heard(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def crawled(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A crawl of the demo's clips of children in which the tiny model listened."""
-    root = tmp_path_factory.mktemp("heard")
+    root = tmp_path_factory.mktemp("crawled")
     for clip in CLIPS.glob("*.opus"):
         (root / "clips").mkdir(exist_ok=True)
         (root / "clips" / clip.name).write_bytes(clip.read_bytes())
-    voicesieve("crawl", "--source", f"folder:{root / 'clips'}", "--data", root / "data", settings=listening(model))
+    voicesieve("crawl", "--source", f"folder:{root / 'clips'}", "--data", root / "data", settings=recognising(model))
     return root / "data"
 
 
@@ -87,8 +87,8 @@ def whisper_pieces(story: dict) -> list[dict]:  # type: ignore[type-arg]
     return [piece for piece in story["language"]["evidence"] if piece["source"] == "whisper"]
 
 
-def test_what_was_heard_is_stored_with_its_place_weight_and_revision(heard: Path, model: Path) -> None:
-    told = stories(heard)
+def test_recognised_languages_are_stored_with_their_place_weight_and_revision(crawled: Path, model: Path) -> None:
+    told = stories(crawled)
     listened = [story for story in told if whisper_pieces(story)]
     assert listened, [story["state"] for story in told]
     for story in listened:
@@ -101,16 +101,16 @@ def test_what_was_heard_is_stored_with_its_place_weight_and_revision(heard: Path
     assert not any(whisper_pieces(story) for story in told if story["reasons"][0]["rule"] in ("no_child", "no_speech"))
 
 
-def test_other_wishes_are_decided_from_what_was_heard(heard: Path, model: Path) -> None:
-    story = next(story for story in stories(heard) if whisper_pieces(story))
-    settings = listening(
+def test_other_wanted_languages_are_decided_from_the_stored_evidence(crawled: Path, model: Path) -> None:
+    story = next(story for story in stories(crawled) if whisper_pieces(story))
+    settings = recognising(
         model, VOICESIEVE_POLICY__LANGUAGES='["haw"]', VOICESIEVE_POLICY__UNDETERMINED_LANGUAGE="reject"
     )
-    before = hashlib.sha256((heard / "catalog.sqlite3").read_bytes()).digest()
-    found = voicesieve("redecide", "--dry-run", "--json", "--data", heard, settings=settings).json
+    before = hashlib.sha256((crawled / "catalog.sqlite3").read_bytes()).digest()
+    found = voicesieve("redecide", "--dry-run", "--json", "--data", crawled, settings=settings).json
     assert sum(found["moved"].values()) > 0
     assert all("rejected" in move or "unsure" in move for move in found["moved"])
-    assert hashlib.sha256((heard / "catalog.sqlite3").read_bytes()).digest() == before
+    assert hashlib.sha256((crawled / "catalog.sqlite3").read_bytes()).digest() == before
     assert whisper_pieces(story)
 
 
@@ -135,7 +135,7 @@ def test_a_model_that_cannot_be_fetched_is_a_counted_state_and_mended_later(mode
     assert "language unavailable: whisper 1" in status.out
     again = voicesieve("retry", "--language", "--data", data)
     assert "1 videos are due for analysis again" in again.err
-    voicesieve("crawl", "--data", data, settings=listening(model))
+    voicesieve("crawl", "--data", data, settings=recognising(model))
     (story,) = stories(data)
     assert whisper_pieces(story)
     assert story["language"]["unavailable"] == {}
@@ -154,7 +154,7 @@ def test_a_model_that_does_not_load_in_the_workers_costs_no_video(model: Path, t
     (tmp_path / "clips").mkdir()
     (tmp_path / "clips" / "bé kể chuyện.opus").write_bytes((CLIPS / "child-vi-story.opus").read_bytes())
     data = tmp_path / "data"
-    voicesieve("crawl", "--source", f"folder:{tmp_path / 'clips'}", "--data", data, settings=listening(broken))
+    voicesieve("crawl", "--source", f"folder:{tmp_path / 'clips'}", "--data", data, settings=recognising(broken))
     (story,) = stories(data)
     assert "does not load on cpu" in story["language"]["unavailable"]["whisper"]
     assert story["verdict"]["label"] == "child"
@@ -168,6 +168,6 @@ def test_wrong_settings_are_refused_before_the_crawl(model: Path, tmp_path: Path
         one_paragraph(voicesieve(*command, code=1, settings=settings), *words)
 
     refused("language.checksum", "SHA-256", VOICESIEVE_LANGUAGE__MODEL=str(model))
-    refused("not the model that was meant", **listening(model, VOICESIEVE_LANGUAGE__CHECKSUM="0" * 64))
-    refused("holds no model.bin", **listening(model, VOICESIEVE_LANGUAGE__MODEL=str(tmp_path)))
+    refused("not the model that was meant", **recognising(model, VOICESIEVE_LANGUAGE__CHECKSUM="0" * 64))
+    refused("holds no model.bin", **recognising(model, VOICESIEVE_LANGUAGE__MODEL=str(tmp_path)))
     refused("policy.languages", "'klingon'", VOICESIEVE_POLICY__LANGUAGES='["klingon"]')

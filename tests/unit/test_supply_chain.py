@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from voicesieve.domain.extras import how_to_install
-from voicesieve.languages.whisper import HUB, ListenerError, pinned
+from voicesieve.languages.whisper import HUB, RecogniserError, pinned
 
 ROOT = Path(__file__).parent.parent.parent
 LOCKS = ROOT / "requirements"
@@ -72,5 +72,5 @@ def test_models_of_the_hub_are_pinned_to_a_commit() -> None:
         assert pinned(name, "") == (repository, commit)
         assert pinned(name, "a" * 40) == (repository, "a" * 40)
     assert pinned("someone/whisper", "b" * 40) == ("someone/whisper", "b" * 40)
-    with pytest.raises(ListenerError, match=r"language\.commit must name the commit of someone/whisper"):
+    with pytest.raises(RecogniserError, match=r"language\.commit must name the commit of someone/whisper"):
         pinned("someone/whisper", "")

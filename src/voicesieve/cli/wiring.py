@@ -33,7 +33,7 @@ from voicesieve.domain.platforms import DOMAINS, YOUTUBE_HOST
 from voicesieve.domain.quotas import GENERAL_UNITS, SEARCH_CALLS
 from voicesieve.languages.codes import normalise
 from voicesieve.languages.fusion import FusionRules
-from voicesieve.languages.listening import Listener
+from voicesieve.languages.recognition import Recogniser
 from voicesieve.observability.events import Events
 from voicesieve.operations.backup import BackupRules
 from voicesieve.operations.import_legacy import ImportRules
@@ -86,7 +86,7 @@ def rules_of(settings: Settings, detector: DetectorChoice) -> Rules:
         ),
         acceptance=acceptance_of(settings),
         fusion=fusion_of(settings),
-        listener=listener_of(settings),
+        recogniser=recogniser_of(settings),
         detector=detector,
         analysis_deadline_s=settings.analysis.deadline_s,
         refresh_s=settings.discovery.refresh_s,
@@ -240,11 +240,11 @@ def fusion_of(settings: Settings) -> FusionRules:
     )
 
 
-def listener_of(settings: Settings) -> Listener | None:
-    """The recogniser that the settings ask for, ready to listen, or the reason why it is not.
+def recogniser_of(settings: Settings) -> Recogniser | None:
+    """The recogniser that the settings ask for, ready to load, or the reason why it is not.
 
-    Raises `SettingsError` for what only the settings can mend; a model that cannot be fetched now stays a state of each
-    video that it should have heard.
+    Raises `SettingsError` for what only the settings can fix; a model that cannot be fetched now is recorded with each
+    video that it should have recognised.
     """
     language = settings.language
     if not language.model:
@@ -257,17 +257,17 @@ def listener_of(settings: Settings) -> Listener | None:
     if not local:
         try:
             whisper.pinned(language.model, language.commit)
-        except whisper.ListenerError as error:
+        except whisper.RecogniserError as error:
             raise SettingsError(f"{error}.") from error
     if not local and sys.stderr.isatty():
         note(f"Looking for the Whisper model {language.model}; where it is not there yet it is fetched from its hub.")
     try:
         folder, weights = whisper.locate(language.model, language.checksum, language.commit)
-    except whisper.ListenerError as error:
+    except whisper.RecogniserError as error:
         if local or not whisper.installed():
             raise SettingsError(f"language.model: {error}.") from error
-        return Listener("", "", language.device, language.votes, unavailable=str(error))
-    return Listener(str(folder), whisper.revision_of(weights), language.device, language.votes)
+        return Recogniser("", "", language.device, language.votes, unavailable=str(error))
+    return Recogniser(str(folder), whisper.revision_of(weights), language.device, language.votes)
 
 
 def _codes(given: tuple[str, ...]) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from voicesieve.domain.fetching import FetchLimits
 from voicesieve.domain.verdicts import Model
 from voicesieve.engines.protocol import Engine
 from voicesieve.languages.fusion import FusionRules
-from voicesieve.languages.listening import Listener
+from voicesieve.languages.recognition import Recogniser
 from voicesieve.observability.events import Events
 from voicesieve.policy.acceptance import AcceptanceRules
 from voicesieve.policy.retries import RetryRules
@@ -49,7 +49,7 @@ class Rules:
     screening: ScreeningRules
     acceptance: AcceptanceRules
     fusion: FusionRules
-    listener: Listener | None
+    recogniser: Recogniser | None
     detector: DetectorChoice
     analysis_deadline_s: float
     refresh_s: float

@@ -13,11 +13,11 @@ from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.fetching import MediaInfo, SoundTrack
 from voicesieve.domain.languages import LanguageEvidence
 from voicesieve.domain.verdicts import Model
-from voicesieve.languages.listening import Listener, Span, heard
+from voicesieve.languages.recognition import Recogniser, Span, evidence_of
 from voicesieve.voices.detector import Detector, DetectorChoice, load_detector
 
 if TYPE_CHECKING:
-    from voicesieve.languages.whisper import WhisperEars
+    from voicesieve.languages.whisper import LoadedWhisper
 
 TRUNCATED_SHARE = 0.9
 """A file that holds less than this share of its stated duration is not whole; feeds round, but not by a tenth."""
@@ -144,45 +144,45 @@ def analyse_local(order: LocalFile) -> LocalResult:
 
 
 @dataclass(frozen=True)
-class Listening:
-    """Order to hear which language is spoken in parts of a stored file: for each vote its (start, end) seconds."""
+class RecognitionOrder:
+    """Order to recognise the language spoken in parts of a stored file: for each vote its (start, end) seconds."""
 
     path: Path
-    listener: Listener
+    recogniser: Recogniser
     votes: tuple[tuple[Span, ...], ...]
 
 
 @dataclass(frozen=True)
-class Heard:
-    """One piece of evidence for each vote, or why nobody could listen."""
+class Recognised:
+    """One piece of evidence for each vote, or why there is none."""
 
     evidence: tuple[LanguageEvidence, ...] = ()
     unavailable: str | None = None
     chain: tuple[str, ...] = ()
 
 
-def listen(order: Listening) -> Heard:
-    """Hear which language is spoken. Raises `FailureError` for media faults."""
+def recognise_language(order: RecognitionOrder) -> Recognised:
+    """Recognise the language that is spoken. Raises `FailureError` for media faults."""
     from voicesieve.audio.spans import read_spans
-    from voicesieve.languages.whisper import ListenerError
+    from voicesieve.languages.whisper import RecogniserError
 
     try:
-        ears = _ears(order.listener.folder, order.listener.device)
-    except ListenerError as error:
-        return Heard(unavailable=str(error), chain=Failure.from_exception(FailureKind.INTERNAL_ERROR, error).chain)
+        whisper = _whisper(order.recogniser.folder, order.recogniser.device)
+    except RecogniserError as error:
+        return Recognised(unavailable=str(error), chain=Failure.from_exception(FailureKind.INTERNAL_ERROR, error).chain)
     pieces = []
     for spans, samples in zip(order.votes, read_spans(order.path, order.votes), strict=True):
         if len(samples):
-            pieces.append(heard(spans, ears.languages(samples), order.listener.revision))
-    return Heard(tuple(piece for piece in pieces if piece is not None))
+            pieces.append(evidence_of(spans, whisper.languages(samples), order.recogniser.revision))
+    return Recognised(tuple(piece for piece in pieces if piece is not None))
 
 
 @functools.cache
-def _ears(folder: str, device: str) -> WhisperEars:
+def _whisper(folder: str, device: str) -> LoadedWhisper:
     """Loaded once in each worker."""
-    from voicesieve.languages.whisper import WhisperEars
+    from voicesieve.languages.whisper import LoadedWhisper
 
-    return WhisperEars(folder, device)
+    return LoadedWhisper(folder, device)
 
 
 @functools.cache

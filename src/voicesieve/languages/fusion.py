@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from voicesieve.domain.languages import UNDETERMINED, EvidenceKind, LanguageEvidence, SpokenLanguage
-from voicesieve.languages.listening import restricted
+from voicesieve.languages.recognition import restricted
 
 LANGUAGES = 100
 """How many languages are thought possible before anything is known; about as many as platforms transcribe."""
@@ -58,7 +58,7 @@ class FusionRules:
 
     ``contradiction``: two languages contradict each other when each has evidence, of one family that knows what is
     spoken, that alone would give it this probability. ``wanted`` and ``unwanted`` are the prior with which a
-    recogniser's answer is read (`languages.listening.restricted`).
+    recogniser's answer is read (`languages.recognition.restricted`).
     """
 
     weights: Mapping[str, float] = field(default_factory=lambda: dict(WEIGHTS))

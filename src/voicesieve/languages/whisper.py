@@ -1,7 +1,7 @@
-"""Whisper as a listener for languages, through faster-whisper (extra ``whisper``): int8 on the CPU, or a GPU.
+"""Whisper as a recogniser of languages, through faster-whisper (extra ``whisper``): int8 on the CPU, or a GPU.
 
 Loading is real work on files from outside, so it happens where it can fail without harm: `locate` when a run starts,
-`WhisperEars` in the workers.
+`LoadedWhisper` in the workers.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ HUB = {
 """Names of models with repository and commit. What a name on a hub stands for can change; a commit cannot."""
 
 
-class ListenerError(Exception):
+class RecogniserError(Exception):
     """The model cannot be used. The message says why and what to do."""
 
 
@@ -47,11 +47,11 @@ def installed() -> bool:
 def pinned(model: str, commit: str) -> tuple[str, str]:
     """Repository and commit behind a name on the hub; ``commit`` is the operator's, if they named one.
 
-    Raises `ListenerError` for a name that we know no commit of.
+    Raises `RecogniserError` for a name that we know no commit of.
     """
     repository, ours = HUB.get(model, (model, ""))
     if not (commit or ours):
-        raise ListenerError(
+        raise RecogniserError(
             f"language.commit must name the commit of {repository} that you have looked at (40 hex digits, listed "
             f"under 'Files and versions' on its page); it is known only of {', '.join(HUB)}"
         )
@@ -62,17 +62,17 @@ def locate(model: str, checksum: str, commit: str = "") -> tuple[Path, str]:
     """The folder of ``model``, a path or a name on the hub, and the SHA-256 of its weights.
 
     A name is downloaded once, at one commit, into the hub's own cache; a path needs no network. Raises
-    `ListenerError` where there is no such model, or its weights are not those of ``checksum``.
+    `RecogniserError` where there is no such model, or its weights are not those of ``checksum``.
     """
     if not installed():
-        raise ListenerError(f"language.model needs faster-whisper, which is not installed. {INSTALL}")
+        raise RecogniserError(f"language.model needs faster-whisper, which is not installed. {INSTALL}")
     folder = Path(model).expanduser() if is_local(model) else _downloaded(*pinned(model, commit))
     for name in (WEIGHTS, TOKENIZER):
         if not (folder / name).is_file():
-            raise ListenerError(f"{folder} holds no {name}; it must be a Whisper model converted for CTranslate2")
+            raise RecogniserError(f"{folder} holds no {name}; it must be a Whisper model converted for CTranslate2")
     found = _sha256(folder / WEIGHTS)
     if checksum and found != checksum.lower():
-        raise ListenerError(
+        raise RecogniserError(
             f"the SHA-256 of {folder / WEIGHTS} is {found}, and language.checksum says {checksum}: "
             "it is not the model that was meant"
         )
@@ -93,11 +93,11 @@ def _downloaded(repository: str, commit: str) -> Path:
     except LocalEntryNotFoundError:
         pass  # never fetched on this machine
     except ValueError as error:
-        raise ListenerError(f"language.model {repository!r}: {error}") from error
+        raise RecogniserError(f"language.model {repository!r}: {error}") from error
     try:
         return Path(download_model(repository, revision=commit))
     except Exception as error:
-        raise ListenerError(
+        raise RecogniserError(
             f"the model {repository!r} could not be fetched: {type(error).__name__}: {error}"
         ) from error
 
@@ -115,16 +115,16 @@ def revision_of(weights: str) -> str:
     return f"{weights[:16]}+faster-whisper-{importlib.metadata.version('faster-whisper')}"
 
 
-class WhisperEars:
+class LoadedWhisper:
     """A loaded model. ``device`` says where it runs: cpu or cuda."""
 
     def __init__(self, folder: str, device: str) -> None:
-        """``device``: cpu, cuda, or auto for a GPU where there is one that works. Raises `ListenerError`."""
+        """``device``: cpu, cuda, or auto for a GPU where there is one that works. Raises `RecogniserError`."""
         self.device = "cpu"
         if device == "cuda" or (device == "auto" and _has_gpu()):
             try:
                 self._model = _load(folder, "cuda")
-            except ListenerError:
+            except RecogniserError:
                 if device == "cuda":
                     raise
             else:
@@ -145,7 +145,7 @@ def _has_gpu() -> bool:
 
 
 def _load(folder: str, device: str):  # type: ignore[no-untyped-def]  # the extra may not be installed
-    """Load and listen to a second of silence: a GPU's libraries are looked for only then."""
+    """Load, and recognise a second of silence: a GPU's libraries are looked for only then."""
     import numpy as np
     from faster_whisper import WhisperModel
 
@@ -153,8 +153,8 @@ def _load(folder: str, device: str):  # type: ignore[no-untyped-def]  # the extr
         # One thread: there is a worker for each core.
         model = WhisperModel(folder, device=device, compute_type="int8", cpu_threads=1, local_files_only=True)
         if not model.model.is_multilingual:
-            raise ListenerError(f"{folder} knows English alone; take a multilingual model, without .en in its name")
+            raise RecogniserError(f"{folder} knows English alone; take a multilingual model, without .en in its name")
         model.detect_language(audio=np.zeros(SAMPLE_RATE, np.float32))
     except (RuntimeError, ValueError, OSError) as error:
-        raise ListenerError(f"{folder} does not load on {device}: {error}") from error
+        raise RecogniserError(f"{folder} does not load on {device}: {error}") from error
     return model

@@ -1,4 +1,4 @@
-"""What a recogniser is given to hear, and what its answer means."""
+"""Which parts of a recording a recogniser is given, and what its answer means."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from voicesieve.domain.languages import LanguageEvidence, SpokenLanguage
 from voicesieve.domain.verdicts import Label, Segment
 from voicesieve.languages.fusion import FusionRules, fuse
-from voicesieve.languages.listening import LEAST_SPEECH_S, VOTE_S, heard, restricted, votes_of
+from voicesieve.languages.recognition import LEAST_SPEECH_S, VOTE_S, evidence_of, restricted, votes_of
 
 WHISPER = {"vi": 0.3, "en": 0.5, "km": 0.15, "th": 0.05}
 
@@ -23,7 +23,7 @@ def seconds(spans: tuple[tuple[float, float], ...]) -> float:
 
 
 def vote(distribution: dict[str, float], start: float = 0.0, end: float = 20.0) -> LanguageEvidence:
-    piece = heard([(start, end)], distribution, "tiny")
+    piece = evidence_of([(start, end)], distribution, "tiny")
     assert piece is not None
     return piece
 
@@ -37,7 +37,7 @@ def test_a_long_segment_is_cut_into_votes() -> None:
     assert votes_of([child(0, 60)], 3) == (((0, 20),), ((20, 40),), ((40, 60),))
 
 
-def test_the_surest_speech_is_heard_first_and_no_more_than_whisper_hears() -> None:
+def test_the_surest_speech_is_recognised_first_and_no_more_than_whisper_takes() -> None:
     votes = votes_of([child(0, 500, 0.93), child(600, 630, 0.99)], 3)
     assert [seconds(spans) for spans in votes] == pytest.approx([VOTE_S] * 3)
     assert votes[-1] == ((600, 630),)
@@ -50,7 +50,7 @@ def test_little_speech_makes_fewer_votes_and_almost_none_makes_none() -> None:
     assert votes_of([child(0, 30, label=Label.ADULT)], 3) == ()
 
 
-def test_where_nobody_is_surely_a_child_those_who_may_be_are_heard() -> None:
+def test_without_a_sure_child_segment_the_unsure_ones_are_recognised() -> None:
     unsure = child(0, 10, 0.6, Label.UNSURE)
     assert votes_of([unsure], 1) == (((0, 10),),)
     assert votes_of([unsure, child(20, 30)], 1) == (((20, 30),),)
@@ -77,10 +77,10 @@ def test_votes_are_parts_of_the_segments_in_order_and_of_bounded_length(
 
 
 def test_codes_of_the_recogniser_are_normalised_and_joined() -> None:
-    piece = heard([(1.0, 2.0), (5.0, 9.0)], {"jw": 0.3, "jv": 0.3, "nonsense": 0.4}, "tiny")
+    piece = evidence_of([(1.0, 2.0), (5.0, 9.0)], {"jw": 0.3, "jv": 0.3, "nonsense": 0.4}, "tiny")
     assert piece is not None
     assert (piece.code, piece.probability, piece.start, piece.end) == ("jv", 0.6, 1.0, 9.0)
-    assert heard([(1.0, 2.0)], {"nonsense": 1.0}, "tiny") is None
+    assert evidence_of([(1.0, 2.0)], {"nonsense": 1.0}, "tiny") is None
 
 
 def test_a_wanted_language_is_held_likelier_before_anybody_listens() -> None:
@@ -93,12 +93,12 @@ def test_a_wanted_language_is_held_likelier_before_anybody_listens() -> None:
     assert (code, probability) == ("en", pytest.approx(0.5 / 0.8))
 
 
-def test_one_wanted_language_alone_is_not_certain_whatever_is_heard() -> None:
+def test_one_wanted_language_alone_is_not_certain_whatever_is_spoken() -> None:
     code, probability = restricted(vote({"en": 0.97, "vi": 0.001}), ("vi",), 0.1)
     assert (code, probability > 0.9) == ("en", True)
 
 
-def test_other_wishes_are_applied_to_what_was_heard_without_listening_again() -> None:
+def test_other_wanted_languages_apply_to_stored_evidence_without_recognising_again() -> None:
     votes = [vote(WHISPER), vote(WHISPER, 30.0, 50.0)]
     wanted = fuse(votes, FusionRules(wanted=("vi",)))
     assert wanted.code == "vi"
@@ -106,7 +106,7 @@ def test_other_wishes_are_applied_to_what_was_heard_without_listening_again() ->
     assert fuse(wanted.evidence, FusionRules()).evidence[0].code == "en"
 
 
-def test_a_part_where_another_language_was_surely_heard_keeps_its_own() -> None:
+def test_a_part_that_is_surely_in_another_language_keeps_it() -> None:
     votes = (vote({"vi": 0.95}), vote({"vi": 0.95}, 30, 50), vote({"en": 0.95}, 60, 80), vote({"fr": 0.5}, 90, 99))
     language = fuse(votes, FusionRules())
     assert language.code == "vi"

@@ -1,4 +1,5 @@
-"""What a recogniser is given to hear, and what its answer means: pure rules around `languages.whisper`.
+"""Which parts of a recording a speech recogniser is given, and what its answer means: pure rules around
+`languages.whisper`.
 
 Language identification is poor on a word or two, and its default, the first 30 seconds of a file, is a jingle or an
 adult. So the surest child segments are gathered into a few votes of up to 30 seconds, each a stretch of the recording.
@@ -14,11 +15,11 @@ from voicesieve.domain.verdicts import Label, Segment
 from voicesieve.languages.codes import normalise
 
 VOTE_S = 30.0
-"""Whisper hears 30 s at a time."""
+"""Whisper takes 30 s at a time."""
 LEAST_VOTE_S = 5.0
 """With less speech for each there are fewer votes."""
 LEAST_SPEECH_S = 1.0
-"""Less is not listened to at all."""
+"""Less speech than this is not recognised at all."""
 KEPT_LANGUAGES = 12
 """Of a hundred languages only the likeliest are stored; the rest is noise."""
 
@@ -26,8 +27,8 @@ Span = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Listener:
-    """A recogniser that is ready: ``folder`` holds it, ``revision`` changes whenever an answer could.
+class Recogniser:
+    """A recogniser that is ready to load: ``folder`` holds it, ``revision`` changes whenever an answer could.
 
     ``device``: cpu, cuda or auto. ``unavailable`` says why it is not ready after all.
     """
@@ -40,9 +41,9 @@ class Listener:
 
 
 def votes_of(segments: Sequence[Segment], votes: int) -> tuple[tuple[Span, ...], ...]:
-    """The spans (seconds) that each vote hears: the surest child segments, in order of time, shared out evenly.
+    """The spans (seconds) of each vote: the surest child segments, in order of time, shared out evenly.
 
-    Where no segment is called ``child`` those that may be are heard. Empty without speech to hear.
+    Where no segment is called ``child``, those that may be are taken. Empty where there is too little speech.
     """
     child = [segment for segment in segments if segment.label is Label.CHILD]
     child = child or [segment for segment in segments if segment.label is Label.UNSURE]
@@ -74,7 +75,7 @@ def _shared_out(spans: Sequence[Span], share: float, count: int) -> tuple[tuple[
     return tuple(tuple(piece) for piece in pieces if piece)
 
 
-def heard(spans: Sequence[Span], distribution: Mapping[str, float], revision: str) -> LanguageEvidence | None:
+def evidence_of(spans: Sequence[Span], distribution: Mapping[str, float], revision: str) -> LanguageEvidence | None:
     """One vote as evidence: the likeliest languages with the probabilities that the recogniser gave them."""
     merged: dict[str, float] = {}
     for label, probability in distribution.items():
@@ -98,15 +99,15 @@ def heard(spans: Sequence[Span], distribution: Mapping[str, float], revision: st
 def restricted(piece: LanguageEvidence, wanted: Sequence[str], unwanted: float) -> tuple[str, float]:
     """Code and probability of a vote once it is known which languages are wanted (Bayes' rule).
 
-    Before it listens, every language that is not wanted is held ``unwanted`` times as likely as one that is: 1 listens
-    without prejudice, 0 lets the recogniser choose among the wanted alone, so that whatever it hears is one of them.
+    Its prior holds every language that is not wanted ``unwanted`` times as likely as one that is: 1 is no prejudice,
+    0 lets the recogniser choose among the wanted alone, so that every recording is in one of them.
     """
     if not piece.distribution:
         return piece.code, piece.probability
-    told = dict(piece.distribution)
+    stated = dict(piece.distribution)
     unwanted = unwanted if wanted else 1.0
-    weighed = {code: told.get(code, 0.0) * (1.0 if code in wanted else unwanted) for code in {*told, *wanted}}
-    rest = max(0.0, 1.0 - sum(told.values())) * unwanted
+    weighed = {code: stated.get(code, 0.0) * (1.0 if code in wanted else unwanted) for code in {*stated, *wanted}}
+    rest = max(0.0, 1.0 - sum(stated.values())) * unwanted
     total = sum(weighed.values()) + rest
     if total <= 0:
         return piece.code, 0.0
