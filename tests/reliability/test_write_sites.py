@@ -17,7 +17,7 @@ ALLOWED = {
     "fetching/scratch.py": "the media file of an attempt: private, swept, and renamed by `files.move_durably`",
     "observability/logs.py": "the log is appended to and rotated by the standard library",
     "catalog/backups.py": "SQLite writes into, or we copy into, the file that `files.atomic_path` hands out",
-    "operations/backup.py": "a copy inside an unfinished folder, made durable by `files.move_durably`",
+    "operations/restore.py": "a copy inside an unfinished folder, made durable by `files.move_durably`",
     "fetching/ytdlp/video_worker.py": "the same media file, in the process of its own that yt-dlp has",
     "fetching/ytdlp/lister.py": "a temporary folder of yt-dlp's own while it lists",
     "cli/labelled.py": "a temporary folder for clips that an evaluation cuts",

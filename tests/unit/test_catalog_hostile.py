@@ -17,7 +17,7 @@ from voicesieve.catalog.backups import BackupError, backup_catalog, examine
 from voicesieve.catalog.store import Catalog, DamagedCatalogError, open_catalog
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.failures import FailureError
-from voicesieve.operations.backup import restore
+from voicesieve.operations.restore import restore
 
 TRIGGERS = {
     "keeps the tombstones away": "CREATE TRIGGER t AFTER INSERT ON tombstone BEGIN DELETE FROM tombstone; END",

@@ -60,7 +60,7 @@ LEDGER = {
     "languages/whisper.py:_downloaded": "not in this machine's cache: it is asked of the hub next",
     "observability/logs.py:close": "a full disk has taken the last lines; each line was counted when it was lost",
     "machine.py:_full_temporary_folder": "a folder that cannot be measured is not the full one that is looked for",
-    "operations/backup.py:_keep_backing_up": "the time-out is the pause that was asked for",
+    "crawl/backups.py:_keep_backing_up": "the time-out is the pause that was asked for",
     "datafolder/belongings.py:holds_catalog": "what SQLite cannot read is no catalog of ours; the folder is refused",
     "datafolder/belongings.py:read_mark": "no mark of ours is there, and the caller looks what else is",
     "operations/doctor.py:damaged": "the copy that cannot be put back is the finding itself",

@@ -23,8 +23,7 @@ from voicesieve.domain.failures import FailureKind
 from voicesieve.domain.languages import LanguageEvidence
 from voicesieve.domain.verdicts import Model, OperatingPoint
 from voicesieve.languages.fusion import FusionRules, fuse
-from voicesieve.operations.reanalyse import reanalyse
-from voicesieve.operations.redecide import redecide
+from voicesieve.operations.redecide import reanalyse, redecide
 from voicesieve.policy.acceptance import decide
 from voicesieve.voices.detector import WindowScores
 from voicesieve.voices.pooling import DISCOVER, pool, relabel

@@ -11,8 +11,8 @@ from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog import schema
 from voicesieve.catalog.reads import views
 from voicesieve.catalog.store import Catalog
+from voicesieve.datafolder.retention import DAY_S, Retained, retain
 from voicesieve.domain.decisions import Outcome
-from voicesieve.operations.retain import DAY_S, Retained, retain
 
 ONE, TWO, THREE = candidate(1), candidate(2), candidate(3)
 

@@ -30,35 +30,25 @@ def backup(
 ) -> None:
     """Copy the catalog while it is in use, prove the copy, and let the oldest copies go."""
     from voicesieve.catalog import backups
-    from voicesieve.catalog.backups import BackupError
-    from voicesieve.catalog.store import count_backup
     from voicesieve.cli.output import note, print_json
     from voicesieve.cli.wiring import backup_rules_of, opened_catalog, settings_for
     from voicesieve.datafolder.folder import DataFolder
-    from voicesieve.domain.failures import FailureError
-    from voicesieve.operations import backup as backing_up
+    from voicesieve.operations.backup import backup as copy_now
 
     settings = settings_for(data, config)
     _refuse_postgres(settings, "pg_dump --format=custom --file=catalog.dump DATABASE")
     folder = DataFolder(data)
     rules = backup_rules_of(folder, settings)
     rules = rules if target is None else replace(rules, folder=target)
-    with opened_catalog(data, settings) as catalog:
-        try:
-            with _bar(quiet=as_json) as bar:
-                task = bar.add_task("pages", total=None)
-                made = backing_up.back_up(
-                    folder,
-                    rules,
-                    time.time(),
-                    progressed=lambda done, total: bar.update(task, completed=done, total=total),
-                )
-        except (BackupError, FailureError):
-            with catalog.write() as connection:
-                count_backup(connection, None)
-            raise
-        with catalog.write() as connection:
-            count_backup(connection, made.made_at)
+    with opened_catalog(data, settings) as catalog, _bar(quiet=as_json) as bar:
+        task = bar.add_task("pages", total=None)
+        made = copy_now(
+            folder,
+            catalog,
+            rules,
+            time.time(),
+            lambda done, total: bar.update(task, completed=done, total=total),
+        )
     facts = backups.examine(made.path)
     if as_json:
         print_json({"path": str(made.path), "bytes": made.bytes, "videos": facts.videos, "accepted": facts.accepted})
@@ -78,7 +68,7 @@ def restore(
     from voicesieve.cli.output import OperatorError, note, print_json
     from voicesieve.cli.wiring import backup_rules_of, settings_for
     from voicesieve.datafolder.folder import DataFolder
-    from voicesieve.operations import backup as backing_up
+    from voicesieve.operations.restore import restore as put_back
 
     settings = settings_for(data, config)
     _refuse_postgres(settings, "pg_restore --clean --dbname=DATABASE catalog.dump")
@@ -90,7 +80,7 @@ def restore(
         raise OperatorError(f"{folder.root} does not exist. Name the data folder with --data.")
     folder.claim()
     with folder.exclusive():
-        done = backing_up.restore(folder, copy, actor(), time.time())
+        done = put_back(folder, copy, actor(), time.time())
     if as_json:
         aside = None if done.aside is None else str(done.aside)
         print_json(

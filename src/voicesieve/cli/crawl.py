@@ -33,9 +33,13 @@ from voicesieve.cli.wiring import (
     status_facts,
     worker_count,
 )
+from voicesieve.crawl.backups import backed_up
 from voicesieve.crawl.context import RunContext
 from voicesieve.crawl.driver import Driver, Ending, Plan, RunResult
+from voicesieve.datafolder.copies import BackupRules
+from voicesieve.datafolder.deletions import finish_deletions
 from voicesieve.datafolder.folder import DataFolder
+from voicesieve.datafolder.retention import Retained, forget_expired, retain
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.failures import FailureError
 from voicesieve.domain.passwords import without_password
@@ -44,10 +48,6 @@ from voicesieve.machine import folder_failure, refuse_tight_limits
 from voicesieve.observability.events import Events
 from voicesieve.observability.logs import LogSink
 from voicesieve.observability.metrics import Metrics
-from voicesieve.operations.backup import BackupRules, backed_up
-from voicesieve.operations.refresh import forget_expired
-from voicesieve.operations.retain import Retained, retain
-from voicesieve.operations.withdraw import finish_deletions
 from voicesieve.settings import Settings
 from voicesieve.sources.phrases import FILE, PhrasesError, read_queries
 from voicesieve.sources.registry import YOUTUBE_KINDS, as_known, parse_query, platform_of_query

@@ -81,10 +81,10 @@ async def _import(plan: Plan, data: Path, config: Path | None, *, dry_run: bool,
     from voicesieve.cli.output import note
     from voicesieve.cli.wiring import import_rules_of, opened_catalog, settings_for, worker_count
     from voicesieve.crawl import work
+    from voicesieve.datafolder.deletions import finish_deletions
     from voicesieve.datafolder.folder import DataFolder
     from voicesieve.engines.local import LocalEngine
     from voicesieve.operations.import_legacy import Destination, import_plan
-    from voicesieve.operations.withdraw import finish_deletions
 
     settings = settings_for(data, config)
     target = DataFolder(data)

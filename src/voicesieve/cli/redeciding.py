@@ -137,7 +137,7 @@ def reanalyse(
     from voicesieve.cli.output import OperatorError, note, print_json
     from voicesieve.cli.wiring import opened_catalog, settings_for
     from voicesieve.observability.terminal import safe_text
-    from voicesieve.operations.reanalyse import reanalyse as queue
+    from voicesieve.operations.redecide import reanalyse as queue
 
     settings = settings_for(data, config)
     if (model is None) == (not every):

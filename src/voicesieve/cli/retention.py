@@ -24,7 +24,7 @@ def retain(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJson = F
     from voicesieve.cli.output import note, print_json
     from voicesieve.cli.wiring import opened_catalog, settings_for
     from voicesieve.datafolder.folder import DataFolder
-    from voicesieve.operations.retain import retain as purge
+    from voicesieve.datafolder.retention import retain as purge
 
     settings = settings_for(data, config)
     days = settings.retention.model_dump()

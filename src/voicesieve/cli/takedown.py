@@ -45,6 +45,7 @@ def withdraw(
     from voicesieve.cli.actor import actor
     from voicesieve.cli.output import OperatorError, note
     from voicesieve.cli.wiring import opened_catalog, settings_for
+    from voicesieve.datafolder.deletions import undeletable
     from voicesieve.datafolder.folder import DataFolder
     from voicesieve.observability.terminal import safe_text
     from voicesieve.operations import withdraw as takedown
@@ -62,7 +63,7 @@ def withdraw(
             typer.confirm(f"Delete the {what} for good?", abort=True)
         store = RecordingStore(DataFolder(data).recordings)
         done = takedown.withdraw(catalog, store, order)
-        left = takedown.undeletable(catalog, store)
+        left = undeletable(catalog, store)
     if left:
         raise OperatorError(
             f"{done.videos} videos withdrawn and kept out, but not all audio is deleted, because voicesieve deletes "

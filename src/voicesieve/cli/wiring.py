@@ -27,6 +27,7 @@ from voicesieve.cli.output import note
 from voicesieve.cli.rights import closed_platforms
 from voicesieve.crawl.context import Rules, RunContext
 from voicesieve.crawl.ordering import Frontier, FrontierRules
+from voicesieve.datafolder.copies import BackupRules
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.fetching import FetchLimits, Observe, unobserved
 from voicesieve.domain.platforms import DOMAINS, YOUTUBE_HOST
@@ -35,7 +36,6 @@ from voicesieve.languages.codes import normalise
 from voicesieve.languages.fusion import FusionRules
 from voicesieve.languages.recognition import Recogniser
 from voicesieve.observability.events import Events
-from voicesieve.operations.backup import BackupRules
 from voicesieve.operations.import_legacy import ImportRules
 from voicesieve.operations.withdraw import enforce
 from voicesieve.policy.acceptance import AcceptanceRules

@@ -20,10 +20,10 @@ from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import results, strays, takedown
 from voicesieve.catalog.writes.strays import NEWER
 from voicesieve.datafolder import belongings, permissions
+from voicesieve.datafolder.deletions import finish_deletions
 from voicesieve.datafolder.folder import DataFolder
+from voicesieve.datafolder.strays import QUARANTINE, RECORDINGS, let_go, list_quarantine, quarantine, quarantine_of
 from voicesieve.files import WORKING_SPACE
-from voicesieve.operations.strays import QUARANTINE, RECORDINGS, let_go, list_quarantine, quarantine, quarantine_of
-from voicesieve.operations.withdraw import finish_deletions
 
 BATCH = 200
 

@@ -1,7 +1,9 @@
-"""Applying changed thresholds and weights to stored scores and evidence: nothing is fetched, nothing is analysed.
+"""Deciding again what is decided: by other thresholds and weights (`redecide`), or by another model (`reanalyse`).
 
-What a threshold touches is all that is read: the numbers of a verdict where only the policy changed, its segments where
-the operating point did, its window scores where the pooling itself did; evidence of the language where its weights did.
+`redecide` fetches and analyses nothing, and reads only what a changed setting touches: the numbers of a verdict where
+only the policy changed, its segments where the operating point did, its window scores where the pooling itself did;
+evidence of the language where its weights did. `reanalyse` queues recordings; the next crawl scores them, and until
+then nothing is lost.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from sqlalchemy import Connection
 
 from voicesieve.catalog.reads import decided
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.writes import audits, redeciding
+from voicesieve.catalog.writes import audits, reanalysing, redeciding
 from voicesieve.catalog.writes.redeciding import Redecision
 from voicesieve.domain.audits import AuditEntry, Deed
 from voicesieve.domain.languages import EvidenceKind, LanguageEvidence, LanguageState, SpokenLanguage
@@ -211,3 +213,36 @@ def _stored_language(row: Any, evidence: tuple[LanguageEvidence, ...]) -> Spoken
         unavailable=tuple(sorted((row.language_unavailable or {}).items())),
         fusion=row.language_fusion or "",
     )
+
+
+@dataclass
+class Requeued:
+    """How many videos are due again, and how many cannot be since retention purged their audio."""
+
+    queued: int = 0
+    purged: int = 0
+
+
+def reanalyse(catalog: Catalog, model: Model, now: float, *, every: bool, dry_run: bool, actor: str) -> Requeued:
+    """Make due what ``model`` has not heard, or with ``every`` everything decided, a batch in one transaction."""
+    done = Requeued()
+    after = 0
+    while True:
+        with catalog.read() as connection:
+            found = reanalysing.wanted(connection, model, after, BATCH, every=every)
+        if found is None:
+            break
+        if found.queue and not dry_run:
+            with catalog.write() as connection:
+                again = reanalysing.wanted(connection, model, after, BATCH, every=every)
+                found = again or found
+                reanalysing.queue(connection, found.queue, model, now, every=every)
+        done.queued += len(found.queue)
+        done.purged += found.purged
+        after = found.last
+    if not dry_run:
+        subject = f"{model.name} {model.revision}"
+        entry = AuditEntry(now, actor, Deed.REANALYSE, subject, details={"queued": done.queued, "all": every})
+        with catalog.write() as connection:
+            audits.record(connection, entry)
+    return done

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from voicesieve.catalog.records import Paces
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import lending, requests
+from voicesieve.datafolder.retention import forget_expired
 from voicesieve.domain.failures import FailureError
 from voicesieve.domain.quotas import QuotaSpentError
 from voicesieve.sources.protocol import Reader
@@ -81,17 +82,6 @@ async def refresh(
     with catalog.read() as connection:
         _, left = lending.lent_counts(connection, by)
     return Refreshed(renewed, forgotten, left, hindrance)
-
-
-def forget_expired(catalog: Catalog, now: float) -> int:
-    """Forget all lent descriptions whose time is up. Asks nobody. Returns of how many videos."""
-    forgotten = 0
-    while True:
-        with catalog.write() as connection:
-            count = lending.forget_expired(connection, now)
-        forgotten += count
-        if count < lending.BATCH:
-            return forgotten
 
 
 def _turn(catalog: Catalog, access: ApiAccess, paces: Paces, limits: Mapping[str, int], now: float) -> requests.Turn:

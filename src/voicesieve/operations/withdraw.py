@@ -18,12 +18,12 @@ from voicesieve.catalog.reads import history, views
 from voicesieve.catalog.records import UnknownVideoError
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import audits, takedown
+from voicesieve.datafolder.deletions import finish_deletions
 from voicesieve.domain.audits import AuditEntry, Deed
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.names import loose_key
 from voicesieve.domain.passwords import without_password
 from voicesieve.observability.terminal import safe_text
-from voicesieve.operations.strays import let_go
 from voicesieve.sources.identity import candidate_identity, video_named
 
 CHANNEL = "channel:"
@@ -239,27 +239,3 @@ def _unseen_id(name: str) -> str:
     except ValueError:
         return ""
     return f"{identity.source}:{identity.native_id}"
-
-
-def finish_deletions(catalog: Catalog, store: RecordingStore) -> int:
-    """Delete every file that a takedown has promised to delete, and what it names among strays. Returns how many.
-
-    A promise that cannot be kept stays; `undeletable` names them.
-    """
-    with catalog.read() as connection:
-        paths = [path for path in views.pending_deletions(connection) if not store.refusal(path)]
-    for path in paths:
-        with catalog.read() as connection:
-            still_used = bool(views.referenced_paths(connection, [path]))
-        if not still_used:
-            store.remove(path)
-        with catalog.write() as connection:
-            takedown.deletion_done(connection, path)
-    return len(paths) + let_go(catalog, store)
-
-
-def undeletable(catalog: Catalog, store: RecordingStore) -> list[str]:
-    """Promised deletions of what is no file of ours, each with the reason: nothing there is touched."""
-    with catalog.read() as connection:
-        paths = views.pending_deletions(connection)
-    return [f"{path}: {why}" for path in paths if (why := store.refusal(path))]

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.writes import audits, retention
+from voicesieve.catalog.writes import audits, lending, retention
+from voicesieve.datafolder.deletions import finish_deletions
+from voicesieve.datafolder.strays import let_go
 from voicesieve.domain.audits import AuditEntry, Deed
-from voicesieve.operations.refresh import forget_expired
-from voicesieve.operations.strays import let_go
-from voicesieve.operations.withdraw import finish_deletions
 
 DAY_S = 86_400.0
 
@@ -62,3 +61,14 @@ def retain(
         with catalog.write() as connection:
             audits.record(connection, AuditEntry(now, actor, Deed.RETENTION, "catalog", reason, details))
     return done
+
+
+def forget_expired(catalog: Catalog, now: float) -> int:
+    """Forget all lent descriptions whose time is up. Returns the number of videos."""
+    forgotten = 0
+    while True:
+        with catalog.write() as connection:
+            count = lending.forget_expired(connection, now)
+        forgotten += count
+        if count < lending.BATCH:
+            return forgotten

@@ -1,0 +1,116 @@
+"""Copies of the catalog while a run works. A copy that fails is reported and counted, and does not stop the run.
+
+A crash leaves an unfinished copy, which the next run sweeps; the catalog is only read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from voicesieve.catalog import backups, store
+from voicesieve.catalog.backups import Backup, StoppedError
+from voicesieve.catalog.reads import views
+from voicesieve.crawl.context import RunContext
+from voicesieve.datafolder.copies import BackupRules, back_up
+from voicesieve.domain.failures import Failure, FailureError, FailureKind
+
+FINISH_S = 10.0
+"""How long the end of a run waits for a copy in hand. Measured: 100,000 videos, 54 MB, 0.3 s of one core."""
+
+LOOK_EVERY_S = 60.0
+"""Time between two looks whether a copy is due; copies are made hours apart."""
+
+
+@asynccontextmanager
+async def backed_up(context: RunContext, rules: BackupRules | None) -> AsyncIterator[None]:
+    """While the block lasts, copy the catalog whenever the newest copy is ``every_s`` old.
+
+    A copy that fails is told and counted, and raises nothing. A copy in hand may finish for `FINISH_S`.
+    """
+    if rules is None or rules.every_s == 0:
+        yield
+        return
+    ended = asyncio.Event()
+    copying = asyncio.create_task(_keep_backing_up(context, rules, ended))
+    try:
+        yield
+        ended.set()
+        await asyncio.wait({copying}, timeout=FINISH_S)
+    finally:
+        ended.set()
+        copying.cancel()
+        await asyncio.wait({copying})
+
+
+async def _keep_backing_up(context: RunContext, rules: BackupRules, ended: asyncio.Event) -> None:
+    while not ended.is_set():
+        try:
+            if await asyncio.to_thread(_is_due, context, rules):
+                await _one(context, rules)
+        except Exception as error:  # noqa: BLE001 - told and counted, whatever it is; a run goes on without a copy
+            await _count_failure(context, rules, error)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), LOOK_EVERY_S)
+
+
+def _is_due(context: RunContext, rules: BackupRules) -> bool:
+    now = context.clock()
+    regular = (backup for backup in backups.backups_in(rules.folder) if backup.before is None)
+    newest = next(regular, None)
+    if newest is not None and now - rules.every_s < newest.made_at <= now:
+        return False
+    with context.catalog.read() as connection:
+        return views.holds_videos(connection)
+
+
+async def _one(context: RunContext, rules: BackupRules) -> None:
+    """One copy on a thread; the end of the run stops it between two steps."""
+    stop = threading.Event()
+    started = context.clock()
+    working = asyncio.create_task(
+        asyncio.to_thread(back_up, context.folder, rules, started, stopped=stop.is_set), name="backup"
+    )
+    try:
+        await asyncio.wait({working})
+    finally:
+        # A thread cannot be cancelled: tell it to stop, and leave only when it has.
+        stop.set()
+        await asyncio.wait({working})
+        error = working.exception()
+        if error is None:
+            await _count(context, working.result())
+        elif not isinstance(error, StoppedError):
+            await _count_failure(context, rules, error)
+
+
+async def _count(context: RunContext, made: Backup) -> None:
+    await context.committer.run(store.count_backup, made.made_at)
+    took_s = context.clock() - made.made_at
+    context.events.emit("backup_made", path=str(made.path), bytes=made.bytes, took_s=took_s)
+
+
+async def _count_failure(context: RunContext, rules: BackupRules, error: BaseException) -> None:
+    _tell(context, rules, error)
+    try:
+        await context.committer.run(store.count_backup, None)
+    except FailureError as refused:
+        # The copy failed for the same reason, most likely; the run meets it too and says what to do.
+        _tell(context, rules, refused)
+
+
+def _tell(context: RunContext, rules: BackupRules, error: BaseException) -> None:
+    failure = (
+        error.failure if isinstance(error, FailureError) else Failure.from_exception(FailureKind.INTERNAL_ERROR, error)
+    )
+    context.events.emit(
+        "backup_failed",
+        folder=str(rules.folder),
+        kind=failure.kind.value,
+        message=failure.message,
+        exception_type=failure.exception_type,
+        chain=list(failure.chain),
+        next="the run goes on; the next copy is tried in a minute, or by `voicesieve backup`",
+    )
