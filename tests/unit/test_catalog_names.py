@@ -19,8 +19,8 @@ from voicesieve.catalog.writes import arms, takedown
 from voicesieve.catalog.writes.arms import arm_key
 from voicesieve.corpus.planning import group_of
 from voicesieve.domain.names import name_key
+from voicesieve.domain.text import clean_text
 from voicesieve.operations.withdraw import Kind, NothingToWithdrawError, Takedown, enforce, withdraw
-from voicesieve.sources.cleaning import clean_text
 from voicesieve.sources.registry import parse_query
 
 NFC = unicodedata.normalize("NFC", "Bé Na kể")

@@ -9,6 +9,7 @@ import pytest
 
 from tests import legacy_trees
 from tests.legacy_trees import TreeBuilder, fingerprint, v2_record, video_id, watch
+from voicesieve.domain.text import clean_text
 from voicesieve.legacy.identities import KnownIds, identify
 from voicesieve.legacy.manifests import CorruptManifestError, backups_of, load_records, read_manifest
 from voicesieve.legacy.plan import Ending, Plan, make_plan
@@ -162,6 +163,13 @@ def test_audio_is_found_by_what_is_left_of_its_path() -> None:
     assert index.find("final_audio/unclassified/b.wav") == PurePosixPath("final_audio/vi/b.mp3"), "converted and moved"
     assert index.find("c.wav") == PurePosixPath("final_audio/backups/x/c.wav")
     assert index.find("../../../etc/passwd") is None
+
+
+def test_audio_is_found_whatever_cleaning_took_from_its_recorded_path() -> None:
+    file = PurePosixPath("final_audio/vi/be\u0301 \u202etnet\u200b .wav")
+    index = AudioIndex((file, PurePosixPath("final_audio/vi/other.wav")))
+    assert index.find(str(file)) == file
+    assert index.find(clean_text(str(file))) == file
 
 
 @pytest.mark.parametrize(

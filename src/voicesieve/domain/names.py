@@ -23,6 +23,11 @@ def composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
+def without_invisible(text: str) -> str:
+    """``text`` without the characters that no font shows. To compare by, not to store: it takes joiners too."""
+    return _INVISIBLE.sub("", text)
+
+
 def name_key(text: str) -> str:
     """What two spellings of a name have in common that look alike: composed, without invisible characters, blanks one.
 
@@ -32,7 +37,7 @@ def name_key(text: str) -> str:
     >>> name_key("Be\u0301  Na\u200b") == name_key("B\u00e9 Na")
     True
     """
-    return _BLANKS.sub(" ", composed(_INVISIBLE.sub("", text))).strip()
+    return _BLANKS.sub(" ", composed(without_invisible(text))).strip()
 
 
 def spellings(text: str) -> frozenset[str]:

@@ -18,11 +18,11 @@ from voicesieve.domain import addresses
 from voicesieve.domain.addresses import WebAddress
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.fetching import Exchange, Observe, unobserved
+from voicesieve.domain.text import clean_text
 from voicesieve.fetching.credentials import Credentials
 from voicesieve.fetching.guard import check_address, check_platform, checked_url
 from voicesieve.fetching.resolver import PublicResolver
 from voicesieve.fetching.statuses import status_failure
-from voicesieve.fetching.text import clean
 from voicesieve.fetching.unpacking import Unpacker, codings_of, is_gzip
 from voicesieve.machine import exhausted
 
@@ -190,7 +190,7 @@ class Visit:
             return self._checked(addresses.resolved(str(source), addresses.of_header(location)))
         except FailureError as error:
             failure = error.failure
-            message = f"{clean(source.host, 200)} redirects to where we do not follow: {failure.message}"
+            message = f"{clean_text(source.host, 200)} redirects to where we do not follow: {failure.message}"
             raise FailureError(Failure.from_exception(failure.kind, error, message)) from error
 
     async def _request(self, address: WebAddress, wanted: WebAddress, headers: Mapping[str, str]) -> HttpResponse:
@@ -204,7 +204,7 @@ class Visit:
         try:
             response = await self._client.session.get(_as_given(address), headers=sent, allow_redirects=False)
         except aiohttp.InvalidURL as error:
-            message = f"{clean(address.host, 200)} is not a host that can be asked"
+            message = f"{clean_text(address.host, 200)} is not a host that can be asked"
             record.end(None, 0, message)
             raise FailureError(Failure.from_exception(FailureKind.UNSUPPORTED, error, message)) from error
         except aiohttp.ClientError as error:
@@ -212,7 +212,7 @@ class Visit:
             record.end(None, 0, failure.message)
             raise FailureError(failure) from error
         except BaseException as error:
-            record.end(None, 0, clean(str(error), 300) or type(error).__name__)
+            record.end(None, 0, clean_text(str(error), 300) or type(error).__name__)
             raise
         self._cookies.update_cookies_from_headers(response.headers.getall("Set-Cookie", ()), URL(address.origin))
         refused = self._client.credentials.why_not(address) if authorization is None else ""
@@ -302,7 +302,7 @@ def connection_failure(url: str, error: Exception) -> Failure:
     if (ours := exhausted(error)) is not None:
         return ours
     if isinstance(error, aiohttp.ClientResponseError):
-        reason = clean(" ".join(error.message.split()), 200)
+        reason = clean_text(" ".join(error.message.split()), 200)
         message = f"{_host(url)} breaks the rules of HTTP in its answer: {reason}"
         # What is HTTP otherwise, the next method may be less strict with.
         kind = FailureKind.NETWORK if isinstance(_root(error), BadStatusLine) else FailureKind.UNSUPPORTED
@@ -362,7 +362,7 @@ async def _unpacked_file(body: bytes) -> AsyncIterator[bytes]:
 
 
 def _too_long(response: HttpResponse, max_bytes: int) -> Failure:
-    host = clean(response.address.host, 200)
+    host = clean_text(response.address.host, 200)
     return Failure(FailureKind.TOO_LONG, f"{host} sends more than the {max_bytes:,} bytes allowed")
 
 
@@ -398,7 +398,7 @@ def _tls() -> ssl.SSLContext:
 
 def _host(url: str) -> str:
     try:
-        return clean(addresses.split(url).host, 200)
+        return clean_text(addresses.split(url).host, 200)
     except ValueError:
         return "the server"
 
@@ -411,4 +411,4 @@ def _root(error: BaseException) -> BaseException:
 
 def _cause(error: BaseException) -> str:
     root = _root(error)
-    return clean(str(root), 300) or type(root).__name__
+    return clean_text(str(root), 300) or type(root).__name__

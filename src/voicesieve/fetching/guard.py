@@ -12,7 +12,7 @@ from voicesieve.domain.candidates import MAX_URL_CHARS
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.passwords import without_password
 from voicesieve.domain.platforms import platform_of, platform_of_host
-from voicesieve.fetching.text import clean
+from voicesieve.domain.text import clean_text
 
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -106,14 +106,14 @@ def check_platform(host: str, closed: Collection[str]) -> None:
     platform = platform_of_host(host)
     if platform in closed:
         message = (
-            f"{clean(host, 200)} belongs to {platform}, which is disabled until you state your legal basis: "
+            f"{clean_text(host, 200)} belongs to {platform}, which is disabled until you state your legal basis: "
             "set rights.basis and rights.statement"
         )
         raise FailureError(Failure(FailureKind.FORBIDDEN_ADDRESS, message))
 
 
 def forbidden(host: str, ip: str) -> Failure:
-    place = ip if host.strip("[]") == ip else f"{clean(host, 200)} ({ip})"
+    place = ip if host.strip("[]") == ip else f"{clean_text(host, 200)} ({ip})"
     return Failure(FailureKind.FORBIDDEN_ADDRESS, f"{place} {NOT_PUBLIC}; {_REMEDY}")
 
 
@@ -149,14 +149,14 @@ def _wrapped_ipv4(address: IpAddress) -> ipaddress.IPv4Address | None:
 
 
 def _refusal(url: str, reason: str) -> Failure:
-    return Failure(FailureKind.UNSUPPORTED, f"{clean(without_password(url), 200)!r} cannot be fetched: {reason}")
+    return Failure(FailureKind.UNSUPPORTED, f"{clean_text(without_password(url), 200)!r} cannot be fetched: {reason}")
 
 
 def _check_program(arguments: tuple[object, ...]) -> None:
     program = arguments[0] if arguments else None
     name = PurePath(program.decode(errors="replace") if isinstance(program, bytes) else str(program)).name
     if name not in _JS_RUNTIMES:
-        raise ForbiddenProgramError(f"{clean(name, 100)} may not be started here")
+        raise ForbiddenProgramError(f"{clean_text(name, 100)} may not be started here")
 
 
 def _check_platform(reached: str | None, own: str | None) -> None:
@@ -175,4 +175,4 @@ def _check_peer(address: object) -> None:
     # Unix sockets (text or bytes) and names that are still to be resolved cannot be shown to be public.
     host = address[0] if isinstance(address, tuple) and address else None
     if address is not None and not (isinstance(host, str) and is_public(host)):
-        raise ForbiddenAddressError(f"{clean(str(host or address), 200)} {NOT_PUBLIC}; {_REMEDY}")
+        raise ForbiddenAddressError(f"{clean_text(str(host or address), 200)} {NOT_PUBLIC}; {_REMEDY}")

@@ -13,11 +13,11 @@ import aiohttp
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.fetching import Fetched, FetchRequest
+from voicesieve.domain.text import clean_text
 from voicesieve.fetching.client import HttpClient, HttpResponse, broken_transfer
 from voicesieve.fetching.scratch import MEDIA_NAME, create_media, write_all
 from voicesieve.fetching.sniffing import HEAD_BYTES, refusal
 from voicesieve.fetching.stall import StallClock
-from voicesieve.fetching.text import clean
 from voicesieve.fetching.unpacking import Unpacker
 
 MAX_FRUITLESS_RESUMES = 3
@@ -347,4 +347,4 @@ def _facts(response: HttpResponse) -> dict[str, object]:
         "last_modified": response.headers.get("Last-Modified"),
         "content_type": response.headers.get("Content-Type"),
     }
-    return {name: clean(value, 1_000) for name, value in stated.items() if value}
+    return {name: clean_text(value, 1_000) for name, value in stated.items() if value}

@@ -14,8 +14,8 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.fetching import Fetched, FetchLimits, FetchRequest
+from voicesieve.domain.text import clean_text
 from voicesieve.fetching.scratch import MEDIA_NAME, create_media, write_all
-from voicesieve.fetching.text import clean
 
 _BLOCK_BYTES = 2**20
 _SAMPLE_BYTES = 2**16
@@ -102,7 +102,7 @@ def _path(url: str) -> Path:
         raise FailureError(Failure.from_exception(FailureKind.UNSUPPORTED, error)) from error
     path = unquote_to_bytes(parts.path)
     if parts.scheme != "file" or parts.netloc not in ("", "localhost") or not path.startswith(b"/") or b"\0" in path:
-        message = f"{clean(url, 200)!r} does not name a file of this machine"
+        message = f"{clean_text(url, 200)!r} does not name a file of this machine"
         raise FailureError(Failure(FailureKind.UNSUPPORTED, message))
     return Path(os.fsdecode(path))
 
@@ -152,4 +152,4 @@ def _source_failure(source: Path, error: OSError) -> Failure:
 
 
 def _shown(path: Path) -> str:
-    return clean(os.fsencode(path).decode("utf-8", errors="replace"), 500)
+    return clean_text(os.fsencode(path).decode("utf-8", errors="replace"), 500)

@@ -8,8 +8,8 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import ThreadedResolver
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.text import clean_text
 from voicesieve.fetching.guard import forbidden, is_public
-from voicesieve.fetching.text import clean
 
 
 class PublicResolver(AbstractResolver):
@@ -33,7 +33,7 @@ class PublicResolver(AbstractResolver):
         try:
             found = await self._resolver.resolve(host, port, family)
         except UnicodeError as error:
-            message = f"{clean(host, 200)!r} cannot be a host's name"
+            message = f"{clean_text(host, 200)!r} cannot be a host's name"
             raise FailureError(Failure.from_exception(FailureKind.UNSUPPORTED, error, message)) from error
         if self._allow_private_addresses:
             return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from voicesieve.domain.failures import Failure, FailureKind
-from voicesieve.fetching.text import clean
+from voicesieve.domain.text import clean_text
 
 HEAD_BYTES = 512
 """Enough for the start of every container, and for a page behind blanks."""
@@ -52,7 +52,7 @@ def refusal(head: bytes, content_type: str) -> Failure | None:
     elif _JSON.match(head):
         what = "data for programs (JSON), not media; it may be a refusal: open the address in a browser"
     elif _NOT_MEDIA_TYPES.fullmatch(kind) and not _MPEG_FRAME.match(head):
-        what = f"{clean(kind, 100)!r}, not media"
+        what = f"{clean_text(kind, 100)!r}, not media"
     else:
         return None
     return Failure(FailureKind.UNSUPPORTED, f"the address holds {what}")

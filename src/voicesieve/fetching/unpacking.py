@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.fetching.text import clean
+from voicesieve.domain.text import clean_text
 
 PIECE_BYTES = 2**18
 """The most that one step unpacks; the caller looks at its limits between two steps."""
@@ -127,6 +127,6 @@ def codings_of(header: str) -> tuple[str, ...]:
     named = [word.strip().lower() for word in header.split(",")]
     refused = next((word for word in named if word in _CANNOT_UNPACK), None)
     if refused is not None:
-        message = f"the answer is packed as {clean(refused, 50)!r}, which cannot be unpacked and was not asked for"
+        message = f"the answer is packed as {clean_text(refused, 50)!r}, which cannot be unpacked and was not asked for"
         raise FailureError(Failure(FailureKind.UNSUPPORTED, message))
     return tuple(word for word in named if word in _CAN_UNPACK)

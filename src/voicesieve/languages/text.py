@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from voicesieve.domain.names import without_invisible
 from voicesieve.languages.codes import normalise
 from voicesieve.languages.toneless import looks_vietnamese, may_be_vietnamese
 
@@ -39,7 +40,6 @@ _ADDRESS = ("#", "@", "www.", "http:", "https:", "&")
 """Beginnings of hashtags, mentions, addresses and HTML entities: written for machines."""
 _PART = re.compile(r"[|/\\()\[\]{}<>~•·–—:;!?。！？…\n\r\t\"“”]+|\s[-+*=]+\s|\.{2,}|\.\s")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
-_DIRECTIONAL = re.compile("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufe0e\ufe0f]")
 
 
 class _Reader(Protocol):
@@ -76,7 +76,7 @@ def languages_of(texts: Iterable[str]) -> tuple[TextLanguage, ...]:
 
 
 def _parts(text: str) -> list[list[str]]:
-    shown = unicodedata.normalize("NFKC", _DIRECTIONAL.sub("", text[:MAX_CHARS]))
+    shown = unicodedata.normalize("NFKC", without_invisible(text[:MAX_CHARS]))
     parts = [_WORD.findall(part) for part in _PART.split(_TOKEN.sub(_without_addresses, shown))]
     return [words for part in parts if (words := [word for word in part if not _mixes_scripts(word)])]
 

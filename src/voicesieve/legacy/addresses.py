@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from voicesieve.domain.candidates import Candidate, PassedOver, SourceProblem
+from voicesieve.domain.text import clean_text
 from voicesieve.legacy.identities import address_identity, full_id, youtube
 from voicesieve.legacy.manifests import CorruptManifestError, load_json
 from voicesieve.legacy.tree import Tree
-from voicesieve.sources.cleaning import clean_text
 from voicesieve.sources.list_lines import read_line
 
 MAX_LINE_BYTES = 100_000

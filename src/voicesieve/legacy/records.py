@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from voicesieve.domain.passwords import without_password
-from voicesieve.sources.cleaning import clean_text
+from voicesieve.domain.text import clean_text
 
 _PLACEHOLDER_TITLE = re.compile(r"(Recovered )?Video [A-Za-z0-9_-]{8,11}|NoTitle", re.IGNORECASE)
 _MAX_TEXT = 4_000

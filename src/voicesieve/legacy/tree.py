@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from voicesieve.domain.names import composed
+from voicesieve.domain.text import clean_text
 from voicesieve.sources.media import is_media_name
 
 MANIFESTS = ("manifest.json", "crawler_manifest.json")
@@ -111,8 +111,8 @@ class AudioIndex:
 
     def __post_init__(self) -> None:
         for path in self.files:
-            self._by_name.setdefault(composed(path.name), []).append(path)
-            self._by_stem.setdefault(composed(path.stem), []).append(path)
+            self._by_name.setdefault(clean_text(path.name), []).append(path)
+            self._by_stem.setdefault(clean_text(path.stem), []).append(path)
 
     def find(self, written: str) -> PurePosixPath | None:
         """The file that ``written``, a Windows or POSIX path, most likely meant; ``None`` if none or several may be.
@@ -120,19 +120,20 @@ class AudioIndex:
         Files of that name are taken, or of that name with another suffix; among them the one that shares most of the
         path's end. Files in ``backups/`` count only where there is no other.
         """
-        parts = path_parts(composed(written))
+        parts = [clean_text(part) for part in path_parts(written)]
         if not parts:
             return None
         found = self._by_name.get(parts[-1]) or self._by_stem.get(PurePosixPath(parts[-1]).stem, [])
         found = [path for path in found if BACKUPS not in path.parts] or found
-        ranked = sorted(found, key=lambda path: _shared_end(_composed(path), parts), reverse=True)
-        if len(ranked) > 1 and _shared_end(_composed(ranked[0]), parts) == _shared_end(_composed(ranked[1]), parts):
+        ranked = sorted(found, key=lambda path: _shared_end(_cleaned(path), parts), reverse=True)
+        if len(ranked) > 1 and _shared_end(_cleaned(ranked[0]), parts) == _shared_end(_cleaned(ranked[1]), parts):
             return None
         return ranked[0] if ranked else None
 
 
-def _composed(path: PurePosixPath) -> tuple[str, ...]:
-    return tuple(composed(part) for part in path.parts)
+def _cleaned(path: PurePosixPath) -> tuple[str, ...]:
+    """The names in ``path`` as records have them, which are cleaned when they are read."""
+    return tuple(clean_text(part) for part in path.parts)
 
 
 def path_parts(written: str) -> list[str]:

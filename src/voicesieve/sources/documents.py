@@ -13,7 +13,8 @@ from voicesieve.domain.addresses import web_address
 from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, PassedOver, Query, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.quotas import Price
-from voicesieve.sources.cleaning import clean_text, shown
+from voicesieve.domain.text import clean_text
+from voicesieve.sources.cleaning import shown
 from voicesieve.sources.confined import in_confinement
 from voicesieve.sources.entries import Entries, feed_key
 from voicesieve.sources.identity import host_of, normalise_url

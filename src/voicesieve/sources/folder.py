@@ -28,7 +28,8 @@ from voicesieve.domain.candidates import (
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.media_formats import MEDIA_SUFFIXES
 from voicesieve.domain.quotas import Price
-from voicesieve.sources.cleaning import clean_text, shown
+from voicesieve.domain.text import clean_text
+from voicesieve.sources.cleaning import shown
 from voicesieve.sources.identity import file_identity
 from voicesieve.sources.media import is_media_name
 from voicesieve.sources.paging import Finding, Findings

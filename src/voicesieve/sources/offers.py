@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from voicesieve.domain.candidates import Candidate
 from voicesieve.domain.platforms import is_youtube
+from voicesieve.domain.text import clean_text
 from voicesieve.languages.codes import normalise
-from voicesieve.sources.cleaning import clean_text
 from voicesieve.sources.entries import entry_names
 from voicesieve.sources.identity import FILE, URL, absolute_url, candidate_identity, youtube_video_id
 

@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from voicesieve.domain.candidates import Candidate, PassedOver, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-from voicesieve.sources.cleaning import clean_text, shown
+from voicesieve.domain.text import clean_text
+from voicesieve.sources.cleaning import shown
 from voicesieve.sources.dates import epoch_s
 from voicesieve.sources.documents import MAX_FINDINGS, Document, DocumentLimits, DocumentSource, Origin
 from voicesieve.sources.durations import plausible_duration

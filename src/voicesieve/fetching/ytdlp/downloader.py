@@ -11,7 +11,7 @@ from yt_dlp.networking.common import Request, Response
 from yt_dlp.networking.exceptions import HTTPError
 from yt_dlp.utils.networking import std_headers
 
-from voicesieve.fetching.text import clean
+from voicesieve.domain.text import clean_text
 from voicesieve.fetching.ytdlp.frame import Journal
 
 _BROWSER = "Mozilla/"
@@ -46,7 +46,7 @@ class HonestDownloader(YoutubeDL):  # type: ignore[misc]
             status = refusal.status
             raise
         except Exception as failure:
-            error = clean(str(failure), 300)
+            error = clean_text(str(failure), 300)
             raise
         else:
             return response

@@ -22,9 +22,9 @@ from yt_dlp.utils import (
 
 from voicesieve.domain.failures import Failure, FailureKind
 from voicesieve.domain.passwords import without_passwords
+from voicesieve.domain.text import clean_text
 from voicesieve.fetching.guard import NOT_PUBLIC, ForbiddenAddressError, ForbiddenPlatformError
 from voicesieve.fetching.statuses import status_failure
-from voicesieve.fetching.text import clean
 from voicesieve.files import OUT_OF_SPACE
 from voicesieve.machine import EXHAUSTED
 
@@ -112,11 +112,12 @@ def _related(error: BaseException) -> list[BaseException]:
 def _message(related: list[BaseException], kind: FailureKind) -> str:
     refusal = next((one for one in related if isinstance(one, _REFUSALS)), None)
     text = _FOR_DEVELOPERS.sub("", without_passwords(str(refusal or related[0])).removeprefix("ERROR: "))
-    return " ".join(filter(None, (clean(text, _MAX_MESSAGE_CHARS), _ADVICE.get(kind)))) or type(related[0]).__name__
+    sentences = filter(None, (clean_text(text, _MAX_MESSAGE_CHARS), _ADVICE.get(kind)))
+    return " ".join(sentences) or type(related[0]).__name__
 
 
 def _link(error: BaseException) -> str:
-    return clean(f"{type(error).__name__}: {without_passwords(str(error))}", _MAX_MESSAGE_CHARS)
+    return clean_text(f"{type(error).__name__}: {without_passwords(str(error))}", _MAX_MESSAGE_CHARS)
 
 
 def _by_our_own_limits(related: list[BaseException], text: str, youtube: bool) -> FailureKind | None:

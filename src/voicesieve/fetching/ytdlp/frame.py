@@ -20,8 +20,8 @@ from typing import Any, TextIO
 
 from voicesieve.domain.failures import FailureError
 from voicesieve.domain.platforms import YOUTUBE
+from voicesieve.domain.text import clean_text
 from voicesieve.fetching.guard import install_connect_guard
-from voicesieve.fetching.text import clean
 
 _MEMORY_BYTES = 1 << 30
 """yt-dlp reads whole pages, and a packed one of 1.5 MB can hold gigabytes. Measured for an ordinary page: 65 MB."""
@@ -44,14 +44,14 @@ class Journal:
         """Note a request, of the first `MAX_REQUESTS`."""
         if len(self.requests) < MAX_REQUESTS:
             self.requests.append(
-                {"url": clean(url, _MAX_TEXT_CHARS), "status": status, "took_s": took_s, "error": error}
+                {"url": clean_text(url, _MAX_TEXT_CHARS), "status": status, "took_s": took_s, "error": error}
             )
 
     def debug(self, message: str) -> None:
         """Progress and detail are of no use to the parent."""
 
     def warning(self, message: str) -> None:
-        self.warnings = [*self.warnings, clean(f"warning: {message}", _MAX_TEXT_CHARS)][-_MAX_WARNINGS:]
+        self.warnings = [*self.warnings, clean_text(f"warning: {message}", _MAX_TEXT_CHARS)][-_MAX_WARNINGS:]
 
     def error(self, message: str) -> None:
         """The same error is raised as an exception."""

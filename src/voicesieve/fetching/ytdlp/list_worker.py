@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from voicesieve.domain.platforms import YOUTUBE
-from voicesieve.fetching.text import clean
+from voicesieve.domain.text import clean_text
 from voicesieve.fetching.ytdlp.frame import Journal, Parent, common_options, serve
 
 _RETRIES = 1
@@ -49,15 +49,15 @@ def _work(fields: Mapping[str, Any], parent: Parent, journal: Journal) -> dict[s
             downloader, url=order.url, phrase=order.phrase, parameters=order.parameters, place=order.place
         )
     return {
-        "about": {name: clean(str(about.get(name) or ""), _MAX_TITLE_CHARS) for name in ("channel", "channel_id")},
+        "about": {name: clean_text(str(about.get(name) or ""), _MAX_TITLE_CHARS) for name in ("channel", "channel_id")},
         "entries": [_entry(entry) for entry in entries if entry.get("ie_key") == "Youtube"],
         "place": place if place is None or len(str(place)) <= _MAX_TOKEN_CHARS else None,
     }
 
 
 def _entry(entry: Mapping[str, Any]) -> dict[str, object]:
-    found: dict[str, object] = {name: clean(str(entry.get(name) or ""), _MAX_TITLE_CHARS) for name in _TEXTS}
-    found["description"] = clean(str(entry.get("description") or ""), _MAX_DESCRIPTION_CHARS)
+    found: dict[str, object] = {name: clean_text(str(entry.get(name) or ""), _MAX_TITLE_CHARS) for name in _TEXTS}
+    found["description"] = clean_text(str(entry.get("description") or ""), _MAX_DESCRIPTION_CHARS)
     found["duration_s"] = entry.get("duration")
     return {name: value for name, value in found.items() if value not in ("", None)}
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.fetching import Exchange
-from voicesieve.fetching.text import clean
+from voicesieve.domain.text import clean_text
 from voicesieve.machine import start_failure
 
 MAX_ANSWER_BYTES = 2**20
@@ -49,7 +49,7 @@ class Worker:
     async def died(self) -> Failure:
         """Why it ended without an answer."""
         status = await self.process.wait()
-        complaint = clean((await self.complaint).decode(errors="replace")[-MAX_TEXT_CHARS:], MAX_TEXT_CHARS)
+        complaint = clean_text((await self.complaint).decode(errors="replace")[-MAX_TEXT_CHARS:], MAX_TEXT_CHARS)
         if status == -signal.SIGKILL:
             message = "the yt-dlp worker was killed from outside, most likely for want of memory"
             return Failure(FailureKind.OUT_OF_MEMORY, message)
@@ -188,7 +188,7 @@ def _plain(value: object) -> object:
 
 
 def text(value: object) -> str:
-    return clean(value, MAX_TEXT_CHARS) if isinstance(value, str) else ""
+    return clean_text(value, MAX_TEXT_CHARS) if isinstance(value, str) else ""
 
 
 def number(value: object) -> float | None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.platforms import platform_of
+from voicesieve.domain.text import clean_text
 from voicesieve.fetching.scratch import MEDIA_NAME
-from voicesieve.fetching.text import clean
 from voicesieve.fetching.ytdlp.frame import Journal, Parent, common_options, serve
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def facts_of(info: Mapping[str, Any]) -> dict[str, object]:
     facts: dict[str, object] = {}
     for name, fields in _TEXT_FACTS.items():
         value = next((info[field] for field in fields if isinstance(info.get(field), str)), "")
-        facts[name] = clean(value, _MAX_TEXT_CHARS)
+        facts[name] = clean_text(value, _MAX_TEXT_CHARS)
     facts["duration_s"] = _number(info.get("duration"))
     facts["age_limit"] = _number(info.get("age_limit"))
     heard = _asr_languages(info.get("automatic_captions"))
@@ -213,7 +213,7 @@ def facts_of(info: Mapping[str, Any]) -> dict[str, object]:
     facts["category"] = next(iter(_words(info.get("categories"))), "")
     facts["subtitle_languages"] = _languages(info.get("subtitles"))
     description = info.get("description")
-    facts["description"] = clean(description, _MAX_DESCRIPTION_CHARS) if isinstance(description, str) else ""
+    facts["description"] = clean_text(description, _MAX_DESCRIPTION_CHARS) if isinstance(description, str) else ""
     facts["tags"] = _words(info.get("tags"))
     return {name: value for name, value in facts.items() if value not in (None, "", [])}
 
@@ -228,12 +228,12 @@ def _asr_languages(captions: object) -> list[str]:
 
 def _languages(tracks: object) -> list[str]:
     codes = tracks if isinstance(tracks, Mapping) else {}
-    return [clean(str(code), _MAX_CODE_CHARS) for code in codes][:_MAX_LANGUAGES]
+    return [clean_text(str(code), _MAX_CODE_CHARS) for code in codes][:_MAX_LANGUAGES]
 
 
 def _words(values: object) -> list[str]:
     words = values if isinstance(values, list) else []
-    return [clean(word, _MAX_TEXT_CHARS) for word in words if isinstance(word, str)][:_MAX_TAGS]
+    return [clean_text(word, _MAX_TEXT_CHARS) for word in words if isinstance(word, str)][:_MAX_TAGS]
 
 
 def _number(value: object) -> float | None:

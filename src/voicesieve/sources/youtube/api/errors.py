@@ -14,7 +14,7 @@ from typing import Any
 
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.quotas import QuotaSpentError
-from voicesieve.sources.cleaning import clean_text
+from voicesieve.domain.text import clean_text
 
 PER_MINUTE_PAUSE_S = 60.0
 """Google's short limits are by minute."""

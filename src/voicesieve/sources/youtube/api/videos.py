@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from voicesieve.domain.candidates import Candidate
+from voicesieve.domain.text import clean_text
 from voicesieve.languages.codes import normalise
-from voicesieve.sources.cleaning import clean_text
 from voicesieve.sources.durations import parse_duration
 from voicesieve.sources.offers import remote_candidate
 from voicesieve.sources.protocol import Reader
