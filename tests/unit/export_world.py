@@ -16,7 +16,7 @@ from voicesieve.audio.probe import probe
 from voicesieve.audio.store import RecordingStore, sha256_of
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import results
-from voicesieve.corpus.card import CardSettings
+from voicesieve.corpus.card_settings import CardSettings
 from voicesieve.corpus.options import ExportOptions
 from voicesieve.domain.candidates import Candidate
 from voicesieve.domain.decisions import Outcome

@@ -17,7 +17,7 @@ from voicesieve.catalog.reads import views
 from voicesieve.catalog.store import Catalog, open_catalog
 from voicesieve.catalog.writes import arms, takedown
 from voicesieve.catalog.writes.arms import arm_key
-from voicesieve.corpus.planning import group_of
+from voicesieve.corpus.plan import group_of
 from voicesieve.domain.names import name_key
 from voicesieve.domain.text import clean_text
 from voicesieve.operations.withdraw import Kind, NothingToWithdrawError, Takedown, enforce, withdraw

@@ -296,14 +296,26 @@ def test_opus_clips_are_shorter_files_of_the_same_length(corpus: Corpus) -> None
         assert path.stat().st_size < (lossless / "train" / row["file_name"]).with_suffix(".flac").stat().st_size
 
 
-def test_every_format_and_option_is_documented() -> None:
+DOCUMENTED = (Path(__file__).parents[2] / "docs" / "exports.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_a_row_in_the_documentation_with_the_line_that_loads_it(name: str) -> None:
+    record = FORMATS[name]
+    loading = record.loading_line(ExportOptions(format=name, unit=record.units[0], audio=record.audio[0]))
+    (row,) = [line for line in DOCUMENTED.splitlines() if line.startswith(f"| `{name}` |")]
+    assert row.endswith(f" | `{loading}` |")
+
+
+def test_the_help_and_the_documentation_list_every_format_and_option() -> None:
     from typer.main import get_command
 
     from voicesieve.cli.main import app
 
-    text = (Path(__file__).parents[2] / "docs" / "exports.md").read_text(encoding="utf-8")
-    assert [name for name in (*FORMATS, "urls") if f"\n| `{name}` |" not in text] == []
+    assert "\n| `urls` |" in DOCUMENTED
     command = get_command(app).commands["export"]  # type: ignore[attr-defined]
+    (kind,) = [argument for argument in command.params if argument.name == "kind"]
+    assert [record.name for record in FORMATS.values() if f"{record.name} ({record.summary})" not in kind.help] == []
     options = {name for option in command.params for name in option.opts if name.startswith("--")}
     shared = {"--data", "--config", "--json", "--quiet", "--measure"}
-    assert [name for name in sorted(options - shared) if f"{name}" not in text] == []
+    assert [name for name in sorted(options - shared) if f"{name}" not in DOCUMENTED] == []

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
+from voicesieve.corpus.formats.registry import ALL
 
 
 def export(
@@ -15,8 +16,7 @@ def export(
         str,
         typer.Argument(
             metavar="FORMAT",
-            help="jsonl, lhotse, lhotse-shar, kaldi, nemo, nemo-tarred, huggingface, audiofolder, webdataset, rttm, "
-            "manifest (the earlier crawler's folders) or urls.",
+            help=", ".join(f"{record.name} ({record.summary})" for record in ALL) + " or urls (the addresses alone).",
         ),
     ],
     target: Annotated[Path, typer.Argument(metavar="DEST", help="Folder to write (urls: file).")],

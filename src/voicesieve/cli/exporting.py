@@ -17,8 +17,9 @@ from voicesieve.catalog.reads.exportable import exportable_hashes
 from voicesieve.cli.actor import actor
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.wiring import opened_catalog, settings_for, worker_count
-from voicesieve.corpus.card import CardSettings
-from voicesieve.corpus.formats.registry import FORMATS, Format
+from voicesieve.corpus.card_settings import CardSettings
+from voicesieve.corpus.formats.protocol import Format
+from voicesieve.corpus.formats.registry import FORMATS
 from voicesieve.corpus.options import Audio, CutRules, Duplicates, ExportOptions, Filters, Unit, parse_split
 from voicesieve.corpus.provenance import split_warnings
 from voicesieve.corpus.verifying import Verified
@@ -96,7 +97,7 @@ def _refuse_torn_names(kind: str, target: Path, prefix: str | None) -> None:
         shown = safe_text(text, limit=120)
         if len(text.splitlines()) > 1 or text.endswith(("\n", "\r")):
             raise OperatorError(f"{name} {shown} holds a line break, which tears the lines of an export. Name another.")
-        written = name == "--path-prefix" or kind == "kaldi"
+        written = name == "--path-prefix" or (kind in FORMATS and FORMATS[kind].absolute_paths)
         if written and any("\ud800" <= char <= "\udfff" for char in text):
             raise OperatorError(f"{name} {shown} is not UTF-8, and {kind} writes it into its files. Name another.")
 
@@ -112,7 +113,7 @@ def options_of(kind: str, wanted: Mapping[str, Any]) -> ExportOptions:
         raise OperatorError(f"No export format {kind!r}. Formats: {NAMES}.")
     audio = _audio(entry, wanted)
     unit = _unit(entry, audio, wanted)
-    measured = wanted["measured"] and entry.name != "rttm"
+    measured = wanted["measured"] and entry.measured
     try:
         cut = CutRules(**wanted["cut"])
         split = parse_split(wanted["split"])

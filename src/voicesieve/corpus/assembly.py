@@ -14,10 +14,10 @@ from voicesieve.corpus.cutting import CutOrder, clip_id
 from voicesieve.corpus.duplicates import Groups, join_equal_packets, join_equal_sound
 from voicesieve.corpus.facts import CorpusFacts
 from voicesieve.corpus.formats.files import create
-from voicesieve.corpus.formats.items import Item, Order, Place, Writer
-from voicesieve.corpus.formats.registry import FORMATS
+from voicesieve.corpus.formats.protocol import Item, Order, Place, Writer
+from voicesieve.corpus.json_lines import line, read_lines
 from voicesieve.corpus.options import Audio, Duplicates, ExportOptions, Unit
-from voicesieve.corpus.planning import group_of, language_at, line, read_lines
+from voicesieve.corpus.plan import group_of, language_at
 from voicesieve.corpus.segmenting import CHILD, Span, cut
 from voicesieve.corpus.splits import split_of
 from voicesieve.corpus.staging import Staging
@@ -111,7 +111,7 @@ def assemble(
     progressed: Callable[[int], None],
 ) -> None:
     """Fill ``staging.tree``: the format's files and the index. ``source_of`` is the stored file of a recording."""
-    writer = FORMATS[order.options.format].make(order)
+    writer = order.format.writer(order)
     with create(order.folder / INDEX) as index:
         for number, row in enumerate(read_lines(staging.plan)):
             progressed(number)
@@ -127,7 +127,7 @@ def assemble(
             if number in merged.inherited:
                 row["sources"] = merged.inherited[number]
                 row["also_videos"] = [source["video"] for source in row["sources"][1:]]
-            places = _add_items(writer, order.options, row, outcome, staging, source_of, facts)
+            places = _add_items(writer, order, row, outcome, staging, source_of, facts)
             _index(index, row, outcome, places)
     writer.close()
 
@@ -142,17 +142,17 @@ def _left_out_whole(row: Mapping[str, Any], options: ExportOptions, *, duplicate
 
 def _add_items(
     writer: Writer,
-    options: ExportOptions,
+    order: Order,
     row: Mapping[str, Any],
     outcome: Mapping[str, Any] | None,
     staging: Staging,
     source_of: Callable[[Mapping[str, Any]], Path],
     facts: CorpusFacts,
 ) -> dict[str, Place]:
-    wanted = options.filters.languages
-    make = _clips if options.unit is Unit.CLIPS else _whole
+    wanted = order.options.filters.languages
+    make = _clips if order.options.unit is Unit.CLIPS else _whole
     places: dict[str, Place] = {}
-    for item in make(options, row, outcome, staging, source_of, facts):
+    for item in make(order, row, outcome, staging, source_of, facts):
         if wanted and item.language.split("-")[0].lower() not in wanted:
             facts.leave_out("language")
             continue
@@ -164,13 +164,14 @@ def _add_items(
 
 
 def _clips(
-    options: ExportOptions,
+    order: Order,
     row: Mapping[str, Any],
     outcome: Mapping[str, Any] | None,
     staging: Staging,
     _source_of: Callable[[Mapping[str, Any]], Path],
     facts: CorpusFacts,
 ) -> Iterator[Item]:
+    options = order.options
     split = split_of(group_of(row), options.split)
     heard = options.measured or options.audio is not Audio.NONE
     clips = outcome["clips"] if outcome is not None and heard else _unheard_clips(options, row)
@@ -223,13 +224,14 @@ def clip_columns(row: Mapping[str, Any], clip: Mapping[str, Any], split: str) ->
 
 
 def _whole(
-    options: ExportOptions,
+    order: Order,
     row: Mapping[str, Any],
     outcome: Mapping[str, Any] | None,
     staging: Staging,
     source_of: Callable[[Mapping[str, Any]], Path],
     facts: CorpusFacts,
 ) -> Iterator[Item]:
+    options = order.options
     split = split_of(group_of(row), options.split)
     measured = {clip["start"]: clip for clip in (outcome or {}).get("clips", ())}
     segments = []
@@ -257,7 +259,7 @@ def _whole(
     audio, sha256 = None, None
     if file:
         audio, sha256 = staging.folder_of(row["id"]) / file["name"], file["sha256"]
-    elif FORMATS[options.format].points:
+    elif order.format.points:
         audio = source_of(row).absolute()
     columns = {name: row[name] for name in _WHOLE} | {"language": row["language"] or "und", "split": split}
     columns |= {"recording": row["id"], "speaker": row["id"], "duration": duration_s}

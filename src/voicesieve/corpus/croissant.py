@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from voicesieve import __version__
 from voicesieve.audio.store import sha256_of
+from voicesieve.corpus.card_settings import CardSettings
 from voicesieve.corpus.facts import CorpusFacts
-from voicesieve.corpus.formats.huggingface import COLUMNS
-from voicesieve.corpus.formats.items import Order
+from voicesieve.corpus.formats.hub_columns import COLUMNS
+from voicesieve.corpus.formats.protocol import FileSet, Order
 from voicesieve.corpus.options import Audio
-from voicesieve.corpus.planning import day
+from voicesieve.corpus.plan import day
 from voicesieve.corpus.provenance import LIMITS, accuracy, how
-
-if TYPE_CHECKING:
-    from voicesieve.corpus.card import CardSettings
 
 CONTEXT: dict[str, Any] = {
     "@language": "en",
@@ -67,11 +65,9 @@ TYPES = {"string": "sc:Text", "float64": "sc:Float", "float32": "sc:Float"}
 MEDIA = {
     ".jsonl": "application/jsonlines",
     ".gz": "application/gzip",
-    ".tar": "application/x-tar",
-    ".parquet": "application/x-parquet",
     ".json": "application/json",
-    ".txt": "text/plain",
 }
+"""Media types of tables by their suffix; the others are plain text."""
 SOUND = {"flac": "audio/flac", "wav": "audio/wav", "opus": "audio/ogg", "original": "audio/*"}
 
 
@@ -122,11 +118,8 @@ def _rai(order: Order, facts: CorpusFacts, settings: CardSettings) -> dict[str, 
 
 def _tables(order: Order) -> list[Path]:
     """Tables that single names point at; numbered files are described as sets."""
-    names = ("*.jsonl", "*.jsonl.gz", "*.rttm", "*.uem")
-    nested = ("*/metadata.jsonl", "*/tarred_audio_manifest.json", "*_outputs/*", "final_audio/manifest.json")
-    found = {path for name in (*names, *nested) for path in order.folder.glob(name) if path.is_file()}
-    found |= {path for name in ("wav.scp", "utt2spk", "segments") for path in order.folder.rglob(name)}
-    return sorted(path for path in found if ".voicesieve" not in path.parts)
+    matching = {path for pattern in order.format.tables for path in order.folder.glob(pattern) if path.is_file()}
+    return sorted(matching)
 
 
 def _file_object(order: Order, path: Path) -> dict[str, Any]:
@@ -143,41 +136,42 @@ def _file_object(order: Order, path: Path) -> dict[str, Any]:
 
 
 def _file_sets(order: Order) -> list[dict[str, Any]]:
-    options = order.options
-    sets = {
-        "huggingface": [("parquet", "data/*.parquet", MEDIA[".parquet"])],
-        "lhotse-shar": [("cuts", "*/cuts.*.jsonl.gz", MEDIA[".gz"]), ("sound", "*/recording.*.tar", MEDIA[".tar"])],
-        "nemo-tarred": [("sound", "**/audio_*.tar", MEDIA[".tar"])],
-        "webdataset": [("samples", "*.tar", MEDIA[".tar"])],
-    }.get(options.format)
-    if sets is None:
-        if options.audio is Audio.NONE:
-            return []
-        where = {"audiofolder": "*/*/*", "manifest": "final_audio/*/*"}.get(options.format, "audio/*/*")
-        suffix = "" if options.audio is Audio.ORIGINAL else f".{options.audio}"
-        sets = [("sound", f"{where}{suffix}", SOUND[options.audio])]
     return [
-        {"@type": "cr:FileSet", "@id": name, "name": name, "includes": pattern, "encodingFormat": media}
-        for name, pattern, media in sets
+        {
+            "@type": "cr:FileSet",
+            "@id": files.name,
+            "name": files.name,
+            "includes": files.includes,
+            "encodingFormat": files.media_type,
+        }
+        for files in order.format.file_sets or _sound_files(order)
     ]
+
+
+def _sound_files(order: Order) -> list[FileSet]:
+    audio = order.options.audio
+    if audio is Audio.NONE:
+        return []
+    suffix = "" if audio is Audio.ORIGINAL else f".{audio}"
+    return [FileSet("sound", f"{order.format.sound_files}{suffix}", SOUND[audio])]
 
 
 def _record_sets(order: Order, files: Sequence[Path]) -> list[dict[str, Any]]:
     """Clips as records, where a table holds their columns under the names that all formats share."""
-    if order.options.format == "huggingface":
-        sets = [_record_set("clips", {"fileSet": {"@id": "parquet"}})]
+    if order.format.clip_set:
+        source = {"fileSet": {"@id": order.format.clip_set}}
+        records = _record_set("clips", source)
         if order.options.audio is not Audio.NONE:
-            sound = _field("clips", "audio", "sc:AudioObject", {"fileSet": {"@id": "parquet"}})
+            sound = _field("clips", "audio", "sc:AudioObject", source)
             sound["source"]["transform"] = {"jsonPath": "bytes"}
-            sets[0]["field"].insert(0, sound)
-        return sets
-    wanted = {"jsonl": "clips", "audiofolder": "metadata"}.get(order.options.format)
-    found = []
+            records["field"].insert(0, sound)
+        return [records]
+    sets = []
     for path in files:
-        if wanted and path.name.startswith(wanted):
+        if order.format.clip_tables and path.name.startswith(order.format.clip_tables):
             name = path.relative_to(order.folder).as_posix()
-            found.append(_record_set(name.removesuffix(".jsonl").replace("/", "_"), {"fileObject": {"@id": name}}))
-    return found
+            sets.append(_record_set(name.removesuffix(".jsonl").replace("/", "_"), {"fileObject": {"@id": name}}))
+    return sets
 
 
 def _record_set(name: str, source: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Any
 
-from voicesieve.corpus.formats.items import Item
+from voicesieve.corpus.formats.protocol import Item
 
 MAX_NAMES = 50_000
 """Channels that are counted by name; what comes later is counted together."""
@@ -26,7 +26,6 @@ class CorpusFacts:
         self.left_out: Counter[str] = Counter()
         self.score_bins = [0.0] * 10
         self.detectors: Counter[str] = Counter()
-        self.first_day: str | None = None
         self.newest_change = 0.0
         self._last = ""
 

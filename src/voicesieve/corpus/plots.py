@@ -4,11 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
+from voicesieve.corpus.facts import DURATION_BINS_S, CorpusFacts
+from voicesieve.files import SHARED_FILE, write_text
 from voicesieve.observability.terminal import safe_text
 
 WIDTH, LEFT, RIGHT, BAR, GAP, TOP = 560, 110, 80, 18, 6, 40
 _STYLE = "font-family:sans-serif;font-size:12px;fill:#333"
+
+
+def write_plots(folder: Path, facts: CorpusFacts) -> None:
+    """Make ``folder`` with the charts of a card: hours by language, length and score."""
+    folder.mkdir()
+    languages = [(name, hours) for name, _, hours in facts.table("language", 12)]
+    lengths = facts.by["length"]
+    edges = [f"{start:g}" for start in DURATION_BINS_S if f"{start}" in lengths]
+    least = next((index for index, seconds in enumerate(facts.score_bins) if seconds), 9)
+    scores = [(f"{index / 10:.1f}", facts.score_bins[index] / 3600) for index in range(least, 10)]
+    plots = {
+        "language": bars("Hours of child speech by language", languages),
+        "length": bars("Hours by length of segment, from ... seconds", [(e, lengths[e][1] / 3600) for e in edges]),
+        "score": bars("Hours by detector score, from ...", scores),
+    }
+    for name, svg in plots.items():
+        write_text(folder / f"{name}.svg", svg, mode=SHARED_FILE)
 
 
 def bars(title: str, rows: Sequence[tuple[str, float]]) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from voicesieve.corpus.facts import CorpusFacts
-from voicesieve.corpus.formats.items import Order
+from voicesieve.corpus.formats.protocol import Order
 from voicesieve.corpus.options import Duplicates, ExportOptions, Unit
 from voicesieve.observability.terminal import safe_text
 

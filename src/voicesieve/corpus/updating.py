@@ -6,13 +6,14 @@ import hashlib
 import json
 import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from voicesieve.corpus.assembly import read_index
 from voicesieve.corpus.cutting import CutOrder
-from voicesieve.corpus.planning import read_lines
+from voicesieve.corpus.formats.protocol import Format, Place
+from voicesieve.corpus.json_lines import read_lines
 from voicesieve.corpus.publishing import MARKER, ExportError
 from voicesieve.corpus.staging import pieces
 from voicesieve.files import new_file, write_text
@@ -83,8 +84,9 @@ def refuse_stranger(folder: Path, plan: Path) -> None:
 class Earlier:
     """An earlier export, read along with the plan: both are in order of their recordings."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, form: Format) -> None:
         self._folder = folder
+        self._format = form
         self._entries = read_index(folder)
         self._entry: dict[str, Any] | None = next(self._entries, None)
 
@@ -101,7 +103,7 @@ class Earlier:
             name = piece.get("id", order.id)
             if name not in entry["places"]:
                 continue  # left out by a filter, which leaves it out again
-            data = read_piece(self._folder, entry["places"][name], piece)
+            data = self._sound_at(entry["places"][name], piece)
             if data is None:
                 return False
             with new_file(order.folder / piece["name"]) as file:
@@ -110,11 +112,14 @@ class Earlier:
         write_text(order.outcome, json.dumps(entry["outcome"]))
         return True
 
-
-def read_piece(folder: Path, place: Mapping[str, Any], piece: Mapping[str, Any]) -> bytes | None:
-    """The sound at ``place`` of an export; ``None`` if it is not there or not what it was."""
-    data = _row(folder, place) if "row" in place else _stretch(folder / place["file"], place, piece["bytes"])
-    return data if data is not None and hashlib.sha256(data).hexdigest() == piece["sha256"] else None
+    def _sound_at(self, place: Mapping[str, Any], piece: Mapping[str, Any]) -> bytes | None:
+        """The sound at ``place``; ``None`` if it is not there or not what it was."""
+        read_sound = self._format.read_sound
+        if read_sound is None:
+            data = _stretch(self._folder / place["file"], place, piece["bytes"])
+        else:
+            data = read_sound(self._folder, Place(**place))
+        return data if data is not None and hashlib.sha256(data).hexdigest() == piece["sha256"] else None
 
 
 def _stretch(path: Path, place: Mapping[str, Any], size: int) -> bytes | None:
@@ -124,14 +129,3 @@ def _stretch(path: Path, place: Mapping[str, Any], size: int) -> bytes | None:
             return file.read(size)
     except OSError:
         return None
-
-
-def _row(folder: Path, place: Mapping[str, Any]) -> bytes | None:
-    from voicesieve.corpus.formats.huggingface import read_sound
-
-    return next((read_sound(path, place["row"]) for path in _files(folder, place["file"])), None)
-
-
-def _files(folder: Path, stem: str) -> Iterator[Path]:
-    parent, name = (folder / stem).parent, (folder / stem).name
-    yield from sorted(parent.glob(f"{name}-of-*.parquet"))

@@ -24,13 +24,15 @@ from voicesieve.catalog.reads import exportable
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import audits
 from voicesieve.corpus.assembly import assemble, cut_order, is_cut, merge_duplicates
-from voicesieve.corpus.card import CardSettings, write_card
+from voicesieve.corpus.card import write_card
+from voicesieve.corpus.card_settings import CardSettings
 from voicesieve.corpus.cutting import CutOrder, cut_recording
 from voicesieve.corpus.facts import CorpusFacts
-from voicesieve.corpus.formats.items import Order
+from voicesieve.corpus.formats.protocol import Order
 from voicesieve.corpus.formats.registry import FORMATS
+from voicesieve.corpus.json_lines import line, read_lines
 from voicesieve.corpus.options import ExportOptions
-from voicesieve.corpus.planning import line, plan_row, read_lines
+from voicesieve.corpus.planning import plan_row
 from voicesieve.corpus.publishing import MARKER, ExportError, publish
 from voicesieve.corpus.staging import Staging, open_staging
 from voicesieve.corpus.sums import SUMS, sum_lines
@@ -90,9 +92,8 @@ def export(job: ExportJob) -> Exported:
     an item, FailureError for a full disk. An earlier export in the same place is unchanged then.
     """
     target = job.target.absolute()
-    refuse = FORMATS[job.options.format].refuse
-    if refuse is not None:
-        refuse()
+    form = FORMATS[job.options.format]
+    form.refuse()
     if job.update and target.is_dir():
         _refuse_other_options(target, job.options)
     refuse_present = (lambda _: None) if job.update or job.replace else refuse_to_replace
@@ -105,11 +106,11 @@ def export(job: ExportJob) -> Exported:
             refuse_stranger(target, staging.plan)
         done = Exported(CorpusFacts())
         if is_cut(job.options):
-            earlier = Earlier(target) if job.update and target.is_dir() else None
+            earlier = Earlier(target, form) if job.update and target.is_dir() else None
             run_loop(_cut_all(job, earlier, staging, total, done))
         merged = merge_duplicates(staging, job.options)
         staging.tree.mkdir()
-        order = Order(staging.tree, target, job.options, job.card.name)
+        order = Order(form, staging.tree, target, job.options, job.card.name)
         source_of = _source_of(job.store)
         assemble(staging, order, merged, source_of, done.facts, lambda n: job.progressed("writing", n, total))
         if not done.facts.items:

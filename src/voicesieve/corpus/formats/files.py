@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
-from voicesieve.corpus.formats.items import Item, Order, Place
-from voicesieve.corpus.planning import line
+from voicesieve.corpus.formats.protocol import Item, Order, Place
+from voicesieve.corpus.json_lines import line
 from voicesieve.files import new_file
 
 GZIP_LEVEL = 6

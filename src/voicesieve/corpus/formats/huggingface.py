@@ -1,54 +1,23 @@
-"""Hugging Face: Parquet with an ``Audio`` struct, or AudioFolder with single files and ``metadata.jsonl``."""
+"""Hugging Face: Parquet with an ``Audio`` struct. Needs the extra ``parquet``."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
-from voicesieve.corpus.formats.files import Tables, place_file, sound_of
-from voicesieve.corpus.formats.items import Item, Order, Place
+from voicesieve.corpus.formats.files import sound_of
+from voicesieve.corpus.formats.hub_columns import COLUMNS, features, hub_split
+from voicesieve.corpus.formats.protocol import SOUND, FileSet, Format, Item, Order, Place
+from voicesieve.corpus.options import Audio, ExportOptions, Unit
 from voicesieve.corpus.publishing import ExportError
 from voicesieve.domain.extras import how_to_install
 from voicesieve.files import new_file
 
 ROW_GROUP = 100
 """Rows of a row group: readers take sound into memory by the group, so it stays at some tens of megabytes."""
-
-HUB_SPLITS = {"dev": "validation"}
-"""Names that the hub gives to parts of a split."""
-
-COLUMNS: dict[str, str] = {
-    "id": "string",
-    "recording": "string",
-    "video": "string",
-    "source": "string",
-    "url": "string",
-    "title": "string",
-    "channel": "string",
-    "published": "string",
-    "licence": "string",
-    "rights_basis": "string",
-    "language": "string",
-    "speaker": "string",
-    "start": "float64",
-    "end": "float64",
-    "duration": "float64",
-    "score": "float32",
-    "snr_db": "float32",
-    "clipping": "float32",
-    "bandwidth_hz": "float32",
-    "loudness_lufs": "float32",
-    "peak_dbfs": "float32",
-    "nonspeech_share": "float32",
-    "overlap_share": "float32",
-}
-"""Plain columns and their types, in the hub's words; the sound comes before them, the sources after them."""
-
-
-def hub_split(split: str) -> str:
-    return HUB_SPLITS.get(split, split)
 
 
 class ParquetWriter:
@@ -126,13 +95,6 @@ class _Shards:
             path.rename(self._folder / f"{self._split}-{number:05d}-of-{len(self._files):05d}.parquet")
 
 
-def features(*, with_audio: bool) -> dict[str, Any]:
-    """The hub's description of the columns, as `datasets.Features` writes it."""
-    found: dict[str, Any] = {"audio": {"sampling_rate": 16000, "_type": "Audio"}} if with_audio else {}
-    found |= {name: {"dtype": kind, "_type": "Value"} for name, kind in COLUMNS.items()}
-    return found | {"sources": {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"}}
-
-
 def schema(*, with_audio: bool) -> Any:
     """The Arrow schema, with the hub's description in its metadata."""
     import pyarrow as pa
@@ -154,25 +116,6 @@ def refuse_without_pyarrow() -> None:
         raise ExportError(f"Parquet needs an extra: {how_to_install('parquet')}.") from error
 
 
-class AudioFolderWriter:
-    """``train/metadata.jsonl`` with ``file_name`` beside the files; JSON lines, as a spreadsheet may run a CSV."""
-
-    def __init__(self, order: Order) -> None:
-        self._order = order
-        self._tables = Tables(order, lambda split: order.folder / hub_split(split) / "metadata.jsonl")
-
-    def add(self, item: Item) -> Place:
-        name = f"{item.recording['id'][:2]}/{item.id}{item.suffix}"
-        place = place_file(self._order, item, f"{hub_split(item.split)}/{name}")
-        columns = {column: item.columns.get(column) for column in COLUMNS}
-        sources = [source["url"] for source in item.columns["sources"]]
-        self._tables.row(item.split, {"file_name": name, **columns, "sources": sources})
-        return place
-
-    def close(self) -> None:
-        self._tables.close()
-
-
 @lru_cache(maxsize=1)
 def _row_group(path: Path, group: int) -> list[Any]:
     import pyarrow.parquet as pq
@@ -182,12 +125,60 @@ def _row_group(path: Path, group: int) -> list[Any]:
     return found
 
 
-def read_sound(path: Path, row: int) -> bytes | None:
-    """The sound in a row of one of our Parquet files; rows asked for in order are read once. ``None`` if not there."""
+def _read_row(path: Path, row: int) -> bytes | None:
     import pyarrow as pa
 
     try:
-        found = _row_group(path, row // ROW_GROUP)[row % ROW_GROUP]["bytes"]
+        sound = _row_group(path, row // ROW_GROUP)[row % ROW_GROUP]["bytes"]
     except (OSError, IndexError, pa.ArrowException):
         return None
-    return bytes(found)
+    return bytes(sound)
+
+
+def read_sound(folder: Path, place: Place) -> bytes | None:
+    """The sound in a row of one of our Parquet files; rows asked for in order are read once. ``None`` if not there."""
+    stem = folder / place.file
+    path = next(iter(sorted(stem.parent.glob(f"{stem.name}-of-*.parquet"))), None)
+    return None if path is None or place.row is None else _read_row(path, place.row)
+
+
+def hub_header(options: ExportOptions, items: Mapping[str, int]) -> dict[str, Any]:
+    """Where the files of each part are, and what their columns are, so that the hub shows them without reading them."""
+    splits = [(hub_split(name), count) for name, count in sorted(items.items())]
+    files = [{"split": name, "path": f"data/{name}-*.parquet"} for name, _ in splits]
+    return {
+        "configs": [{"config_name": "default", "data_files": files}],
+        "dataset_info": {
+            "features": _header_features(with_audio=options.audio is not Audio.NONE),
+            "splits": [{"name": name, "num_examples": count} for name, count in splits],
+        },
+    }
+
+
+def _header_features(*, with_audio: bool) -> list[dict[str, Any]]:
+    """The columns as the hub's header lists them."""
+    listed: list[dict[str, Any]] = []
+    for name, feature in features(with_audio=with_audio).items():
+        if feature["_type"] == "Audio":
+            listed.append({"name": name, "dtype": {"audio": {"sampling_rate": 16000}}})
+        elif feature["_type"] == "List":
+            listed.append({"name": name, "list": feature["feature"]["dtype"]})
+        else:
+            listed.append({"name": name, "dtype": feature["dtype"]})
+    return listed
+
+
+FORMAT = Format(
+    name="huggingface",
+    summary="Hugging Face Parquet",
+    loading='datasets.load_dataset("DEST")',
+    units=(Unit.CLIPS,),
+    audio=(*SOUND, Audio.NONE),
+    writer=ParquetWriter,
+    refuse=refuse_without_pyarrow,
+    read_sound=read_sound,
+    file_sets=(FileSet("parquet", "data/*.parquet", "application/x-parquet"),),
+    clip_set="parquet",
+    on_hub=True,
+    hub_header=hub_header,
+)

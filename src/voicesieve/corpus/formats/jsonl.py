@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from voicesieve.corpus.formats.files import Tables, audio_path, place_file
-from voicesieve.corpus.formats.items import Item, Order, Place
-from voicesieve.corpus.planning import public
+from voicesieve.corpus.formats.protocol import ANY_SOUND, Format, Item, Order, Place
+from voicesieve.corpus.options import Audio, Unit
+from voicesieve.corpus.plan import public
 
 
 class JsonlWriter:
@@ -58,3 +59,15 @@ def _segment_row(item: Item, segment: Any) -> dict[str, Any]:
         "language": item.recording["language"],
         **rest,
     }
+
+
+FORMAT = Format(
+    name="jsonl",
+    summary="JSON lines and the files",
+    loading='pandas.read_json("DEST/{table}{split}.jsonl", lines=True)',
+    units=(Unit.RECORDINGS, Unit.CLIPS),
+    audio=(Audio.ORIGINAL, *ANY_SOUND),
+    writer=JsonlWriter,
+    tables=("*.jsonl",),
+    clip_tables="clips",
+)

@@ -10,7 +10,8 @@ import os
 import shlex
 
 from voicesieve.corpus.formats.files import Tables, audio_path, place_file
-from voicesieve.corpus.formats.items import Item, Order, Place
+from voicesieve.corpus.formats.protocol import ANY_SOUND, Format, Item, Order, Place
+from voicesieve.corpus.options import Audio, Unit
 
 NAMES = ("wav.scp", "utt2spk", "spk2utt", "utt2dur", "reco2dur", "utt2lang", "segments")
 
@@ -85,3 +86,16 @@ class KaldiWriter:
             self._end_speaker(split)
         for table in self._tables.values():
             table.close()
+
+
+FORMAT = Format(
+    name="kaldi",
+    summary="Kaldi data folder",
+    loading="utils/validate_data_dir.sh --no-text --no-feats DEST{folder}",
+    units=(Unit.CLIPS, Unit.RECORDINGS),
+    audio=(Audio.WAV, *ANY_SOUND),
+    writer=KaldiWriter,
+    points=True,
+    absolute_paths=True,
+    tables=("**/wav.scp", "**/utt2spk", "**/segments"),
+)

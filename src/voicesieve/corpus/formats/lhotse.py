@@ -1,4 +1,4 @@
-"""Lhotse: recordings, supervisions and cuts as JSON lines, and Shar for reading in sequence.
+"""Lhotse: recordings, supervisions and cuts as JSON lines.
 
 Fields as `lhotse.audio.Recording`, `lhotse.supervision.SupervisionSegment` and `lhotse.cut.MonoCut` write them; what
 they have no field for stands in ``custom``.
@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from voicesieve.corpus.formats.files import SplitShards, Tables, audio_path, create, place_file, sound_of
-from voicesieve.corpus.formats.items import Item, Order, Place
-from voicesieve.corpus.planning import line
+from voicesieve.corpus.formats.files import Tables, audio_path, place_file
+from voicesieve.corpus.formats.protocol import ANY_SOUND, Format, Item, Order, Place
+from voicesieve.corpus.options import Unit
 
 CUSTOM = (
     "recording",
@@ -66,34 +66,6 @@ class LhotseWriter:
     def close(self) -> None:
         for table in self._tables.values():
             table.close()
-
-
-class SharWriter:
-    """Lhotse Shar: ``cuts.000000.jsonl.gz`` beside ``recording.000000.tar``, one folder for each split.
-
-    Its reader takes every table of a folder for a field, so even a corpus without parts lies in one of its own."""
-
-    def __init__(self, order: Order) -> None:
-        self._order = order
-        self._tars = SplitShards(order, lambda split, n: order.folder / split / f"recording.{n:06d}.tar")
-        self._cuts: dict[str, Any] = {}
-
-    def add(self, item: Item) -> Place:
-        tar = self._tars.of(item.split)
-        if tar.begin():
-            if item.split in self._cuts:
-                self._cuts[item.split].close()
-            self._cuts[item.split] = create(self._order.folder / item.split / f"cuts.{tar.shard:06d}.jsonl.gz")
-        recording = recording_of(item, {"type": "shar", "channels": [0], "source": ""})
-        offset = tar.add(f"{item.id}{item.suffix}", sound_of(item))
-        tar.add_json(f"{item.id}.json", recording)
-        self._cuts[item.split].write(line(cut_of(item, recording, supervisions_of(item))))
-        return Place(str(tar.path.relative_to(self._order.folder)), offset)
-
-    def close(self) -> None:
-        self._tars.close()
-        for file in self._cuts.values():
-            file.close()
 
 
 def recording_of(item: Item, source: dict[str, Any]) -> dict[str, Any]:
@@ -152,3 +124,15 @@ def cut_of(item: Item, recording: dict[str, Any], supervisions: list[dict[str, A
         "recording": recording,
         "type": "MonoCut",
     }
+
+
+FORMAT = Format(
+    name="lhotse",
+    summary="Lhotse manifests",
+    loading='lhotse.CutSet.from_file("DEST/cuts{split}.jsonl.gz").with_recording_path_prefix("DEST")',
+    units=(Unit.CLIPS, Unit.RECORDINGS),
+    audio=ANY_SOUND,
+    writer=LhotseWriter,
+    points=True,
+    tables=("*.jsonl.gz",),
+)

@@ -14,7 +14,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from voicesieve.corpus.formats.files import create, place_file
-from voicesieve.corpus.formats.items import Item, Order, Place
+from voicesieve.corpus.formats.protocol import ANY_SOUND, Format, Item, Order, Place
+from voicesieve.corpus.options import Audio, Unit
+from voicesieve.corpus.plan import day
 
 FOLDERS = ("vi", "en", "unknown", "unclassified")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
@@ -107,8 +109,6 @@ def _video(item: Item, native: str) -> dict[str, Any]:
 
 
 def _record(item: Item, native: str, index: int, folder: str, place: Place | None, order: Order) -> dict[str, Any]:
-    from voicesieve.corpus.planning import day
-
     when = day(item.recording["changed_at"])
     return {
         "video_id": native,
@@ -128,3 +128,16 @@ def _record(item: Item, native: str, index: int, folder: str, place: Place | Non
         "file_available": place is not None,
         "all_downloads_failed": False,
     }
+
+
+FORMAT = Format(
+    name="manifest",
+    summary="the earlier crawler's folders",
+    loading='json.load(open("DEST/final_audio/manifest.json"))["records"]',
+    units=(Unit.RECORDINGS,),
+    audio=(Audio.WAV, *ANY_SOUND),
+    writer=ManifestWriter,
+    splits=False,
+    tables=("*_outputs/*", "final_audio/manifest.json"),
+    sound_files="final_audio/*/*",
+)

@@ -1,4 +1,4 @@
-"""NeMo manifests: one JSON object a line, beside single files or tars.
+"""NeMo manifests: one JSON object a line, beside single files.
 
 ``text`` is there, as NeMo's datasets ask for the key, and empty: nobody has transcribed this speech.
 """
@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from voicesieve.corpus.formats.files import SplitShards, Tables, audio_path, place_file, sound_of
-from voicesieve.corpus.formats.items import Item, Order, Place
+from voicesieve.corpus.formats.files import Tables, audio_path, place_file
+from voicesieve.corpus.formats.protocol import ANY_SOUND, Format, Item, Order, Place
+from voicesieve.corpus.options import Unit
 
 EXTRA = ("video", "url", "channel", "licence", "score", "snr_db", "nonspeech_share", "overlap_share", "bandwidth_hz")
 
@@ -38,27 +39,6 @@ class NemoWriter:
         self._tables.close()
 
 
-class NemoTarredWriter:
-    """``tarred_audio_manifest.json`` and ``audio_0.tar`` ..., one folder for each split."""
-
-    def __init__(self, order: Order) -> None:
-        self._order = order
-        self._tables = Tables(order, lambda split: order.part(split) / "tarred_audio_manifest.json")
-        self._tars = SplitShards(order, lambda split, n: order.part(split) / f"audio_{n}.tar")
-
-    def add(self, item: Item) -> Place:
-        tar = self._tars.of(item.split)
-        tar.begin()
-        name = f"{item.id}{item.suffix}"
-        offset = tar.add(name, sound_of(item))
-        self._tables.row(item.split, {**row_of(item, name), "shard_id": tar.shard})
-        return Place(str(tar.path.relative_to(self._order.folder)), offset)
-
-    def close(self) -> None:
-        self._tars.close()
-        self._tables.close()
-
-
 def row_of(item: Item, path: str) -> dict[str, Any]:
     extra = {name: item.columns[name] for name in EXTRA if name in item.columns}
     return {
@@ -69,3 +49,15 @@ def row_of(item: Item, path: str) -> dict[str, Any]:
         "speaker": item.speaker,
         **extra,
     }
+
+
+FORMAT = Format(
+    name="nemo",
+    summary="NeMo manifest",
+    loading="model.transcribe(...)  # train_ds.manifest_filepath=DEST/manifest{split}.jsonl",
+    units=(Unit.CLIPS, Unit.RECORDINGS),
+    audio=ANY_SOUND,
+    writer=NemoWriter,
+    points=True,
+    tables=("*.jsonl",),
+)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from voicesieve.corpus.formats.files import Tables
-from voicesieve.corpus.formats.items import Item, Order
+from voicesieve.corpus.formats.protocol import Format, Item, Order
+from voicesieve.corpus.options import Audio, Unit
 
 VOICES = frozenset({"child", "adult", "unsure"})
 
@@ -28,3 +29,15 @@ class RttmWriter:
     def close(self) -> None:
         self._rttm.close()
         self._uem.close()
+
+
+FORMAT = Format(
+    name="rttm",
+    summary="RTTM and UEM",
+    loading='pyannote.database.util.load_rttm("DEST/corpus{split}.rttm")',
+    units=(Unit.RECORDINGS,),
+    audio=(Audio.NONE,),
+    writer=RttmWriter,
+    measured=False,
+    tables=("*.rttm", "*.uem"),
+)

@@ -6,7 +6,8 @@ import json
 from typing import Any
 
 from voicesieve.corpus.formats.files import SplitShards, sound_of
-from voicesieve.corpus.formats.items import Item, Order, Place
+from voicesieve.corpus.formats.protocol import SOUND, FileSet, Format, Item, Order, Place
+from voicesieve.corpus.options import Audio, Unit
 from voicesieve.files import SHARED_FILE, write_text
 
 
@@ -38,3 +39,15 @@ class WebDatasetWriter:
             write_text(
                 self._order.folder / name.replace(".tar", "_stats.json"), json.dumps(counts) + "\n", mode=SHARED_FILE
             )
+
+
+FORMAT = Format(
+    name="webdataset",
+    summary="WebDataset tars",
+    loading='webdataset.WebDataset("DEST/train-{{000000..00000N}}.tar", shardshuffle=False)',
+    units=(Unit.CLIPS, Unit.RECORDINGS),
+    audio=(*SOUND, Audio.ORIGINAL),
+    writer=WebDatasetWriter,
+    file_sets=(FileSet("samples", "*.tar", "application/x-tar"),),
+    on_hub=True,
+)
