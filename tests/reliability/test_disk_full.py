@@ -164,6 +164,16 @@ def test_a_crawl_under_a_limit_on_file_size(
     assert stopped > 1
 
 
+@pytest.mark.parametrize("pages", range(1, 8))
+def test_a_limit_below_the_shared_memory_of_a_new_catalog(
+    program: Victim, audio: Path, tmp_path: Path, pages: int
+) -> None:
+    """Found by the above: that takes eight pages, and the first look at the tables ended in a traceback."""
+    ended = program.run(*crawl(audio), tmp_path / "data", code=3, file_bytes=pages * PAGE)
+    says_what_is_needed(ended.err)
+    program.run(*crawl(audio), tmp_path / "data")
+
+
 @pytest.mark.parametrize("method", ["http", "yt-dlp"])
 def test_a_download_that_fills_the_disk(tmp_path: Path, method: str) -> None:
     """Scratch alone has too little room; yt-dlp meets its end in a process of its own."""

@@ -101,11 +101,24 @@ def test_a_persons_own_tables_and_views_may_be_there(data: Path) -> None:
 
 def test_a_catalog_of_ours_is_as_it_is_expected(catalog: Catalog) -> None:
     with catalog.read() as connection:
-        own = soundness.dbapi(connection)
-        assert (soundness.foreign(own), soundness.differences(own), soundness.broken_rows(own)) == ([], [], [])
-        built = {name for (name,) in own.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'")}
-        assert built == set(schema.sqlite_triggers())
-        assert own.execute("PRAGMA trusted_schema").fetchone() == (0,)
+        declared = connection.exec_driver_sql(soundness.DECLARATIONS).all()
+        assert (
+            soundness.foreign(declared) == soundness.differences(connection) == soundness.broken_rows(connection) == []
+        )
+        assert {row.name for row in declared if row.type == "trigger"} == set(schema.sqlite_triggers())
+        assert connection.exec_driver_sql("PRAGMA trusted_schema").scalar() == 0
+
+
+def test_what_the_driver_refuses_while_rows_are_checked_is_a_typed_failure(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> bool:
+        raise OSError
+
+    monkeypatch.setattr(soundness, "_is_sound_json", refuse)
+    changed_copy(data, ROWS["broken JSON"]).replace(data / "catalog.sqlite3")
+    with closing(open_catalog(data, create=False)) as catalog, pytest.raises(FailureError, match="cannot be used"):
+        catalog.damage()
 
 
 @pytest.mark.parametrize("name", ["broken JSON", "JSON of another shape"])

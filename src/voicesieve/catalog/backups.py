@@ -156,7 +156,7 @@ def examine(file: Path) -> Facts:
                 raise BackupError(f"{file} is damaged: {' '.join(str(found).split())[:200]}")
             if connection.execute("PRAGMA foreign_key_check").fetchone():
                 raise BackupError(f"{file} is damaged: a row names another that is not there")
-            if foreign := soundness.foreign(connection):
+            if foreign := soundness.foreign(connection.execute(soundness.DECLARATIONS)):
                 raise BackupError(
                     f"{file} holds {', '.join(foreign)}: nothing that voicesieve has made, and takedowns written to it "
                     "may not hold. It is not put back."

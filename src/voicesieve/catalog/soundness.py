@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Connection, Double, Integer, LargeBinary, create_engine
@@ -23,6 +23,9 @@ DISTRUST = ("PRAGMA trusted_schema=OFF", "PRAGMA cell_size_check=ON")
 """What every connection to a catalog begins with: functions with side effects do not run from a schema, and the cells
 of a page are checked when it is read."""
 
+DECLARATIONS = "SELECT type, name, tbl_name, sql FROM sqlite_schema"
+"""Asks a file for all that is declared in it."""
+
 MOST = 5
 """Findings that are listed."""
 
@@ -34,10 +37,13 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 }
 
 
-def foreign(connection: sqlite3.Connection) -> list[str]:
-    """What could undo or fake our writes: triggers that are not ours, and what stands in place of a table of ours."""
+def foreign(declarations: Iterable[Any]) -> list[str]:
+    """What could undo or fake our writes: triggers that are not ours, and what stands in place of a table of ours.
+
+    ``declarations`` are the answer to `DECLARATIONS`.
+    """
     found = []
-    for kind, name, table, sql in connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema"):
+    for kind, name, table, sql in declarations:
         if kind == "trigger" and _words(sql) != _words(schema.sqlite_triggers().get(name, "")):
             found.append(f"the trigger {name} on {table}")
         elif kind == "view" and name in _our_tables():
@@ -47,44 +53,31 @@ def foreign(connection: sqlite3.Connection) -> list[str]:
     return found[:MOST]
 
 
-def differences(connection: sqlite3.Connection) -> list[str]:
+def differences(connection: Connection) -> list[str]:
     """How an up-to-date catalog differs from a fresh one, in words. Tables and views of a person's own may be there."""
     fresh = create_engine("sqlite://", poolclass=StaticPool)
     try:
         versions.bring_up_to_date(fresh)
         with fresh.connect() as other:
-            expected = _Structure(dbapi(other))
+            expected = _Structure(other)
     finally:
         fresh.dispose()
     return list(_Structure(connection).differences(expected))[:MOST]
 
 
-def dbapi(connection: Connection) -> sqlite3.Connection:
-    """The driver's own connection behind one of SQLAlchemy."""
-    own = connection.connection.dbapi_connection
-    if not isinstance(own, sqlite3.Connection):
-        raise TypeError("not a connection to SQLite")
-    return own
-
-
 class _Structure:
     """What is declared in a file on the tables of ours."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        tables = connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'table'").fetchall()
-        self.tables = {name: set(_words(sql)) for name, sql in tables if name in _our_tables()}
-        self.columns = {
-            name: {tuple(row)[1:] for row in connection.execute(f"PRAGMA table_xinfo({name})")} for name in self.tables
-        }
-        self.keys = {
-            name: {tuple(row)[2:] for row in connection.execute(f"PRAGMA foreign_key_list({name})")}
-            for name in self.tables
-        }
-        declared = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE type IN ('index', 'trigger')"
+    def __init__(self, connection: Connection) -> None:
+        ask = connection.exec_driver_sql
+        declared = [row for row in ask(DECLARATIONS) if row.tbl_name in _our_tables()]
+        self.tables = {row.name: set(_words(row.sql)) for row in declared if row.type == "table"}
+        self.columns = {name: {tuple(row)[1:] for row in ask(f"PRAGMA table_xinfo({name})")} for name in self.tables}
+        self.keys = {name: {tuple(row)[2:] for row in ask(f"PRAGMA foreign_key_list({name})")} for name in self.tables}
         self.others = {
-            (kind, name): _words(sql or "")
-            for kind, name, table, sql in connection.execute(declared)
-            if table in _our_tables() and not name.startswith("sqlite_autoindex")
+            (row.type, row.name): _words(row.sql)
+            for row in declared
+            if row.type in ("index", "trigger") and not row.name.startswith("sqlite_autoindex")
         }
 
     def differences(self, expected: _Structure) -> Iterator[str]:
@@ -102,21 +95,29 @@ class _Structure:
                 yield f"the {kind} {name} is missing or another"
 
 
-def broken_rows(connection: sqlite3.Connection) -> list[str]:
+def broken_rows(connection: Connection) -> list[str]:
     """Tables and columns with values that no step of ours has written, in words."""
-    connection.create_function("sound_json", 2, _is_sound_json, deterministic=True)
+    _teach_sound_json(connection)
     found = []
     for table in schema.metadata.sorted_tables:
         wrong = {column.name: condition for column in table.columns if (condition := _wrong(column))}
-        counts = connection.execute(
+        counts = connection.exec_driver_sql(
             f"SELECT {', '.join(f'coalesce(sum({condition}), 0)' for condition in wrong.values())} FROM {table.name}"  # noqa: S608 - names of our own schema
-        ).fetchone()
+        ).one()
         found += [
             f"{count} rows of the table {table.name} hold no usable {column}"
             for column, count in zip(wrong, counts, strict=True)
             if count
         ]
     return found[:MOST]
+
+
+def _teach_sound_json(connection: Connection) -> None:
+    """Only the driver can add a function. It reads no file for that, so none of its untyped errors can come of it."""
+    driver = connection.connection.dbapi_connection
+    if not isinstance(driver, sqlite3.Connection):
+        raise TypeError("not a connection to SQLite")
+    driver.create_function("sound_json", 2, _is_sound_json, deterministic=True)
 
 
 def _wrong(column: Column[Any]) -> str:

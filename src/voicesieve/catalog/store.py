@@ -110,7 +110,7 @@ class Catalog:
         with self.read() as connection:
             found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
             dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5)
-            broken = soundness.broken_rows(soundness.dbapi(connection)) if found == ["ok"] else []
+            broken = soundness.broken_rows(connection) if found == ["ok"] else []
         return (
             broken
             + [text for text in found if text != "ok"]
@@ -234,7 +234,7 @@ def open_catalog(
 def _refuse_foreign(engine: Engine) -> None:
     """Raise `ForeignCatalogError` for triggers and views that could undo what is written, a takedown for example."""
     with engine.connect() as connection:
-        found = soundness.foreign(soundness.dbapi(connection))
+        found = soundness.foreign(connection.exec_driver_sql(soundness.DECLARATIONS))
     if found:
         raise ForeignCatalogError(
             f"{engine.url.database} holds {', '.join(found)}: nothing that voicesieve has made, and takedowns written "

@@ -71,7 +71,6 @@ def _refuse_unsound(copy: Path, catalog: store.Catalog) -> None:
     Whole pages say nothing of who wrote them, and what is put back decides what later takedowns reach.
     """
     with catalog.read() as connection:
-        own = soundness.dbapi(connection)
-        found = soundness.differences(own) or soundness.broken_rows(own)
+        found = soundness.differences(connection) or soundness.broken_rows(connection)
     if found:
         raise BackupError(f"{copy} is not a catalog as voicesieve makes one: {'; '.join(found)}. It is not put back.")
