@@ -60,6 +60,13 @@ MEMORY_RAN_OUT = "memory ran out in the main process: close other programs, or r
 _NO_THREAD = "can't start new thread"
 """How Python names EAGAIN of a thread: a bare RuntimeError."""
 
+_LONG_SOCKET = "AF_UNIX path too long"
+"""How Python names a socket whose path does not fit: an OSError without a number."""
+
+LONGEST_TEMPORARY = 107 - len("/pymp-12345678/listener-12345678")
+"""Bytes in the path of the folder for temporary files, below which Python puts the socket of its worker processes:
+Linux gives the path of a socket 107."""
+
 _MAX_CHAIN = 8
 
 
@@ -99,6 +106,12 @@ def start_failure(error: BaseException) -> Failure:
         why = f"{os.strerror(number)}; {EXHAUSTED[number]}"
     elif shared is not None:
         why = f"{_reason(shared)}; processes share semaphores in /dev/shm, which must have room and be writable"
+    elif any(str(cause) == _LONG_SOCKET for cause in _causes(error)):
+        temporary = tempfile.gettempdir()
+        why = (
+            f"the path of the folder for temporary files, {temporary}, has {len(os.fsencode(temporary))} bytes, and a "
+            f"socket has to lie there, for which it may have {LONGEST_TEMPORARY}; let the variable TMPDIR name another"
+        )
     else:
         why = f"{_reason(error)}; it died while it started, most often because memory or `ulimit -v` is too small"
     message = f"a worker process cannot be started ({why}). {_RESUME}"

@@ -13,8 +13,9 @@ import resource
 import shutil
 import signal
 import stat
+import tempfile
 import wave
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from voicesieve.domain.candidates import Query
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.engines.local import LocalEngine
 from voicesieve.files import WORKING_SPACE, refuse_little_space
+from voicesieve.machine import LONGEST_TEMPORARY
 from voicesieve.sources.registry import make_source
 
 NAMES = ("child-vi-counting", "silence", "child-en-zoo")
@@ -192,16 +194,44 @@ def test_a_full_temporary_folder_is_not_needed(data: Path, tmp_path: Path) -> No
     goes_on(data)
 
 
-def test_a_temporary_folder_that_fills_is_named(data: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def temporary() -> Iterator[Path]:
+    """A folder whose path leaves room for that of a socket, which `tmp_path` may not."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        yield Path(folder)
+
+
+def test_a_temporary_folder_that_fills_is_named(data: Path, temporary: Path) -> None:
     """A library unpacks its data there; the message named the data folder, with 80 GB free."""
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
     with small_disk(temporary, 65_536):
         ended = voicesieve("crawl", "--quiet", "--data", data, settings={"TMPDIR": str(temporary)}, code=3)
     assert f"below {temporary} " in ended.err
     assert "TMPDIR" in ended.err
     assert status(data)["videos"]["given_up"] == 0
     goes_on(data)
+
+
+def with_bytes(folder: Path, count: int) -> Path:
+    """A folder below ``folder`` whose path has ``count`` bytes."""
+    longer = folder / ("x" * (count - len(os.fsencode(folder)) - 1))
+    longer.mkdir()
+    return longer
+
+
+def test_a_temporary_folder_with_too_long_a_path_is_named(data: Path, temporary: Path) -> None:
+    """The message blamed memory; a batch system gives each job a folder deep down."""
+    long = with_bytes(temporary, LONGEST_TEMPORARY + 1)
+    ended = voicesieve("crawl", "--quiet", "--data", data, settings={**QUICK, "TMPDIR": str(long)}, code=None)
+    if ended.code == 0:
+        pytest.skip("this Python puts its socket elsewhere")
+    assert ended.code == 3
+    stopped(data, ended, f"{long}, has {LONGEST_TEMPORARY + 1} bytes", f"may have {LONGEST_TEMPORARY};", "TMPDIR")
+    goes_on(data)
+
+
+def test_a_temporary_folder_with_the_longest_path_will_do(data: Path, temporary: Path) -> None:
+    longest = with_bytes(temporary, LONGEST_TEMPORARY)
+    voicesieve("crawl", "--quiet", "--data", data, settings={**QUICK, "TMPDIR": str(longest)})
 
 
 class Failing:
