@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,9 @@ from crawling import (
     until,
     voicesieve,
 )
+
+from voicesieve.catalog.store import open_catalog
+from voicesieve.domain.failures import FailureError
 
 PATIENT = {**QUICK, "VOICESIEVE_FETCHING__STALL_S": "120", "VOICESIEVE_DISCOVERY__REFRESH_S": "0"}
 
@@ -91,6 +94,16 @@ def test_a_run_that_loses_what_it_stands_on_stops_and_says_so(tmp_path: Path, de
     assert "lie in" not in ended.err and "accepted" not in ended.out, "no word of success"
     if "data folder" in deed:
         assert not data.exists(), "nothing is made anew under the old name"
+
+
+def test_a_catalog_that_is_removed_with_its_log_while_it_is_written_is_what_is_named(tmp_path: Path) -> None:
+    """Only the log was named when both went between the looks at the one and at the other."""
+    with (
+        closing(open_catalog(tmp_path, create=True)) as catalog,
+        pytest.raises(FailureError, match=r"catalog\.sqlite3 was removed"),
+        catalog.write(),
+    ):
+        remove_catalog(tmp_path)
 
 
 def test_after_the_recordings_were_removed_doctor_and_a_crawl_bring_them_back(tmp_path: Path) -> None:

@@ -101,6 +101,7 @@ class Catalog:
             return
         log = Path(f"{os.path.realpath(self._file)}-wal")
         if connection.info.setdefault("log", identity_of(log)) != identity_of(log):
+            self._refuse_lost()  # whoever takes both away takes the catalog first, and that is what counts
             raise FailureError(Failure(FailureKind.CATALOG_UNAVAILABLE, _lost(log)))
 
     def damage(self) -> list[str]:
