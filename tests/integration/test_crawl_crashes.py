@@ -38,6 +38,7 @@ from demo.faults import GARBAGE
 from demo.server import Answer, Exchange
 from demo.site import WATCH_ITEMS, Site, running_site
 from voicesieve.audio.decode import decode_blocks
+from voicesieve.audio.store import relative_path, sha256_of
 
 MOMENTS = (
     "",
@@ -204,15 +205,28 @@ def parent_of(process: int) -> int:
         return 0
 
 
+def workers_with(crawl: Running, file: Path) -> list[int]:
+    """Those that hold ``file`` open. An attempt is logged as started before a worker has it, or even exists."""
+    return [worker for worker in worker_processes(crawl) if holds_open(worker, file)]
+
+
+def holds_open(process: int, file: Path) -> bool:
+    try:
+        return any(link.resolve() == file for link in Path(f"/proc/{process}/fd").iterdir())
+    except OSError:  # it has ended
+        return False
+
+
 def test_a_killed_worker_costs_a_retry(tmp_path: Path) -> None:
     audio, data = tmp_path / "audio", tmp_path / "data"
     audio.mkdir()
     long_recording(audio / "long.wav", minutes=8)
+    recording = data / "recordings" / relative_path(sha256_of(audio / "long.wav"), ".wav")
     (audio / "short.opus").write_bytes(CLIPS["child-en-zoo"].body)
     command = ("crawl", "--source", f"folder:{audio}", "--wait", "60", "--data", data)
     with running(*command, output=tmp_path / "run", settings=QUICK) as crawl:
-        until(lambda: analysing(data, "long"), "the long recording is being analysed")
-        for worker in worker_processes(crawl):
+        until(lambda: workers_with(crawl, recording), "a worker is reading the long recording")
+        for worker in workers_with(crawl, recording):
             os.kill(worker, signal.SIGKILL)
         assert crawl.wait().code == 0
     long = next(story for story in stories_of(data).values() if story["title"] == "long")
@@ -220,7 +234,3 @@ def test_a_killed_worker_costs_a_retry(tmp_path: Path) -> None:
     assert attempts(long, "analyse")[0]["kind"] == "out_of_memory"
     assert {story["state"] for story in stories_of(data).values()} == {"accepted"}
     nothing_left_over(data)
-
-
-def analysing(data: Path, title: str) -> bool:
-    return any(e["stage"] == "analyse" and e["title"] == title for e in events_named(data, "attempt_started"))
