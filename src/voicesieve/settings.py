@@ -14,6 +14,7 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from pydantic_settings import SettingsConfigDict as SettingsConfig
 from pydantic_settings import SettingsError as UnreadableValueError
 
+from voicesieve.domain.errors import VoicesieveError
 from voicesieve.domain.passwords import without_password
 from voicesieve.files import read_person_text
 
@@ -51,7 +52,7 @@ CALIBRATION_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
 """A name that is a file name on every system."""
 
 
-class SettingsError(Exception):
+class SettingsError(VoicesieveError):
     """The settings cannot be used. The message names where each wrong value stands and what is allowed."""
 
 

@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import quote
 
 from voicesieve.catalog import soundness, versions
+from voicesieve.domain.errors import InnerError, VoicesieveError
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.files import (
     atomic_path,
@@ -47,11 +48,11 @@ RESTORING = "catalog.restoring.sqlite3"
 """A verified copy that is to take the catalog's place; while it exists, putting back is not finished."""
 
 
-class BackupError(Exception):
+class BackupError(VoicesieveError):
     """No copy could be made, or this file is none. The message says why; the catalog itself is unchanged."""
 
 
-class StoppedError(Exception):
+class StoppedError(InnerError):
     """The copy was told to stop."""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from voicesieve.domain.candidates import Query
+from voicesieve.domain.errors import InnerError, VoicesieveError
 from voicesieve.domain.passwords import without_password
 from voicesieve.domain.states import Stage, VideoState
 
@@ -142,11 +143,11 @@ class Paces:
         return self.own.get(host, self.ordinary)
 
 
-class StaleLeaseError(Exception):
+class StaleLeaseError(InnerError):
     """The lease is no longer ours: someone else has the video, and nothing was written."""
 
 
-class UnknownVideoError(Exception):
+class UnknownVideoError(VoicesieveError):
     """No video of that id or URL is in the catalog."""
 
     def __init__(self, wanted: str) -> None:

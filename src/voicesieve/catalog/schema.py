@@ -27,6 +27,8 @@ from sqlalchemy import (
     text,
 )
 
+from voicesieve.domain.errors import InnerError
+
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
@@ -48,7 +50,7 @@ class Words(TypeDecorator[str]):
         return None if value is None else storable(value)
 
 
-class BrokenRowError(Exception):
+class BrokenRowError(InnerError):
     """A row holds what no step of ours has written: the file was damaged, or changed by somebody else."""
 
 

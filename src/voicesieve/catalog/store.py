@@ -17,6 +17,7 @@ from sqlalchemy.pool import QueuePool
 from voicesieve.catalog import schema, soundness, versions
 from voicesieve.catalog.backups import CATALOG_FILE, RESTORING, BackupError, backup_catalog, finish_putting_back
 from voicesieve.catalog.turnstile import Turnstile, TurnstileTimeoutError, Waits
+from voicesieve.domain.errors import EXIT_FAULT, VoicesieveError
 from voicesieve.domain.extras import how_to_install
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.files import OUT_OF_SPACE, create_private, identity_of, space_needed
@@ -38,12 +39,14 @@ POSTGRES_WRITE_LOCK = int.from_bytes(b"vsieve")
 """Key of the advisory lock that writers take; any number does that other programs in the database do not use."""
 
 
-class CatalogError(Exception):
+class CatalogError(VoicesieveError):
     """The catalog cannot be opened or used. The message says what happened and what to do."""
 
 
 class DamagedCatalogError(CatalogError):
     """The file is not a catalog any more, or never was one."""
+
+    exit_code = EXIT_FAULT
 
 
 class ForeignCatalogError(DamagedCatalogError):

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from voicesieve.domain.errors import InnerError
 from voicesieve.files import create_private
 
 
@@ -37,7 +38,7 @@ class Waits:
         return bool(self.busy_waits or self.timeouts)
 
 
-class TurnstileTimeoutError(Exception):
+class TurnstileTimeoutError(InnerError):
     """Another process has held the catalog's write lock for longer than we wait."""
 
 

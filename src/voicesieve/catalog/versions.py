@@ -8,17 +8,19 @@ from pathlib import Path
 
 from sqlalchemy import Engine, inspect, select, text
 
+from voicesieve.domain.errors import InnerError
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0014"
 """Newest revision; a test holds it against the migration scripts. Kept here so that opening an up-to-date
 catalog does not import Alembic (0.2 s)."""
 
 
-class NewerCatalogError(Exception):
+class NewerCatalogError(InnerError):
     """The catalog was written by a newer voicesieve."""
 
 
-class ForeignRevisionError(Exception):
+class ForeignRevisionError(InnerError):
     """What stands where the revision belongs is none."""
 
 

@@ -11,16 +11,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from voicesieve.cli.output import (
-    EXIT_FAULT,
-    EXIT_INTERRUPTED,
-    EXIT_OPERATOR,
-    OperatorError,
-    flush,
-    note,
-    prepare_streams,
-)
-from voicesieve.domain.failures import FailureError, Remedy
+from voicesieve.cli.output import flush, note, prepare_streams
+from voicesieve.domain.errors import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OPERATOR, VoicesieveError
 from voicesieve.domain.passwords import without_passwords
 
 
@@ -97,9 +89,8 @@ def _explanation(error: Exception) -> tuple[str, int] | None:
     from voicesieve.files import OUT_OF_SPACE
     from voicesieve.machine import MEMORY_RAN_OUT, machine_failure
 
-    code = _exit_code(error)
-    if code is not None:
-        return str(error), code
+    if isinstance(error, VoicesieveError):
+        return None if error.exit_code is None else (str(error), error.exit_code)
     if isinstance(error, OSError) and error.errno in OUT_OF_SPACE and error.filename is None:
         # What we write into files is typed where it is written, so this was standard output.
         return f"standard output cannot be written: {error.strerror}.", EXIT_FAULT
@@ -116,29 +107,3 @@ def _explanation(error: Exception) -> tuple[str, int] | None:
 
 def _shortened(path: str) -> str:
     return path if len(path) <= 200 else f"{path[:100]}...{path[-60:]} ({len(path):,} characters)"
-
-
-def _exit_code(error: Exception) -> int | None:
-    from voicesieve.catalog.backups import BackupError
-    from voicesieve.catalog.records import UnknownVideoError
-    from voicesieve.catalog.store import CatalogError, DamagedCatalogError
-    from voicesieve.corpus.publishing import ExportError
-    from voicesieve.datafolder.folder import DataFolderError
-    from voicesieve.operations.withdraw import NothingToWithdrawError
-    from voicesieve.settings import SettingsError
-
-    if isinstance(error, FailureError):
-        return EXIT_FAULT if error.failure.remedy is Remedy.STOP_RUN else EXIT_OPERATOR
-    if isinstance(error, DamagedCatalogError):
-        return EXIT_FAULT
-    mendable = (
-        OperatorError,
-        SettingsError,
-        DataFolderError,
-        CatalogError,
-        BackupError,
-        ExportError,
-        UnknownVideoError,
-        NothingToWithdrawError,
-    )
-    return EXIT_OPERATOR if isinstance(error, mendable) else None

@@ -7,19 +7,16 @@ import os
 import sys
 from typing import Any
 
+from voicesieve.domain.errors import EXIT_FAULT as EXIT_FAULT
+from voicesieve.domain.errors import EXIT_INTERRUPTED as EXIT_INTERRUPTED
+from voicesieve.domain.errors import EXIT_OK as EXIT_OK
+from voicesieve.domain.errors import EXIT_OPERATOR as EXIT_OPERATOR
+from voicesieve.domain.errors import VoicesieveError
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.observability.terminal import ascii_json, safe_json, safe_lines
 
-EXIT_OK = 0
-EXIT_OPERATOR = 1
-"""Something the operator can mend: settings, arguments that name nothing, a folder that cannot be used."""
-EXIT_USAGE = 2
-EXIT_FAULT = 3
-"""A fault stopped the run: full disk, unusable catalog. Everything finished is safe."""
-EXIT_INTERRUPTED = 130
 
-
-class OperatorError(Exception):
+class OperatorError(VoicesieveError):
     """A message for the operator; the command ends with `EXIT_OPERATOR`."""
 
 

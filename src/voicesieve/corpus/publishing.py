@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from voicesieve.corpus.sums import SUMS, foreign_files
+from voicesieve.domain.errors import VoicesieveError
 from voicesieve.files import OUT_OF_SPACE, TEMPORARY_MARK, becoming, sweep_unfinished, sync_file_system, sync_folder
 from voicesieve.observability.terminal import safe_text
 
@@ -30,7 +31,7 @@ SHORT = 30
 MAX_NAME_BYTES = 255
 
 
-class ExportError(Exception):
+class ExportError(VoicesieveError):
     """The export cannot be made. The message says why; an earlier export in the same place is unchanged."""
 
 

@@ -12,13 +12,14 @@ from voicesieve.catalog.reads import views
 from voicesieve.catalog.records import Claim
 from voicesieve.catalog.writes import leases, results
 from voicesieve.crawl.context import RunContext
+from voicesieve.domain.errors import InnerError
 from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
 from voicesieve.domain.states import VideoState
 from voicesieve.machine import MEMORY_RAN_OUT, folder_failure, machine_failure
 from voicesieve.policy.retries import NextStep, next_step
 
 
-class RunFaultError(Exception):
+class RunFaultError(InnerError):
     """Nothing can go on: the machine or the catalog refuses us. The run stops cleanly."""
 
     def __init__(self, failure: Failure) -> None:
@@ -26,7 +27,7 @@ class RunFaultError(Exception):
         self.failure = failure
 
 
-class TakenBackError(Exception):
+class TakenBackError(InnerError):
     """Our own process stopped or stood still: the video goes back as it was, and nobody is blamed."""
 
 

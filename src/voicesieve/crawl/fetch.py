@@ -16,6 +16,7 @@ from voicesieve.crawl import work
 from voicesieve.crawl.context import RunContext
 from voicesieve.crawl.failing import OpenAttempt, interrupt_attempt, open_attempt, record_failure, tell_failure, typed
 from voicesieve.crawl.screen import full_screen, objection, screen_out
+from voicesieve.domain.errors import InnerError
 from voicesieve.domain.failures import METHOD_SPECIFIC, Failure, FailureKind
 from voicesieve.domain.fetching import (
     FetchedRecording,
@@ -35,7 +36,7 @@ LONGEST_PAUSE_S = 10.0
 """How long a video between two methods waits for a host that is left alone; a run does not sleep for a longer pause."""
 
 
-class PutOffError(Exception):
+class PutOffError(InnerError):
     """The video's host is left alone: it goes back as it was and begins again when its host may be asked."""
 
 

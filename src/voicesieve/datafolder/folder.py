@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicesieve.datafolder import belongings, permissions
+from voicesieve.domain.errors import VoicesieveError
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.files import (
     create_private,
@@ -32,7 +33,7 @@ SHOWN = 3
 """Names of others that a refusal shows."""
 
 
-class DataFolderError(Exception):
+class DataFolderError(VoicesieveError):
     """The data folder cannot be used. The message says why and what to do."""
 
 

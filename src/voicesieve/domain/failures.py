@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from voicesieve.domain.errors import EXIT_FAULT, EXIT_OPERATOR, VoicesieveError
+
 
 class FailureKind(StrEnum):
     """Every typed failure. The name is stored, logged and counted; keep it stable."""
@@ -123,12 +125,13 @@ class Failure:
         )
 
 
-class FailureError(Exception):
-    """Carries a typed `Failure` up to the stage that records it."""
+class FailureError(VoicesieveError):
+    """Carries a typed `Failure` up to the stage that records it; exit code 3 where its remedy is to stop the run."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(f"{failure.kind}: {failure.message}")
         self.failure = failure
+        self.exit_code = EXIT_FAULT if failure.remedy is Remedy.STOP_RUN else EXIT_OPERATOR
 
     def __reduce__(self) -> tuple[type[FailureError], tuple[Failure]]:
         return (FailureError, (self.failure,))

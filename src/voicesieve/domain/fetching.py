@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from voicesieve.domain.decisions import Reason
+from voicesieve.domain.errors import InnerError
 from voicesieve.domain.failures import Failure
 
 
@@ -68,7 +69,7 @@ def unobserved(exchange: Exchange) -> None:
     """An `Observe` for those who keep no log."""
 
 
-class NotWantedError(Exception):
+class NotWantedError(InnerError):
     """A rule keeps the video out, now that more is known of it. Nothing has failed."""
 
     def __init__(self, reason: Reason, facts: Mapping[str, object]) -> None:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from voicesieve.domain.errors import VoicesieveError
 from voicesieve.domain.names import name_key, spellings
 from voicesieve.domain.passwords import without_password
 
@@ -94,7 +95,7 @@ class Problem:
     message: str
 
 
-class LabelsError(ValueError):
+class LabelsError(VoicesieveError, ValueError):
     """The file cannot be used as a whole; the message says why and what to do."""
 
 

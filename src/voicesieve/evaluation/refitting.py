@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from voicesieve.domain.errors import VoicesieveError
 from voicesieve.domain.verdicts import Model
 from voicesieve.evaluation import statistics
 from voicesieve.evaluation.statistics import Sample
@@ -30,7 +31,7 @@ LEAST_SPEAKERS, LEAST_CLIPS = 4, 20
 NEWTON_STEPS = 30
 
 
-class TooFewError(ValueError):
+class TooFewError(VoicesieveError, ValueError):
     """There is too little to learn from; the message says what is missing."""
 
 

@@ -9,6 +9,7 @@ from pathlib import PurePath
 
 from voicesieve.domain.addresses import WebAddress, web_address
 from voicesieve.domain.candidates import MAX_URL_CHARS
+from voicesieve.domain.errors import InnerError
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.passwords import without_password
 from voicesieve.domain.platforms import platform_of, platform_of_host
@@ -43,15 +44,15 @@ NOT_PUBLIC = "is not a public address"
 _REMEDY = "set fetching.allow_private_addresses only for servers that you run yourself"
 
 
-class ForbiddenAddressError(PermissionError):
+class ForbiddenAddressError(InnerError, PermissionError):
     """A connection that the guard refused, raised inside a worker process."""
 
 
-class ForbiddenPlatformError(PermissionError):
+class ForbiddenPlatformError(InnerError, PermissionError):
     """A request to a platform whose rules do not govern this order, refused inside a worker process."""
 
 
-class ForbiddenProgramError(PermissionError):
+class ForbiddenProgramError(InnerError, PermissionError):
     """A program that the guard did not let start; to its caller it looks like a missing one."""
 
 

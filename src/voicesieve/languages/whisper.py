@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from voicesieve.domain.errors import VoicesieveError
 from voicesieve.domain.extras import how_to_install
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ HUB = {
 """Names of models with repository and commit. What a name on a hub stands for can change; a commit cannot."""
 
 
-class RecogniserError(Exception):
+class RecogniserError(VoicesieveError):
     """The model cannot be used. The message says why and what to do."""
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from voicesieve.domain.errors import InnerError
+
 MAX_BYTES = 1 << 30
 """A manifest of a million records has half of that; reading takes a few times as much memory."""
 
@@ -25,7 +27,7 @@ class Manifest:
     readable: bool = True
 
 
-class CorruptManifestError(Exception):
+class CorruptManifestError(InnerError):
     """The text is no manifest. The message says why, ``salvaged`` holds the records before the damage."""
 
     def __init__(self, message: str, salvaged: tuple[object, ...] = ()) -> None:

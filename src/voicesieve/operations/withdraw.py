@@ -20,6 +20,7 @@ from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import audits, takedown
 from voicesieve.datafolder.deletions import finish_deletions
 from voicesieve.domain.audits import AuditEntry, Deed
+from voicesieve.domain.errors import VoicesieveError
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.names import loose_key
 from voicesieve.domain.passwords import without_password
@@ -64,7 +65,7 @@ class Withdrawn:
     ordered_at: float | None = None
 
 
-class NothingToWithdrawError(Exception):
+class NothingToWithdrawError(VoicesieveError):
     """The catalog holds nothing of that name. The message names what comes near, and how to keep it out all the same.
 
     Nothing was changed.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from voicesieve.domain.errors import InnerError
 from voicesieve.sources.media import Likeness
 
 MAX_OFFERS = 1_000
@@ -59,5 +60,5 @@ class Feed:
     broken_off: str = ""
 
 
-class NoFeedError(ValueError):
+class NoFeedError(InnerError, ValueError):
     """What was read is no feed; the text says what it is and what to do, for people."""

@@ -7,6 +7,7 @@ from importlib import resources
 from pathlib import Path
 
 from voicesieve.domain.candidates import Query
+from voicesieve.domain.errors import VoicesieveError
 from voicesieve.files import read_person_text
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.registry import YOUTUBE_KINDS, parse_query
@@ -14,7 +15,7 @@ from voicesieve.sources.registry import YOUTUBE_KINDS, parse_query
 FILE = "queries.toml"
 
 
-class PhrasesError(ValueError):
+class PhrasesError(VoicesieveError, ValueError):
     """The file cannot be used. The message says where and what to write instead."""
 
 

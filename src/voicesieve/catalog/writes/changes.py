@@ -12,13 +12,14 @@ from voicesieve.catalog.rows import insert_missing as insert_missing
 from voicesieve.catalog.schema import host, recording, verdict, video
 from voicesieve.catalog.store import add_to_counter
 from voicesieve.catalog.writes import arms
+from voicesieve.domain.errors import InnerError
 from voicesieve.domain.states import DECIDED, VideoState, may_move
 
 NEWEST_FIRST = (verdict.c.analysed_at.desc(), verdict.c.model, verdict.c.revision)
 """Order of a recording's verdicts; the last two only settle a tie, so that everybody picks the same."""
 
 
-class IllegalMoveError(Exception):
+class IllegalMoveError(InnerError):
     """A defect of ours: a stage tried a move that the state machine does not allow."""
 
 
