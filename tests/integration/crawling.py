@@ -23,7 +23,7 @@ from demo.answers import Content
 from demo.clips import read_clips
 from demo.run import SETTINGS
 from demo.server import Answer, Exchange, LoopbackServer, serving
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads.why import story_of
 from voicesieve.catalog.schema import video
 from voicesieve.catalog.store import open_catalog
 
@@ -239,7 +239,7 @@ def stories_of(data: Path) -> dict[str, dict[str, Any]]:
     catalog = open_catalog(data, create=False)
     try:
         with catalog.read() as connection:
-            return {url: views.why(connection, id_) for id_, url in connection.execute(select(video.c.id, video.c.url))}
+            return {url: story_of(connection, id_) for id_, url in connection.execute(select(video.c.id, video.c.url))}
     finally:
         catalog.close()
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from voicesieve.catalog.committer import Committer
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import due, status
 from voicesieve.catalog.store import Catalog, open_catalog
 from voicesieve.catalog.writes import discovery
 from voicesieve.cli.wiring import opened_run
@@ -43,7 +43,7 @@ class LateCommitter(Committer):
 
     async def run(self, step: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         answer = await super().run(step, *args, **kwargs)
-        if step is views.next_claim_at:
+        if step is due.next_claim_at:
             await asyncio.sleep(0.3)
         return answer
 
@@ -70,7 +70,7 @@ def counts(data: Path) -> dict[str, int]:
     catalog = open_catalog(data, create=False)
     try:
         with catalog.read() as connection:
-            return {state: count for state, count in views.status(connection)["videos"].items() if count}
+            return {state: count for state, count in status.catalog_counts(connection)["videos"].items() if count}
     finally:
         catalog.close()
 

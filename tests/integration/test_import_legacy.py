@@ -18,7 +18,7 @@ from sqlalchemy import select
 from tests import legacy_trees
 from tests.legacy_trees import TreeBuilder, fingerprint, v2_record, video_id, watch
 from voicesieve.catalog import schema
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads.status import catalog_counts
 from voicesieve.catalog.store import open_catalog
 
 BUILDERS = {"v1": legacy_trees.build_v1, "v1.5": legacy_trees.build_v1_5, "v2": legacy_trees.build_v2}
@@ -286,7 +286,7 @@ def test_an_import_into_postgresql(tmp_path: Path, postgres: Any) -> None:
         assert {name: facts[name] for name in expected.counts} == expected.counts
         catalog = open_catalog(data, url, create=False)
         with catalog.read() as connection:
-            assert views.status(connection)["videos"]["fetched"] == expected.imported
+            assert catalog_counts(connection)["videos"]["fetched"] == expected.imported
         catalog.close()
 
 

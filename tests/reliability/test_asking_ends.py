@@ -16,7 +16,7 @@ from demo import pages
 from demo.answers import AtFirst, Content, Refusal
 from demo.server import Answer, Exchange, LoopbackServer, serving
 from voicesieve.audio.store import RecordingStore
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads.queries import all_queries
 from voicesieve.catalog.records import QueryRow
 from voicesieve.catalog.store import open_catalog
 from voicesieve.catalog.writes import discovery
@@ -113,7 +113,7 @@ def crawl(data: Path, server: LoopbackServer, names: Sequence[str], *, wait_s: f
             result = await Driver(
                 context, Plan(rows, {"rss": Raising(context.client, DocumentLimits())}, wait_s=wait_s), Ending()
             ).run()
-            after = {row.query: row for row in await context.committer.run(views.all_queries)}
+            after = {row.query: row for row in await context.committer.run(all_queries)}
             return Ran(result, {name: after[query] for name, query in queries.items()}, context.clock())
 
     try:

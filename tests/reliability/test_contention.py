@@ -17,7 +17,7 @@ import pytest
 from conftest import LONG, MEMORY, often
 
 from benchmarks.catalog_contention import OurCatalog, contend, lost_in_catalog, p99, preloaded
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads.status import catalog_counts
 from voicesieve.catalog.store import add_to_counter, open_catalog
 
 VIDEOS = 100_000
@@ -47,7 +47,7 @@ def test_twenty_writers_lose_nothing_and_count_their_waits(folder: Path, figure:
     with catalog.write() as connection:
         add_to_counter(connection, "waits are saved with the next write", 1)
     with catalog.read() as connection:
-        status = views.status(connection)
+        status = catalog_counts(connection)
     catalog.close()
     assert status["videos"]["discovered"] == VIDEOS + result.added
     assert status["catalog"]["busy_waits"] > WRITERS

@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 from sqlalchemy import Connection, select
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.reads import decided, views
+from voicesieve.catalog.reads import decided, lookup
+from voicesieve.catalog.reads.status import catalog_counts
+from voicesieve.catalog.reads.verdicts import newest_verdict
 from voicesieve.catalog.records import Claim, Pace, PageResult, QueryRow
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import arms, discovery, leases, reanalysing, redeciding, results, takedown
@@ -218,14 +220,14 @@ class World:
         self.publish(claim, outcome, **kwargs)
 
     def row(self, video: str) -> Any:
-        return self.ask(views.find_video, video)
+        return self.ask(lookup.find_video, video)
 
     def state(self, video: str) -> str:
         state: str = self.row(video).state
         return state
 
     def status(self) -> dict[str, Any]:
-        facts: dict[str, Any] = self.ask(views.status)
+        facts: dict[str, Any] = self.ask(catalog_counts)
         return facts
 
     def rows(self, table: Any) -> list[Any]:
@@ -289,6 +291,6 @@ def recount(connection: Connection) -> dict[str, float]:
     truth["accepted_recordings"] = len(accepted)
     seconds = {row.sha256: row.duration_s for row in connection.execute(select(schema.recording))}
     truth["accepted_s"] = sum(seconds[sha256] for sha256 in accepted)
-    verdicts = (views.newest_verdict(connection, sha256) for sha256 in accepted)
+    verdicts = (newest_verdict(connection, sha256) for sha256 in accepted)
     truth["child_s"] = sum(row.child_s for row in verdicts if row is not None)
     return truth

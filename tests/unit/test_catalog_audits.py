@@ -11,7 +11,7 @@ import sqlalchemy
 from catalog_world import World, candidate, sha_of
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.reads import history
+from voicesieve.catalog.reads import history, lookup
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import audits, takedown
 from voicesieve.corpus.publishing import ExportError
@@ -96,9 +96,9 @@ def test_a_recording_is_found_by_the_first_digits_of_its_hash(world: World) -> N
     world.decide(ONE, "one")
     sha256 = sha_of("one")
     for start in (sha256, sha256[:16], sha256[:8]):
-        assert world.ask(history.recordings_named, start) == [sha256]
+        assert world.ask(lookup.recordings_named, start) == [sha256]
     for start in (sha256[:7], "", "%", "g" * 16, sha256 + "0"):
-        assert world.ask(history.recordings_named, start) == []
+        assert world.ask(lookup.recordings_named, start) == []
 
 
 def test_the_list_of_removals_is_stable_and_reads_back(world: World, tmp_path: Path) -> None:

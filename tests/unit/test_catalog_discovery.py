@@ -7,7 +7,7 @@ from catalog_world import REFRESH_S, World, candidate
 from sqlalchemy.exc import IntegrityError
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import lookup, queries, why
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import discovery
 from voicesieve.domain.candidates import MAX_SORTS, Candidate, PassedOver, SourceProblem
@@ -57,9 +57,9 @@ def test_positions_go_on_from_page_to_page_and_belong_to_each_query(world: World
     world.discover(candidate(1), candidate(2), query=first, cursor={"line": 2})
     world.discover(candidate(3), query=first)
     world.discover(candidate(3), candidate(1), query=second)
-    found_by = world.ask(views.why, candidate(3).id)["found_by"]
+    found_by = world.ask(why.story_of, candidate(3).id)["found_by"]
     assert found_by == [{"query": "urls:first", "position": 3}, {"query": "urls:second", "position": 1}]
-    assert world.ask(views.why, candidate(1).id)["found_by"][1]["position"] == 2
+    assert world.ask(why.story_of, candidate(1).id)["found_by"][1]["position"] == 2
 
 
 def test_a_query_that_was_read_to_its_end_starts_over_only_when_due(world: World) -> None:
@@ -79,7 +79,7 @@ def test_an_unfinished_query_keeps_its_place_and_the_memory_of_its_last_end(worl
     world.now += REFRESH_S
     again = world.query()
     assert (again.exhausted, again.cursor, again.memory) == (False, {"page": 2}, {"etag": "old"})
-    assert [row.id for row in world.ask(views.open_queries)] == [again.id]
+    assert [row.id for row in world.ask(queries.open_queries)] == [again.id]
 
 
 def test_a_failed_query_keeps_its_cursor_and_success_clears_the_failure(world: World) -> None:
@@ -125,7 +125,7 @@ def test_text_that_no_database_takes_costs_only_itself(world: World) -> None:
     row = world.row("url:odd")
     assert row.title == "half \ufffd pair, \ufffd byte"
     assert row.metadata == {"k": "\ufffd\0"}
-    assert world.ask(views.find_video, candidate(2).id).state == "discovered"
+    assert world.ask(lookup.find_video, candidate(2).id).state == "discovered"
 
 
 def passed_over(world: World) -> list[tuple[str, int, str]]:

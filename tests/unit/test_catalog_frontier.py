@@ -6,7 +6,7 @@ import pytest
 from catalog_world import World, candidate
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import lookup
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import arms, discovery, frontier, leases, results
 from voicesieve.catalog.writes.frontier import YieldOrder
@@ -186,4 +186,4 @@ def test_pages_tell_how_many_new_channels_a_query_still_finds(world: World) -> N
         world.screen()
     (query,) = world.rows(schema.query)
     assert query.new_channels == pytest.approx(((20 + 1) / 2) / 2 / 2)
-    assert world.ask(views.find_video, of("the same", 1).id).first_query == query.id
+    assert world.ask(lookup.find_video, of("the same", 1).id).first_query == query.id

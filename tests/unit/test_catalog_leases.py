@@ -7,7 +7,7 @@ from catalog_world import LEASE_S, World, candidate, decision, path_of, recordin
 from sqlalchemy import update
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import due, status, why
 from voicesieve.catalog.records import Claim, Pace, Paces, StaleLeaseError
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import leases, requests, results
@@ -70,10 +70,10 @@ def test_pace_and_its_wait_are_told_to_the_driver(world: World) -> None:
     world.queue(candidate(1), candidate(2))
     world.claim(limit=1, pace=pace)
     asked = {"scheduled_by": world.now, "fetch": True, "analyse": True}
-    assert world.ask(views.next_claim_at, pace, world.now, **asked) == world.now + 10.0
+    assert world.ask(due.next_claim_at, pace, world.now, **asked) == world.now + 10.0
     world.now += 10.0
     world.claim(limit=1, pace=pace)
-    assert world.ask(views.next_claim_at, pace, world.now, **asked) is None
+    assert world.ask(due.next_claim_at, pace, world.now, **asked) is None
 
 
 def test_slots_for_other_requests_count_against_the_same_pace(world: World) -> None:
@@ -100,7 +100,7 @@ def test_a_host_that_refuses_us_is_left_alone_and_the_others_go_on(world: World)
     step = world.fail(first, FailureKind.RATE_LIMITED)
     assert (step.state, step.pause_host_until) == (VideoState.QUEUED, world.now + 900)
     assert world.claim(limit=5) == []
-    (pause,) = world.ask(views.paused_hosts, world.now)
+    (pause,) = world.ask(status.paused_hosts, world.now)
     assert (pause["host"], pause["waiting"], pause["reason"]) == ("a.example", 2, "rate_limited happened")
     world.now += 900
     assert hosts(world.claim(limit=5)) == ["a.example", "a.example"]
@@ -199,7 +199,7 @@ def test_a_dead_drivers_videos_come_back_and_are_not_blamed(world: World) -> Non
         row = world.row(claim.video)
         assert (row.due_at, row.lease_token, row.item_failures, row.machine_failures) == (world.now, None, 0, 0)
         assert row.failure_kind is None
-        (attempt,) = world.ask(views.attempts_of, claim.key)
+        (attempt,) = world.ask(why.attempts_of, claim.key)
         assert (attempt["outcome"], attempt["kind"]) == ("interrupted", None)
     world.check_counts()
     assert len(world.claim()) == len(world.claim_analysis()) == 1
@@ -247,7 +247,7 @@ def test_error_texts_of_any_origin_can_be_recorded(world: World) -> None:
     world.step(results.fail, claim, failure, lambda *_: step, world.now)
     world.step(leases.finish_attempt, attempt, world.now, failure=failure)
     assert world.row(claim.video).reasons == [{"rule": "undecodable", "message": "cannot open caf\ufffd.wav\0"}]
-    (told,) = world.ask(views.attempts_of, claim.key)
+    (told,) = world.ask(why.attempts_of, claim.key)
     assert told["message"] == "cannot open caf\ufffd.wav\ufffd"
 
 

@@ -13,7 +13,7 @@ from catalog_world import World, candidate, path_of
 
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog import schema, versions
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads.stored import pending_deletions
 from voicesieve.catalog.store import Catalog, open_catalog
 from voicesieve.catalog.writes import arms, takedown
 from voicesieve.catalog.writes.arms import arm_key
@@ -184,5 +184,5 @@ def test_a_takedown_that_a_trigger_undoes_is_no_success(world: World, tmp_path: 
 
     with pytest.raises(FailureError, match=r"the takedown does not hold: its tombstone is not in the catalog"):
         withdraw(world.catalog, store, ordered("kids"))
-    assert world.ask(views.pending_deletions) == []
+    assert world.ask(pending_deletions) == []
     shutil.rmtree(store.root)

@@ -11,7 +11,9 @@ from catalog_world import MODEL, World, candidate, decision, path_of, sha_of, ve
 from sqlalchemy import event, select
 
 from voicesieve.catalog import schema, versions
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import exportable, verdicts, why
+from voicesieve.catalog.reads.status import catalog_counts
+from voicesieve.catalog.reads.stored import stored_files
 from voicesieve.catalog.store import Catalog, open_catalog
 from voicesieve.catalog.writes import leases, redeciding, results
 from voicesieve.catalog.writes.changes import IllegalMoveError, change
@@ -37,14 +39,14 @@ def test_a_fetched_video_names_its_file_and_what_was_learnt_on_the_way(world: Wo
     assert (row.state, row.recording, row.rights_basis) == ("fetched", sha_of("one"), "own_channel")
     assert (row.title, row.channel, row.licence) == ("title 1", "Bé Na", "CC BY 4.0")
     assert row.facts["extra"] == [1]
-    (stored,) = world.ask(views.stored_files)
+    (stored,) = world.ask(stored_files)
     assert (stored.sha256, stored.path) == (sha_of("one"), path_of("one"))
     world.check_counts()
 
 
 def test_a_verdict_its_language_and_its_decision_come_together(world: World) -> None:
     world.decide(ONE, "one", Outcome.REJECTED)
-    story = world.ask(views.why, ONE.id)
+    story = world.ask(why.story_of, ONE.id)
     assert story["state"] == "rejected"
     assert story["reasons"] == [{"rule": "because", "message": "rejected"}]
     assert story["verdict"]["model"] == {"name": "floor", "revision": "r1"}
@@ -54,7 +56,7 @@ def test_a_verdict_its_language_and_its_decision_come_together(world: World) -> 
     assert story["language"] == {"code": "vi", "probability": 0.9, "state": "settled", "unavailable": {}}
     assert piece.items() <= told.items()
     assert story["decision"]["outcome"] == "rejected"
-    assert world.ask(views.verdict_of_model, sha_of("one"), "floor", "r1").windows == b"scores"
+    assert world.ask(verdicts.verdict_of_model, sha_of("one"), "floor", "r1").windows == b"scores"
     world.check_counts()
 
 
@@ -72,7 +74,7 @@ def test_equal_audio_under_two_videos_is_stored_and_counted_once(world: World) -
     status = world.status()
     assert status["videos"]["accepted"] == 2
     assert (status["accepted_recordings"], status["accepted_s"], status["child_s"]) == (1, 14.0, 3.0)
-    assert world.ask(views.why, TWO.id)["recording"]["also_of"] == [ONE.id]
+    assert world.ask(why.story_of, TWO.id)["recording"]["also_of"] == [ONE.id]
     world.check_counts()
     world.redecide(ONE.id, outcome=Outcome.REJECTED)
     assert world.status()["accepted_s"] == 14.0
@@ -97,7 +99,7 @@ def test_child_seconds_are_those_of_the_newest_verdict_whatever_the_clock_does(w
         assert world.queue_again(model) == 1
         world.publish(world.claim_analysis()[0], child_s=child_s, model=model)
         assert world.status()["child_s"] == 5.0
-    assert world.ask(views.newest_verdict, sha_of("one")).revision == "r2"
+    assert world.ask(verdicts.newest_verdict, sha_of("one")).revision == "r2"
     world.check_counts()
 
 
@@ -240,7 +242,7 @@ def test_retry_of_work_in_hand_ends_its_attempt(world: World) -> None:
     (late,) = world.claim()
     world.attempt(late)
     assert world.step(results.retry, world.now) == 1
-    (attempt,) = world.ask(views.attempts_of, late.key)
+    (attempt,) = world.ask(why.attempts_of, late.key)
     assert attempt["outcome"] == "interrupted"
     world.check_counts()
 
@@ -281,7 +283,7 @@ def test_each_attempt_tells_its_whole_story(world: World) -> None:
     world.now += 2.5
     failure = Failure(FailureKind.TRUNCATED, "half a file", exception_type="OSError", chain=("OSError: cut",))
     world.step(leases.finish_attempt, attempt, world.now, size=512, failure=failure, next_sentence="try 2 of 3")
-    (told,) = world.ask(views.attempts_of, claim.key)
+    (told,) = world.ask(why.attempts_of, claim.key)
     assert (told["stage"], told["method"], told["scratch"], told["duration_s"]) == ("fetch", "yt-dlp", "t/http", 2.5)
     assert (told["outcome"], told["kind"], told["message"]) == ("failed", "truncated", "half a file")
     assert (told["bytes"], told["chain"], told["next"]) == (512, ["OSError: cut"], "try 2 of 3")
@@ -292,14 +294,14 @@ def test_status_reads_only_counters_and_queries(world: World) -> None:
     read: list[str] = []
     with world.catalog.read() as connection:
         event.listen(connection, "before_cursor_execute", lambda *call: read.append(call[2]))
-        views.status(connection)
+        catalog_counts(connection)
     read = [sql for sql in read if sql != "BEGIN"]
     assert len(read) == 2
     assert all(sql.split("FROM ")[1].split()[0].strip('"') in ("counter", "query") for sql in read)
 
 
 def accepted(world: World) -> list[list[str]]:
-    return [[video.id for video in found.videos] for found in world.ask(views.accepted_recordings)]
+    return [[video.id for video in found.carriers] for found in world.ask(exportable.exportable)]
 
 
 @pytest.mark.parametrize("first_done", [ONE, TWO])
@@ -329,12 +331,12 @@ def test_only_accepted_videos_are_exported_in_a_stable_order(world: World) -> No
     for number, audio in ((3, "c"), (1, "a"), (2, "b")):
         world.decide(candidate(number), audio)
     world.decide(candidate(4), "a", Outcome.REJECTED)
-    hashes = [found.recording.sha256 for found in world.ask(views.accepted_recordings)]
+    hashes = [found.recording.sha256 for found in world.ask(exportable.exportable)]
     assert hashes == sorted(map(sha_of, "abc"))
-    assert [found.verdict.child_s for found in world.ask(views.accepted_recordings)] == [3.0] * 3
-    assert world.ask(views.accepted_urls) == [candidate(number).url for number in (1, 2, 3)]
+    assert [found.verdict.child_s for found in world.ask(exportable.exportable)] == [3.0] * 3
+    assert world.ask(exportable.accepted_urls) == [candidate(number).url for number in (1, 2, 3)]
     assert candidate(4).id not in itertools.chain(*accepted(world))
-    assert MODEL.name == world.ask(views.newest_verdict, hashes[0]).model
+    assert MODEL.name == world.ask(verdicts.newest_verdict, hashes[0]).model
 
 
 def test_recordings_whose_channels_were_mixed_otherwise_are_made_anew_when_somebody_asks(tmp_path: Path) -> None:
@@ -362,6 +364,6 @@ def test_recordings_whose_channels_were_mixed_otherwise_are_made_anew_when_someb
     engine.dispose()
     catalog = open_catalog(tmp_path, create=False)
     world = World(catalog)
-    assert world.ask(views.verdict_of_model, "one", "network", "r1") is not None
-    assert world.ask(views.verdict_of_model, "two", "network", "r1") is None
+    assert world.ask(verdicts.verdict_of_model, "one", "network", "r1") is not None
+    assert world.ask(verdicts.verdict_of_model, "two", "network", "r1") is None
     catalog.close()

@@ -22,7 +22,7 @@ from catalog_world import World, candidate
 from conftest import Cluster
 
 from voicesieve.catalog import schema, versions
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import status
 from voicesieve.catalog.store import (
     Catalog,
     CatalogError,
@@ -272,9 +272,9 @@ def test_a_reader_sees_one_moment_for_the_whole_block(any_catalog: Catalog) -> N
     world = World(any_catalog)
     world.discover(candidate(1))
     with any_catalog.read() as connection:
-        before = views.status(connection)
+        before = status.catalog_counts(connection)
         world.discover(candidate(2))
-        assert views.status(connection) == before
+        assert status.catalog_counts(connection) == before
     assert world.status() != before
 
 

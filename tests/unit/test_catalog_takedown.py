@@ -6,7 +6,7 @@ import pytest
 from catalog_world import World, candidate, path_of, sha_of
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import stored
 from voicesieve.catalog.records import StaleLeaseError, UnknownVideoError
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import results, takedown
@@ -36,7 +36,7 @@ def test_of_a_withdrawn_video_only_its_id_stays(world: World) -> None:
     assert set(kept) == told
     for table in ("recording", "verdict", "decision", "language_evidence", "attempt"):
         assert world.rows(schema.metadata.tables[table]) == [], table
-    assert world.ask(views.pending_deletions) == [path_of("one")]
+    assert world.ask(stored.pending_deletions) == [path_of("one")]
     assert world.status()["accepted_s"] == 0.0
     world.check_counts()
 
@@ -60,7 +60,7 @@ def test_withdrawn_videos_and_audio_are_kept_out_later(world: World) -> None:
     assert world.fetched(claim, "one") is VideoState.WITHDRAWN
     assert world.state(TWO.id) == "withdrawn"
     assert world.rows(schema.recording) == []
-    assert world.ask(views.pending_deletions) == [path_of("one")]
+    assert world.ask(stored.pending_deletions) == [path_of("one")]
     world.check_counts()
 
 
@@ -83,7 +83,7 @@ def test_a_channel_that_only_fetching_reveals_is_kept_out_too(world: World) -> N
         (claim,) = world.claim()
         assert world.fetched(claim, audio, channel="Bé Na") is VideoState.WITHDRAWN
         assert world.state(video.id) == "withdrawn"
-    assert world.ask(views.pending_deletions) == [path_of("one")]
+    assert world.ask(stored.pending_deletions) == [path_of("one")]
     assert world.state(THREE.id) == "accepted"
     world.check_counts()
 
@@ -96,7 +96,7 @@ def test_a_takedown_while_the_video_is_fetched_wins(world: World) -> None:
     with pytest.raises(StaleLeaseError):
         world.fetched(claim, "one")
     world.step(takedown.delete_unless_named, path_of("one"), world.now)
-    assert world.ask(views.pending_deletions) == [path_of("one")]
+    assert world.ask(stored.pending_deletions) == [path_of("one")]
     assert world.rows(schema.attempt) == []
     world.check_counts()
 
@@ -104,17 +104,17 @@ def test_a_takedown_while_the_video_is_fetched_wins(world: World) -> None:
 def test_a_file_that_a_recording_names_is_never_promised_for_deletion(world: World) -> None:
     world.decide(ONE, "one")
     world.step(takedown.delete_unless_named, path_of("one"), world.now)
-    assert world.ask(views.pending_deletions) == []
-    assert world.ask(views.referenced_paths, [path_of("one"), path_of("two")]) == {path_of("one")}
+    assert world.ask(stored.pending_deletions) == []
+    assert world.ask(stored.referenced_paths, [path_of("one"), path_of("two")]) == {path_of("one")}
 
 
 def test_a_promised_deletion_is_remembered_until_it_is_done(world: World) -> None:
     world.decide(ONE, "one")
     world.withdraw(ONE.id)
     world.step(takedown.delete_later, path_of("one"), world.now)
-    assert world.ask(views.pending_deletions) == [path_of("one")]
+    assert world.ask(stored.pending_deletions) == [path_of("one")]
     world.step(takedown.deletion_done, path_of("one"))
-    assert world.ask(views.pending_deletions) == []
+    assert world.ask(stored.pending_deletions) == []
 
 
 def test_withdrawing_twice_is_harmless_and_an_unknown_id_is_an_error(world: World) -> None:

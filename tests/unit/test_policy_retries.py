@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicesieve.catalog.reads.views import iso
 from voicesieve.domain.failures import REMEDIES, Failure, FailureKind, Remedy
 from voicesieve.domain.states import VideoState
+from voicesieve.domain.times import iso
 from voicesieve.policy.retries import NextStep, RetryRules, backoff, next_request, next_step
 
 RULES = RetryRules(

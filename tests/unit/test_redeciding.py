@@ -14,7 +14,7 @@ from sqlalchemy import update
 from tests import filled_catalog
 from tests.filled_catalog import FUSION, MODEL, rules
 from voicesieve.catalog import schema
-from voicesieve.catalog.reads import decided, views
+from voicesieve.catalog.reads import decided, verdicts
 from voicesieve.catalog.reads.evidence import stored_evidence
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes.redeciding import Redecision
@@ -65,7 +65,7 @@ def as_from_scratch(world: World, acceptance: Any, fusion: FusionRules = FUSION)
     """State and reasons of each video, made of its windows and its evidence alone."""
     wanted = {}
     for row in world.decided():
-        stored = world.ask(views.newest_verdict, row.recording)
+        stored = world.ask(verdicts.newest_verdict, row.recording)
         pooled = pool(WindowScores.from_bytes(stored.windows), stored.duration_s, acceptance.operating_point, MODEL)
         evidence = world.ask(decided.evidence_of, [row.key])[row.key]
         made = decide(pooled, acceptance, filled_catalog.fuse(evidence, fusion))
@@ -182,7 +182,7 @@ def test_wanted_again_after_its_audio_was_purged_means_fetched_again(world: Worl
     (claim,) = world.claim()
     world.fetched(claim, "one")
     assert world.rows(schema.recording)[0].audio_purged_at is None
-    assert world.ask(views.verdict_of_model, sha_of("one"), "floor", "r1") is not None, "its scores are still there"
+    assert world.ask(verdicts.verdict_of_model, sha_of("one"), "floor", "r1") is not None, "its scores are still there"
     world.check_counts()
 
 
@@ -220,7 +220,7 @@ def test_a_person_outranks_a_new_model(world: World) -> None:
     world.publish(world.claim_analysis()[0], Outcome.REJECTED, model=OTHER)
     row = world.row(ONE.id)
     assert (row.state, row.decided_by, row.stage) == ("accepted", "person", None)
-    assert world.ask(views.verdict_of_model, sha_of("one"), "floor", "r2") is not None
+    assert world.ask(verdicts.verdict_of_model, sha_of("one"), "floor", "r2") is not None
     world.check_counts()
 
 
@@ -229,10 +229,10 @@ def test_all_again_means_that_old_scores_are_not_reused(world: World) -> None:
     model = Model("floor", "r1")
     assert world.queue_again(model) == 0
     assert world.queue_again(model, every=True) == 1
-    assert world.ask(views.verdict_of_model, sha_of("one"), "floor", "r1") is None
-    assert world.ask(views.newest_verdict, sha_of("one")) is not None
+    assert world.ask(verdicts.verdict_of_model, sha_of("one"), "floor", "r1") is None
+    assert world.ask(verdicts.newest_verdict, sha_of("one")) is not None
     world.publish(world.claim_analysis()[0], model=model)
-    assert world.ask(views.verdict_of_model, sha_of("one"), "floor", "r1") is not None
+    assert world.ask(verdicts.verdict_of_model, sha_of("one"), "floor", "r1") is not None
 
 
 def test_reanalysing_tells_what_it_cannot_hear_again(world: World) -> None:

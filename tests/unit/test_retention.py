@@ -9,7 +9,7 @@ from catalog_world import MODEL, World, candidate, path_of, sha_of
 
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog import schema
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import stored, verdicts
 from voicesieve.catalog.store import Catalog
 from voicesieve.datafolder.retention import DAY_S, Retained, retain
 from voicesieve.domain.decisions import Outcome
@@ -50,10 +50,10 @@ def test_rejected_audio_goes_when_its_time_is_up_and_its_scores_stay(world: Worl
     assert purge(world, store).rejected_audio == 1
     assert kept(store) == {path_of("two"), path_of("three")}
     assert world.state(ONE.id) == "rejected"
-    assert world.ask(views.newest_verdict, sha_of("one")) is not None
-    assert world.ask(views.recording_count) == 2
-    assert {row.path for row in world.ask(views.stored_files)} == kept(store)
-    assert world.ask(views.pending_deletions) == []
+    assert world.ask(verdicts.newest_verdict, sha_of("one")) is not None
+    assert world.ask(stored.recording_count) == 2
+    assert {row.path for row in world.ask(stored.stored_files)} == kept(store)
+    assert world.ask(stored.pending_deletions) == []
     (entry,) = world.rows(schema.audit)
     assert (entry.action, entry.details["rejected_audio"]) == ("retention", 1)
     world.check_counts()
@@ -99,9 +99,9 @@ def test_a_crash_before_the_file_is_gone_is_made_good(
         patch.setattr(RecordingStore, "remove", lambda self, path: (_ for _ in ()).throw(OSError("crash")))
         with pytest.raises(OSError, match="crash"):
             purge(world, store)
-    assert path_of("one") in kept(store) and world.ask(views.pending_deletions) == [path_of("one")]
+    assert path_of("one") in kept(store) and world.ask(stored.pending_deletions) == [path_of("one")]
     purge(world, store)
-    assert path_of("one") not in kept(store) and world.ask(views.pending_deletions) == []
+    assert path_of("one") not in kept(store) and world.ask(stored.pending_deletions) == []
 
 
 def test_audio_that_comes_back_is_kept_again(world: World, store: RecordingStore) -> None:
@@ -111,7 +111,7 @@ def test_audio_that_comes_back_is_kept_again(world: World, store: RecordingStore
     world.redecide(ONE.id, outcome=Outcome.ACCEPTED)
     (claim,) = world.claim()
     world.fetched(claim, "one")
-    assert [row.path for row in world.ask(views.stored_files)] == [path_of("one")]
+    assert [row.path for row in world.ask(stored.stored_files)] == [path_of("one")]
     world.publish(world.claim_analysis()[0])
     world.now += 100 * DAY_S
     assert purge(world, store).rejected_audio == 0

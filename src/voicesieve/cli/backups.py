@@ -111,8 +111,8 @@ def restore(
 def _list(folder: Path, *, as_json: bool) -> None:
     from voicesieve.catalog import backups
     from voicesieve.catalog.backups import BackupError
-    from voicesieve.catalog.reads.views import iso
     from voicesieve.cli.output import note, print_json
+    from voicesieve.domain.times import iso
     from voicesieve.observability.terminal import safe_text
 
     rows: list[dict[str, Any]] = []

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from voicesieve.audio.store import RecordingStore
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import lookup, queries, stored
+from voicesieve.catalog.reads.why import story_of
 from voicesieve.catalog.writes import discovery, languages, results
 from voicesieve.cli.bars import bar as _bar
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
@@ -86,9 +87,9 @@ def why(video: str, data: Path, config: Path | None, *, as_json: bool) -> None:
     """The story of a video; or, for ``KIND:ARGUMENT``, that of a query."""
     with opened_catalog(data, settings_for(data, config)) as catalog, catalog.read() as connection:
         wanted = _query_named(video)
-        known = [row.query for row in views.all_queries(connection)]
-        query = None if wanted is None else views.find_query(connection, as_known(wanted, known))
-        story = views.why(connection, video, video_named(video)) if query is None else query
+        known = [row.query for row in queries.all_queries(connection)]
+        query = None if wanted is None else queries.find_query(connection, as_known(wanted, known))
+        story = story_of(connection, video, video_named(video)) if query is None else query
     if as_json:
         print_json(story)
     elif query is None:
@@ -126,9 +127,9 @@ def retry(
         raise OperatorError(f"--kind {kind}: no such failure. Kinds: {', '.join(FailureKind)}.")
     now = time.time()
     with opened_catalog(data, settings_for(data, config)) as catalog, catalog.write() as connection:
-        known = {row.query for row in views.all_queries(connection)}
+        known = {row.query for row in queries.all_queries(connection)}
         named = {text: query for text in videos if (query := _query(text)) in known}
-        ids = [views.find_video(connection, text, video_named(text)).id for text in videos if text not in named]
+        ids = [lookup.find_video(connection, text, video_named(text)).id for text in videos if text not in named]
         count = results.retry(connection, now, ids=ids, kind=kind) if ids or not videos else 0
         asked = discovery.retry(connection, now, queries=[*named.values()], kind=kind) if named or not videos else 0
     if not (count or asked):
@@ -161,7 +162,7 @@ def doctor(data: Path, config: Path | None, *, fix: bool, as_json: bool) -> int:
     with opened_catalog(data, settings) as catalog, folder.exclusive(), _bar("hashing", quiet=as_json) as bar:
         store = RecordingStore(folder.recordings)
         with catalog.read() as connection:
-            total = views.recording_count(connection)
+            total = stored.recording_count(connection)
         task = bar.add_task("recordings", total=total)
         report = checking.examine(
             folder,

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import due
+from voicesieve.catalog.reads.queries import all_queries, open_queries
 from voicesieve.catalog.records import QueryRow
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import discovery, leases, timekeeping
@@ -43,6 +44,7 @@ from voicesieve.datafolder.retention import Retained, forget_expired, retain
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.failures import FailureError
 from voicesieve.domain.passwords import without_password
+from voicesieve.domain.times import iso
 from voicesieve.engines.loop import STOP_SIGNALS, is_heard, run_loop
 from voicesieve.machine import folder_failure, refuse_tight_limits
 from voicesieve.observability.events import Events
@@ -179,11 +181,11 @@ async def _plan(options: CrawlOptions, settings: Settings, queries: Sequence[Que
     now = context.clock()
     rows: list[QueryRow] = []
     if not options.analyse_only:
-        known = [row.query for row in await context.committer.run(views.all_queries)]
+        known = [row.query for row in await context.committer.run(all_queries)]
         asked = dict.fromkeys(as_known(query, known) for query in queries)
         rows = [await context.committer.run(discovery.register_query, query, now) for query in asked]
         named = {row.id for row in rows}
-        unread = await context.committer.run(views.open_queries)
+        unread = await context.committer.run(open_queries)
         rows += [row for row in unread if row.id not in named and (not named or row.expands is not None)]
     for row in rows:
         if row.exhausted:
@@ -275,9 +277,9 @@ def _report(
         return EXIT_FAULT
     status = status_facts(catalog, settings)
     with catalog.read() as connection:
-        scheduled = views.scheduled(connection)
-        next_at = views.next_due_at(connection)
-    status["scheduled"] = {"videos": scheduled, "next": views.iso(next_at)}
+        scheduled = due.scheduled(connection)
+        next_at = due.next_due_at(connection)
+    status["scheduled"] = {"videos": scheduled, "next": iso(next_at)}
     status["interrupted"] = result.interrupted
     status["source_failures"] = {
         query: f"{unread.failure.message}; {unread.next}" for query, unread in result.unread.items()

@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import lookup
 from voicesieve.catalog.reads.evidence import stored_language
 from voicesieve.catalog.records import UnknownVideoError
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
@@ -43,7 +43,7 @@ def eval_language(file: Path, data: Path, config: Path | None, *, as_json: bool)
                 problems.append(f"line {line}: {code!r} is no language code that is known")
                 continue
             try:
-                stored = stored_language(connection, views.find_video(connection, video, video_named(video)))
+                stored = stored_language(connection, lookup.find_video(connection, video, video_named(video)))
             except UnknownVideoError:
                 problems.append(f"line {line}: no video {video!r} is in the catalog")
                 continue

@@ -12,7 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import status
+from voicesieve.catalog.reads.queries import all_queries
 from voicesieve.catalog.records import Paces, QueryRow
 from voicesieve.cli.crawl import parsed_source
 from voicesieve.cli.output import print_json
@@ -21,6 +22,7 @@ from voicesieve.cli.rights import closed_platforms, missing_basis
 from voicesieve.cli.wiring import opened_catalog, paces_of, quota_facts, quotas_of, settings_for, youtube_of
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.candidates import Query
+from voicesieve.domain.times import iso
 from voicesieve.observability.terminal import safe_text
 from voicesieve.settings import Settings
 from voicesieve.sources.costs import most_it_costs
@@ -47,12 +49,12 @@ def _facts(settings: Settings, queries: list[Query], data: Path) -> dict[str, An
         if settings.catalog.url.get_secret_value() or (DataFolder(data).root / "catalog.sqlite3").exists():
             catalog = stack.enter_context(opened_catalog(data, settings))
             connection = stack.enter_context(catalog.read())
-            known = {row.query: row for row in views.all_queries(connection)}
+            known = {row.query: row for row in all_queries(connection)}
             quotas = quota_facts(catalog, settings, now)
-            waiting = views.waiting_by_host(connection)
-            paused = views.paused_hosts(connection, now)
+            waiting = status.waiting_by_host(connection)
+            paused = status.paused_hosts(connection, now)
         else:
-            reset = views.reset_at(now)
+            reset = status.reset_at(now)
             quotas = [
                 {"bucket": bucket, "used": 0, "limit": limit, "left": limit, "resets": reset}
                 for bucket, limit in quotas_of(settings).items()
@@ -80,7 +82,7 @@ def _query_facts(settings: Settings, query: Query, row: QueryRow | None, now: fl
     elif query.source == "youtube-api" and youtube_of(settings).access is None:
         state = "off: there is no key (youtube_api.key)"
     elif row is not None and row.exhausted and row.due_at > now:
-        state = f"read to its end, asked again from {views.iso(row.due_at)}"
+        state = f"read to its end, asked again from {iso(row.due_at)}"
     else:
         cursor = None if row is None or row.exhausted else row.cursor
         state = "new" if row is None else "read again" if row.exhausted else "goes on" if cursor else "begins"

@@ -69,10 +69,10 @@ def redecide(
 
 
 def _decided(connection: Any) -> int:
-    from voicesieve.catalog.reads import views
+    from voicesieve.catalog.reads import status
     from voicesieve.domain.states import DECIDED
 
-    videos = views.status(connection)["videos"]
+    videos = status.catalog_counts(connection)["videos"]
     return sum(videos[state] for state in DECIDED)
 
 

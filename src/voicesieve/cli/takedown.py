@@ -75,7 +75,7 @@ def withdraw(
 
 def _told(kind: str, name: str, done: Withdrawn) -> str:
     """What was done, and no more than that."""
-    from voicesieve.catalog.reads.views import iso
+    from voicesieve.domain.times import iso
 
     if done.videos or done.files:
         files = f"and {done.files} audio files " if done.files else ""
@@ -141,10 +141,10 @@ def audit(
 ) -> None:
     """Show who did what, when and why: takedowns, retention, imports, re-decisions, exports, restores."""
     from voicesieve.catalog.reads import history
-    from voicesieve.catalog.reads.views import iso
     from voicesieve.cli.output import OperatorError, print_json
     from voicesieve.cli.wiring import opened_catalog, settings_for
     from voicesieve.domain.audits import Deed
+    from voicesieve.domain.times import iso
     from voicesieve.observability.terminal import safe_text
 
     if deed and deed not in list(Deed):

@@ -18,7 +18,7 @@ from voicesieve import __version__
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog.backups import CATALOG_FILE
 from voicesieve.catalog.committer import Committer
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import status
 from voicesieve.catalog.records import Pace, Paces
 from voicesieve.catalog.store import Catalog, open_catalog
 from voicesieve.cli.actor import actor
@@ -124,12 +124,12 @@ def quotas_of(settings: Settings) -> dict[str, int]:
 def quota_facts(catalog: Catalog, settings: Settings, now: float) -> list[dict[str, Any]]:
     """Today's quotas with what is left of them; a bucket that nobody used yet is whole."""
     with catalog.read() as connection:
-        used = {quota["bucket"]: quota for quota in views.quotas(connection, now)}
+        used = {quota["bucket"]: quota for quota in status.quotas(connection, now)}
     rows = []
     for bucket, limit in quotas_of(settings).items():
         spent, closed = used.get(bucket, {}).get("used", 0), used.get(bucket, {}).get("closed", False)
         left = 0 if closed else max(0, limit - spent)
-        rows.append({"bucket": bucket, "used": spent, "limit": limit, "left": left, "resets": views.reset_at(now)})
+        rows.append({"bucket": bucket, "used": spent, "limit": limit, "left": left, "resets": status.reset_at(now)})
     return rows
 
 
@@ -139,8 +139,8 @@ def status_facts(catalog: Catalog, settings: Settings) -> dict[str, Any]:
     quotas = quota_facts(catalog, settings, now)
     with catalog.read() as connection:
         return {
-            **views.status(connection),
-            "paused_hosts": views.paused_hosts(connection, now),
+            **status.catalog_counts(connection),
+            "paused_hosts": status.paused_hosts(connection, now),
             "quotas": quotas,
         }
 

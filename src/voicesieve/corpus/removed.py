@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from voicesieve.catalog.reads import history
-from voicesieve.catalog.reads.views import iso
 from voicesieve.catalog.store import Catalog
 from voicesieve.corpus.publishing import REMOVED, ExportError
+from voicesieve.domain.times import iso
 from voicesieve.files import SHARED_FILE, atomic_file, make_folder
 
 COLUMNS = ("recording", "sha256", "video", "asked", "removed_at")

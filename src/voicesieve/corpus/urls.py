@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import exportable
 from voicesieve.catalog.store import Catalog
 from voicesieve.corpus.publishing import ExportError, refused_by_the_system
 from voicesieve.domain.candidates import MAX_URL_CHARS
@@ -28,7 +28,7 @@ def export_urls(catalog: Catalog, target: Path, *, update: bool = False, replace
         make_folder(target.parent)
         sweep_unfinished(target.parent, becoming(target.name))
         with atomic_file(target, mode=SHARED_FILE) as file, catalog.read() as connection:
-            for url in views.accepted_urls(connection):
+            for url in exportable.accepted_urls(connection):
                 file.write(url.encode() + b"\n")
                 count += 1
             if count == 0:

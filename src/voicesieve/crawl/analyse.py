@@ -6,7 +6,7 @@ import asyncio
 
 from sqlalchemy import Connection
 
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import verdicts
 from voicesieve.catalog.records import Claim, StaleLeaseError
 from voicesieve.catalog.writes import leases, results
 from voicesieve.crawl import work
@@ -94,7 +94,7 @@ async def _analyse(context: RunContext, claim: Claim, path: str) -> work.Analyse
 
 def _stored_scores(connection: Connection, context: RunContext, sha256: str) -> work.Analysed | None:
     model = context.model
-    row = views.verdict_of_model(connection, sha256, model.name, model.revision)
+    row = verdicts.verdict_of_model(connection, sha256, model.name, model.revision)
     return None if row is None else work.Analysed(model, row.duration_s, row.windows, row.levels)
 
 

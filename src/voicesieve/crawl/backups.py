@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 
 from voicesieve.catalog import backups, store
 from voicesieve.catalog.backups import Backup, StoppedError
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import status
 from voicesieve.crawl.context import RunContext
 from voicesieve.datafolder.copies import BackupRules, back_up
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
@@ -63,7 +63,7 @@ def _is_due(context: RunContext, rules: BackupRules) -> bool:
     if newest is not None and now - rules.every_s < newest.made_at <= now:
         return False
     with context.catalog.read() as connection:
-        return views.holds_videos(connection)
+        return status.holds_videos(connection)
 
 
 async def _one(context: RunContext, rules: BackupRules) -> None:

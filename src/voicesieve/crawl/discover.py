@@ -10,7 +10,6 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
-from voicesieve.catalog.reads import views
 from voicesieve.catalog.records import PageResult, QueryRow
 from voicesieve.catalog.writes import discovery, naming, requests, results
 from voicesieve.catalog.writes.requests import Turn
@@ -21,6 +20,7 @@ from voicesieve.crawl.moved import moved_files
 from voicesieve.domain.candidates import Budget, Page, SourceProblem
 from voicesieve.domain.failures import Failure, Remedy
 from voicesieve.domain.quotas import QuotaSpentError
+from voicesieve.domain.times import iso
 from voicesieve.policy.retries import NextRequest, next_request
 from voicesieve.policy.revision import revision_of
 from voicesieve.policy.screening import screen
@@ -177,7 +177,7 @@ async def _put_off(context: RunContext, row: QueryRow, turn: Turn) -> float:
     await context.committer.run(discovery.put_off, row.id, kind, turn.obstacle)
     if (told := f"{turn.spent or turn.obstacle} {turn.at:.0f}") not in context.told:
         context.told.add(told)
-        until = views.iso(turn.at)
+        until = iso(turn.at)
         context.events.emit(
             "source_sleeps", query=str(row.query), reason=turn.obstacle, until=until, bucket=turn.spent, kind=kind
         )
@@ -258,7 +258,7 @@ async def _record_failure(
         next=step.sentence,
     )
     if host is not None and step.pause_host_until is not None:
-        until = views.iso(step.pause_host_until)
+        until = iso(step.pause_host_until)
         context.events.emit("host_paused", host=host, until=until, reason=failure.message)
     return step
 

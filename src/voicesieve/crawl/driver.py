@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import due
 from voicesieve.catalog.records import Claim, QueryRow, StaleLeaseError
 from voicesieve.catalog.writes import discovery, leases, timekeeping
 from voicesieve.crawl.analyse import analyse_video
@@ -155,7 +155,7 @@ class Driver:
             now = self._context.clock()
             may_fetch = await self._places_to_fetch() > 0
             ready_at = await self._context.committer.run(
-                views.next_claim_at,
+                due.next_claim_at,
                 self._context.rules.pace,
                 now,
                 scheduled_by=now + self._plan.wait_s,
@@ -225,7 +225,7 @@ class Driver:
             return 0
         if not self._plan.analyse:
             return free
-        waiting = await self._context.committer.run(views.waiting_for_analysis)
+        waiting = await self._context.committer.run(due.waiting_for_analysis)
         return free if waiting < UNANALYSED_PER_WORKER * self._context.engine.workers else 0
 
     def _places_to_analyse(self) -> int:

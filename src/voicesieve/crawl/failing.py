@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads.why import attempts_of
 from voicesieve.catalog.records import Claim
 from voicesieve.catalog.writes import leases, results
 from voicesieve.crawl.context import RunContext
 from voicesieve.domain.errors import InnerError
 from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
 from voicesieve.domain.states import VideoState
+from voicesieve.domain.times import iso
 from voicesieve.machine import MEMORY_RAN_OUT, folder_failure, machine_failure
 from voicesieve.policy.retries import NextStep, next_step
 
@@ -115,7 +116,7 @@ async def record_failure(
     step = await context.committer.run(_fail, context, claim, attempt, failure, deciding)
     await tell_failure(context, claim, attempt, deciding, step.state, step.sentence)
     if step.pause_host_until is not None:
-        until = views.iso(step.pause_host_until)
+        until = iso(step.pause_host_until)
         context.events.emit("host_paused", host=claim.host, until=until, reason=deciding.message)
     if deciding.remedy is Remedy.STOP_RUN:
         raise RunFaultError(deciding)
@@ -144,7 +145,7 @@ async def tell_failure(
     context: RunContext, claim: Claim, attempt: OpenAttempt, failure: Failure, state: VideoState, next_sentence: str
 ) -> None:
     """Emit the one event in which an error carries its whole story. ``state`` is the video's from now on."""
-    attempts = await context.committer.run(views.attempts_of, claim.key)
+    attempts = await context.committer.run(attempts_of, claim.key)
     context.events.emit(
         "attempt_failed",
         video=claim.video,

@@ -6,7 +6,7 @@ A crash in between is made good by the next run, which deletes what is still pro
 from __future__ import annotations
 
 from voicesieve.audio.store import RecordingStore
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import stored
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import takedown
 from voicesieve.datafolder.strays import let_go
@@ -18,10 +18,10 @@ def finish_deletions(catalog: Catalog, store: RecordingStore) -> int:
     A promise that cannot be kept stays; `undeletable` names them.
     """
     with catalog.read() as connection:
-        paths = [path for path in views.pending_deletions(connection) if not store.refusal(path)]
+        paths = [path for path in stored.pending_deletions(connection) if not store.refusal(path)]
     for path in paths:
         with catalog.read() as connection:
-            still_used = bool(views.referenced_paths(connection, [path]))
+            still_used = bool(stored.referenced_paths(connection, [path]))
         if not still_used:
             store.remove(path)
         with catalog.write() as connection:
@@ -32,5 +32,5 @@ def finish_deletions(catalog: Catalog, store: RecordingStore) -> int:
 def undeletable(catalog: Catalog, store: RecordingStore) -> list[str]:
     """Promised deletions of what is no file of ours, each with the reason: nothing there is touched."""
     with catalog.read() as connection:
-        paths = views.pending_deletions(connection)
+        paths = stored.pending_deletions(connection)
     return [f"{path}: {why}" for path in paths if (why := store.refusal(path))]

@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from voicesieve.audio.store import RecordingStore, is_ours, named_hash, sha256_of
-from voicesieve.catalog.reads import views
+from voicesieve.catalog.reads import stored
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import strays
 from voicesieve.catalog.writes.strays import NEWER, Stray
@@ -68,7 +68,7 @@ def let_go(catalog: Catalog, store: RecordingStore, *, before: float | None = No
         if not entries:
             return 0
         due = {entry.path for entry in strays.withdrawn(connection, entries)}
-        named = views.referenced_paths(connection, [_relative(entry) for entry in entries if entry.reason == NEWER])
+        named = stored.referenced_paths(connection, [_relative(entry) for entry in entries if entry.reason == NEWER])
     gone = 0
     for entry in entries:
         is_named = entry.reason == NEWER and _relative(entry) in named
@@ -113,7 +113,7 @@ def note_newer(catalog: Catalog, store: RecordingStore, videos: Mapping[str, set
     for start in range(0, len(paths), strays.BATCH):
         batch = paths[start : start + strays.BATCH]
         with catalog.write() as connection:
-            named = views.referenced_paths(connection, batch)
+            named = stored.referenced_paths(connection, batch)
             entries = [_newer(store, path, videos.get(path, set()), now) for path in batch if path not in named]
             strays.enter(connection, entries)
         newer += len(entries)

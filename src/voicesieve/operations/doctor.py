@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 from voicesieve.audio.store import RecordingStore, is_ours, named_hash, sha256_of
 from voicesieve.catalog.backups import CATALOG_FILE, BackupError, backups_in
 from voicesieve.catalog.backups import examine as examine_backup
-from voicesieve.catalog.reads import views
-from voicesieve.catalog.reads.views import StoredFile
+from voicesieve.catalog.reads import stored
+from voicesieve.catalog.reads.stored import StoredFile
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import results, strays, takedown
 from voicesieve.catalog.writes.strays import NEWER
@@ -106,8 +106,8 @@ def examine(
 
 def _look_at_rows(catalog: Catalog, store: RecordingStore, report: Report, progressed: Callable[[int], None]) -> None:
     with catalog.read() as connection:
-        rows = list(views.stored_files(connection))
-        promised = views.pending_deletions(connection)
+        rows = list(stored.stored_files(connection))
+        promised = stored.pending_deletions(connection)
     report.outside = [f"{path}: {why}" for path in promised if (why := store.refusal(path))]
     with ThreadPoolExecutor() as hashing:
         for row, digest in zip(rows, hashing.map(lambda row: _digest(store, row), rows), strict=True):
@@ -129,7 +129,7 @@ def _look_at_files(catalog: Catalog, store: RecordingStore, report: Report) -> N
         newer = {stray.path.partition("/")[2] for stray in strays.listed(connection) if stray.reason == NEWER}
     for batch in _batches([path for path in files if is_ours(path)]):
         with catalog.read() as connection:
-            unnamed = sorted(set(batch) - views.referenced_paths(connection, batch))
+            unnamed = sorted(set(batch) - stored.referenced_paths(connection, batch))
             withdrawn = {path for path in unnamed if takedown.is_withdrawn(connection, named_hash(path))}
         for path in unnamed:
             if store.refusal(path):
@@ -219,8 +219,8 @@ def fix(folder: DataFolder, catalog: Catalog, store: RecordingStore, report: Rep
 
 def _fetch_again(catalog: Catalog, store: RecordingStore, report: Report, now: float) -> None:
     with catalog.read() as connection:
-        rows = list(views.stored_files(connection))
-        promised = views.pending_deletions(connection)
+        rows = list(stored.stored_files(connection))
+        promised = stored.pending_deletions(connection)
     lost, bad = set(report.rows_without_file), set(report.bad_hash)
     for row in rows:
         queue = partial(_forgotten, sha256=row.sha256, now=now)

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from voicesieve.audio.store import RecordingStore
-from voicesieve.catalog.reads import history, views
+from voicesieve.catalog.reads import lookup, stored
 from voicesieve.catalog.records import UnknownVideoError
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import audits, takedown
@@ -109,7 +109,7 @@ def withdraw(catalog: Catalog, store: RecordingStore, order: Takedown) -> Withdr
     finish_deletions(catalog, store)
     with catalog.read() as connection:
         standing = takedown.standing(connection, target.fallen, target.stone)
-        still_named = views.referenced_paths(connection, list(target.fallen.paths))
+        still_named = stored.referenced_paths(connection, list(target.fallen.paths))
     standing += [f"{path} was not deleted" for path in target.fallen.paths if _lies(store, path, still_named)]
     if standing:
         raise TakedownFailedError(standing)
@@ -155,12 +155,12 @@ def _target(connection: Connection, order: Takedown) -> _Target:
 
 def _recording(connection: Connection, order: Takedown) -> str:
     wanted = order.name.strip().lower()
-    found = history.recordings_named(connection, wanted)
+    found = lookup.recordings_named(connection, wanted)
     if len(found) > 1:
         raise NothingToWithdrawError(
             f"{len(found)} recordings or more begin with {wanted!r}; give more digits. Nothing was withdrawn."
         )
-    found = found or history.withdrawn_recordings_named(connection, wanted)
+    found = found or lookup.withdrawn_recordings_named(connection, wanted)
     if len(found) == 1:
         return found[0]
     if order.unseen and _SHA256.fullmatch(wanted):
@@ -173,7 +173,7 @@ def _video(connection: Connection, order: Takedown) -> tuple[str, bool]:
     name = order.name.strip()
     id_ = _unseen_id(name)
     with suppress(UnknownVideoError):
-        return str(views.find_video(connection, name, video_named(name)).id), True
+        return str(lookup.find_video(connection, name, video_named(name)).id), True
     if id_ and (order.unseen or takedown.is_withdrawn(connection, takedown.tombstone_hash(id_))):
         return id_, False
     raise NothingToWithdrawError(_nothing(connection, order))
@@ -202,9 +202,9 @@ def _near(connection: Connection, order: Takedown) -> list[str]:
     if order.kind is Kind.CHANNEL:
         return [f"channel {name!r}" for name in near_names(order.name, takedown.channels(connection))]
     if order.kind is Kind.RECORDING:
-        return [f"recording {sha256}" for sha256 in history.near_recordings(connection, order.name.strip().lower())]
+        return [f"recording {sha256}" for sha256 in lookup.near_recordings(connection, order.name.strip().lower())]
     channels = [f"channel {name!r}" for name in takedown.channels_named(connection, order.name)]
-    return [*channels, *(f"video {id_}" for id_ in history.near_videos(connection, order.name))]
+    return [*channels, *(f"video {id_}" for id_ in lookup.near_videos(connection, order.name))]
 
 
 def near_names(wanted: str, names: Iterable[str], most: int = 5) -> list[str]:

@@ -97,6 +97,23 @@ def exportable_hashes(connection: Connection) -> Iterator[str]:
         last = hashes[-1]
 
 
+def accepted_urls(connection: Connection) -> Iterator[str]:
+    """URLs of accepted videos in order of their id."""
+    video = schema.video
+    last = ""
+    while True:
+        rows = connection.execute(
+            select(video.c.id, video.c.url)
+            .where(video.c.state == VideoState.ACCEPTED, video.c.id > last)
+            .order_by(video.c.id)
+            .limit(500)
+        ).all()
+        if not rows:
+            return
+        yield from (row.url for row in rows)
+        last = rows[-1].id
+
+
 def _newest_verdicts(connection: Connection, hashes: Sequence[str]) -> dict[str, Row[Any]]:
     table = schema.verdict
     rows = connection.execute(

@@ -1,11 +1,11 @@
-"""Reading what was removed and what was done: the views behind ``audit`` and ``removed``."""
+"""Reading what was removed and what was done: what `audit` shows, and the list of removals of an export."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, false, func, select
+from sqlalchemy import Connection, Row, Table, select
 
 from voicesieve.catalog import schema
 from voicesieve.domain.audits import AuditEntry, Deed
@@ -30,48 +30,3 @@ def _walk(connection: Connection, table: Table) -> Iterator[Row[Any]]:
     while rows := connection.execute(select(table).where(table.c.id > last).order_by(table.c.id).limit(BATCH)).all():
         yield from rows
         last = rows[-1].id
-
-
-def near_recordings(connection: Connection, wanted: str, most: int = 5) -> list[str]:
-    """Recordings whose SHA-256 begins or ends as ``wanted`` does: one wrong digit leaves one half right."""
-    if not 8 <= len(wanted) <= 64:
-        return []
-    sha256, half = schema.recording.c.sha256, len(wanted) // 2
-    near = sha256.startswith(wanted[:half], autoescape=True)
-    if len(wanted) == 64:
-        near |= sha256.endswith(wanted[half:], autoescape=True)
-    return list(connection.execute(select(sha256).where(near).order_by(sha256).limit(most)).scalars())
-
-
-def near_videos(connection: Connection, wanted: str, most: int = 5) -> list[str]:
-    """Ids of videos whose id or address is ``wanted`` but for case, or begins or ends as it does."""
-    wanted = wanted.strip()[:2_000]
-    if len(wanted) < 8:
-        return []
-    half = len(wanted) // 2
-    # An id has its kind in front, which all ids of that kind share.
-    begin = max(half, len(wanted.partition(":")[0]) + 5)
-    video = schema.video
-    near: ColumnElement[bool] = false()
-    for column in (video.c.id, video.c.url):
-        alike = column.startswith(wanted[:begin], autoescape=True) | column.endswith(wanted[half:], autoescape=True)
-        near = near | (func.lower(column) == wanted.lower()) | (alike & (func.length(column) <= len(wanted) + 2))
-    return list(connection.execute(select(video.c.id).where(near).order_by(video.c.key).limit(most)).scalars())
-
-
-def withdrawn_recordings_named(connection: Connection, start: str) -> list[str]:
-    """Up to two withdrawn recordings whose SHA-256 begins with ``start``."""
-    if not 8 <= len(start) <= 64 or not set(start) <= set("0123456789abcdef"):
-        return []
-    stone = schema.tombstone.c
-    found = select(stone.hash).where(stone.subject == "audio", stone.hash.startswith(start)).limit(2)
-    return list(connection.execute(found).scalars())
-
-
-def recordings_named(connection: Connection, start: str) -> list[str]:
-    """Up to two recordings whose SHA-256 begins with ``start``; none for what is no such beginning."""
-    if not 8 <= len(start) <= 64 or not set(start) <= set("0123456789abcdef"):
-        return []
-    sha256 = schema.recording.c.sha256
-    found = select(sha256).where(sha256 >= start, sha256 <= start.ljust(64, "f")).order_by(sha256).limit(2)
-    return list(connection.execute(found).scalars())
