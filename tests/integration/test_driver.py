@@ -22,7 +22,7 @@ from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.candidates import Query
 from voicesieve.observability.events import Events
 from voicesieve.settings import load_settings
-from voicesieve.sources.registry import make_source
+from voicesieve.sources.folder import FolderSource
 
 SAMPLE_RATE = 16_000
 
@@ -58,7 +58,7 @@ async def crawl_folder(data: Path, audio: Path, committer: Callable[[Catalog], C
             own = committer(catalog)
             context = replace(opened, committer=own)
             row = await own.run(discovery.register_query, Query("folder", str(audio)), context.clock())
-            sources = {"folder": make_source("folder", context.client)}
+            sources = {"folder": FolderSource()}
             result = await Driver(context, Plan([row], sources, **plan), Ending()).run()
             own.close()
             return result

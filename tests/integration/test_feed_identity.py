@@ -22,8 +22,9 @@ from voicesieve.catalog.writes import discovery, inheritance, naming, takedown
 from voicesieve.domain.candidates import Budget, Candidate, Page, Query
 from voicesieve.domain.failures import FailureKind
 from voicesieve.fetching.client import HttpClient
+from voicesieve.sources.documents import DocumentLimits
 from voicesieve.sources.identity import candidate_identity
-from voicesieve.sources.registry import make_source
+from voicesieve.sources.rss import FeedSource
 
 AT_EVERY_RUN = {**QUICK, "VOICESIEVE_DISCOVERY__REFRESH_S": "0"}
 AUDIO = clip("silence")
@@ -133,7 +134,7 @@ def host_of(url: str) -> str:
 
 async def pages_of(query: Query, page_size: int) -> list[Page]:
     async with HttpClient(allow_private_addresses=True, max_redirects=3, user_agent="voicesieve-test") as client:
-        source = make_source("rss", client)
+        source = FeedSource(client, DocumentLimits())
         pages: list[Page] = []
         while not pages or pages[-1].cursor is not None:
             cursor = pages[-1].cursor if pages else None

@@ -19,8 +19,10 @@ from voicesieve.fetching.client import HttpClient
 from voicesieve.settings import Settings
 from voicesieve.sources import confined
 from voicesieve.sources.documents import READING, DocumentLimits
+from voicesieve.sources.kinds import SourceSettings, SourceTools
 from voicesieve.sources.protocol import Source
-from voicesieve.sources.registry import make_source
+from voicesieve.sources.registry import kind_named
+from voicesieve.sources.rss import FeedSource
 
 ID = "dQw4w9WgXcQ"
 
@@ -94,14 +96,15 @@ def walk(
 
     async def ask() -> list[Page]:
         async with HttpClient(allow_private_addresses=True, max_redirects=3, user_agent="voicesieve-test") as client:
-            source: Source = make_source(kind, client, limits=limits)
+            tools = SourceTools(client, settings=SourceSettings(limits=limits or DocumentLimits()))
+            source: Source = kind_named(kind).open(tools)
             pages: list[Page] = []
             while not pages or pages[-1].cursor is not None:
                 cursor = pages[-1].cursor if pages else None
                 query, budget = Query(kind, url), Budget(max_candidates=size)
                 pages.append(await source.page(query, cursor, memory or {}, budget))
                 if restarts:
-                    source = make_source(kind, client, limits=limits)
+                    source = kind_named(kind).open(tools)
             return pages
 
     return asyncio.run(ask())
@@ -385,9 +388,9 @@ def test_a_feed_that_changed_while_it_was_walked_misses_nothing(site: Site) -> N
     async def ask() -> tuple[Page, Page]:
         async with HttpClient(allow_private_addresses=True, max_redirects=3, user_agent="voicesieve-test") as client:
             query = Query("rss", url)
-            first = await make_source("rss", client).page(query, None, {}, Budget(max_candidates=2))
+            first = await FeedSource(client, DocumentLimits()).page(query, None, {}, Budget(max_candidates=2))
             site.put("/feed", rss(audio(0), audio(1), audio(2), audio(3)))
-            return first, await make_source("rss", client).page(query, first.cursor, {}, Budget())
+            return first, await FeedSource(client, DocumentLimits()).page(query, first.cursor, {}, Budget())
 
     first, second = asyncio.run(ask())
 
@@ -432,7 +435,7 @@ def test_relative_addresses_are_read_where_a_redirect_ended(site: Site) -> None:
 
 
 def test_pace_counts_against_the_host_of_the_query() -> None:
-    source = make_source("rss", client=HttpClient(allow_private_addresses=True, max_redirects=0, user_agent="x"))
+    source = FeedSource(HttpClient(allow_private_addresses=True, max_redirects=0, user_agent="x"), DocumentLimits())
 
     assert source.fair_host(Query("rss", "https://feeds.example:8443/x")) == "feeds.example"
 

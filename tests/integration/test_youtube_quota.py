@@ -21,13 +21,13 @@ from tests.servers.youtube_world import DAY_S, video, world_of
 from voicesieve.catalog.schema import video as videos
 from voicesieve.catalog.store import open_catalog
 from voicesieve.catalog.writes import discovery
-from voicesieve.cli.wiring import opened_run, source_of
+from voicesieve.cli.wiring import opened_run, source_tools_of
 from voicesieve.crawl.driver import Driver, Ending, Plan
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.quotas import SEARCH_CALLS, next_reset
 from voicesieve.observability.events import Event, Events
 from voicesieve.settings import load_settings
-from voicesieve.sources.registry import parse_query
+from voicesieve.sources.registry import kind_named, parse_query
 
 
 class Clock:
@@ -65,7 +65,8 @@ async def run(
             context = dataclasses.replace(opened, clock=clock)
             parsed = [parse_query(text) for text in queries]
             rows = [await context.committer.run(discovery.register_query, query, clock()) for query in parsed]
-            kinds = {kind: source_of(kind, context, settings) for kind in {query.source for query in parsed}}
+            tools = source_tools_of(context, settings)
+            kinds = {name: kind_named(name).open(tools) for name in {query.source for query in parsed}}
             plan = Plan(queries=rows, sources=kinds, fetch=False, analyse=False, wait_s=2 * DAY_S)
             driving = asyncio.create_task(Driver(context, plan, Ending()).run())
             end = time.monotonic() + 60

@@ -65,7 +65,7 @@ class House:
         timeout_s: float = PATIENCE_S,
     ) -> Ended:
         """Run a command of this copy to its end, as `crawling.voicesieve` runs one of the program itself."""
-        variables = environment(settings)
+        variables = environment(settings) | {"PYTHONDONTWRITEBYTECODE": ""}  # so that it is compiled once
         if not self.installed:
             variables["PYTHONPATH"] = os.pathsep.join((str(self.root / "src"), variables["PYTHONPATH"]))
         done = subprocess.run(

@@ -32,7 +32,7 @@ from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.engines.local import LocalEngine
 from voicesieve.files import WORKING_SPACE, refuse_little_space
 from voicesieve.machine import LONGEST_TEMPORARY
-from voicesieve.sources.registry import make_source
+from voicesieve.sources.folder import FolderSource
 
 NAMES = ("child-vi-counting", "silence", "child-en-zoo")
 CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH, CAP_SYS_RESOURCE = 1, 2, 24
@@ -263,7 +263,7 @@ def run_with(data: Path, audio: Path, error: Callable[[], Exception]) -> Any:
         return replace(context, engine=Failing(error))
 
     query = Query("folder", str(audio))
-    return asyncio.run(crawled(data, [(query, make_source("folder", None))], changed=changed))  # type: ignore[arg-type]
+    return asyncio.run(crawled(data, [(query, FolderSource())], changed=changed))
 
 
 def test_a_defect_that_strikes_one_video_after_the_other_stops_the_run(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ LEDGER = {
     "sources/list_lines.py:_fields": "no line of a table: it is read as it stands",
     "sources/paths.py:_as_listed": "a folder that may not be listed: the name stays as it was typed",
     "sources/paths.py:_is_same": "a path that leads nowhere is not the same file",
-    "sources/registry.py:_folder": "the folder is reached by a link with a plain name, as we advise",
+    "sources/folder.py:_parse": "the folder is reached by a link with a plain name, as we advise",
     "sources/xml_feeds.py:_error_of": "the parser stops itself once it has read enough",
     "sources/youtube/api/source.py:_place": "a place noted by another revision: the walk begins again",
     "voices/hub.py:_from_hub": "not in this machine's cache: it is asked of the hub next",

@@ -37,7 +37,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "evaluation": ("domain", "audio", "voices"),
     "languages": ("domain", "files", "machine"),
     "fetching": ("domain", "files", "machine"),
-    "sources": ("domain", "files", "languages.codes"),
+    "sources": ("domain", "files", "languages.codes", "frontier.costs"),
     "observability": ("domain", "files"),
     "legacy": ("domain", "sources"),
     "corpus": ("domain", "catalog", "audio", "files", "observability.terminal", "__version__"),
@@ -133,7 +133,13 @@ ONLY_HERE: dict[str, tuple[str, ...]] = {
 """Where a library may be imported at all; each is one part's business."""
 
 HEAVY = {"yt_dlp", "av", "onnxruntime", "aiohttp", "feedparser", "numpy", "pebble", "alembic", "sqlalchemy", "pydantic"}
-LIGHT_MODULES = ["voicesieve", "voicesieve.domain.*", "voicesieve.policy.*", "voicesieve.cli.main"]
+LIGHT_MODULES = [
+    "voicesieve",
+    "voicesieve.domain.*",
+    "voicesieve.policy.*",
+    "voicesieve.cli.main",
+    "voicesieve.sources.registry",
+]
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import voicesieve
 from voicesieve.domain.candidates import Query
-from voicesieve.sources.registry import parse_query
+from voicesieve.domain.platforms import DOMAINS
+from voicesieve.settings import Settings
+from voicesieve.sources.kinds import SourceKind
+from voicesieve.sources.registry import KINDS, NAMES, parse_query
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
+HOUSE = Path(voicesieve.__file__).parent
 
 
 def test_arguments_come_in_normal_form(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,3 +61,47 @@ def test_a_mistake_is_answered_with_what_to_write(text: str, message: str) -> No
 
     assert message in str(refusal.value)
     assert "\x1b" not in str(refusal.value)
+
+
+def test_the_guide_has_a_row_for_every_kind() -> None:
+    rows = [line for line in GUIDE.read_text(encoding="utf-8").splitlines() if line.startswith("| `")]
+    shown = [row for row in rows if row.removeprefix("| `").partition(":")[0] in NAMES]
+
+    assert [_matches(row, kind) for row, kind in zip(shown, KINDS, strict=True)] == [True] * len(KINDS), shown
+
+
+def _matches(row: str, kind: SourceKind) -> bool:
+    query, summary, again = (cell.strip() for cell in row.strip("| ").split(" | "))
+    when = f"after `{kind.refresh_setting}`" if kind.is_remote else "every run"
+    return (query, again) == (f"`{kind.name}:{kind.argument}`", when) and summary.startswith(kind.summary)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+def test_the_settings_that_a_kind_names_exist(kind: SourceKind) -> None:
+    for key in filter(None, (kind.refresh_setting, *kind.quotas.values())):
+        section, _, name = key.partition(".")
+        assert isinstance(getattr(getattr(Settings(), section), name), int | float)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=NAMES)
+def test_every_example_can_be_asked(kind: SourceKind) -> None:
+    for example in kind.examples:
+        name, _, argument = example.replace("PL...", "PL0123456789").replace("UC...", f"UC{'x' * 22}").partition(":")
+        assert name == kind.name
+        assert kind.parse(kind.parse(argument)) == kind.parse(argument)
+
+
+def test_one_module_alone_knows_the_hosts_of_platforms() -> None:
+    domains = [domain for names in DOMAINS.values() for domain in names]
+    texts = {text for file in HOUSE.rglob("*.py") if file.name != "platforms.py" for text in _texts(file)}
+
+    assert [text for text in texts if any(domain in text for domain in domains)] == []
+
+
+def _texts(file: Path) -> Iterator[str]:
+    """The strings of a module that are no documentation."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    about = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in about:
+            yield node.value

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from voicesieve.domain.candidates import Budget, Cursor, Page, PassedOver, Query
 from voicesieve.domain.failures import FailureError, FailureKind
+from voicesieve.sources.registry import NAMES
 from voicesieve.sources.urls import UrlListSource
 
 ID = "dQw4w9WgXcQ"
@@ -20,7 +21,7 @@ WATCH = f"https://www.youtube.com/watch?v={ID}"
 
 
 def read_page(path: Path, cursor: Cursor | None = None, **budget: int) -> Page:
-    return asyncio.run(UrlListSource().page(Query("urls", str(path)), cursor, {}, Budget(**budget)))
+    return asyncio.run(UrlListSource(NAMES).page(Query("urls", str(path)), cursor, {}, Budget(**budget)))
 
 
 def read(tmp_path: Path, content: bytes | str) -> Page:

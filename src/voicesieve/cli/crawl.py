@@ -30,7 +30,7 @@ from voicesieve.cli.wiring import (
     opened_run,
     secrets_of,
     settings_for,
-    source_of,
+    source_tools_of,
     status_facts,
     worker_count,
 )
@@ -52,7 +52,7 @@ from voicesieve.observability.logs import LogSink
 from voicesieve.observability.metrics import Metrics
 from voicesieve.settings import Settings
 from voicesieve.sources.phrases import FILE, PhrasesError, read_queries
-from voicesieve.sources.registry import YOUTUBE_KINDS, as_known, parse_query, platform_of_query
+from voicesieve.sources.registry import as_known, kind_named, parse_query, platform_of_query
 
 METRICS_EVERY_S = 15.0
 """Prometheus scrapes every 15 s in many set-ups; more often would show nothing more."""
@@ -189,7 +189,7 @@ async def _plan(options: CrawlOptions, settings: Settings, queries: Sequence[Que
         rows += [row for row in unread if row.id not in named and (not named or row.expands is not None)]
     for row in rows:
         if row.exhausted:
-            again = f"it is asked again in {row.due_at - now:.0f} s ({_refresh_setting(row)})"
+            again = f"it is asked again in {row.due_at - now:.0f} s ({kind_named(row.query.source).refresh_setting})"
             context.events.emit("query_not_due", message=f"{row.query} was read to its end; {again}")
     rows = [row for row in rows if not row.exhausted]
     closed = closed_platforms(settings)
@@ -198,7 +198,8 @@ async def _plan(options: CrawlOptions, settings: Settings, queries: Sequence[Que
             message = f"{row.query} is not asked: {platform} is disabled until you state your legal basis (rights)"
             context.events.emit("query_not_due", message=message)
     rows = [row for row in rows if platform_of_query(row.query) not in closed]
-    sources = {kind: source_of(kind, context, settings) for kind in {row.query.source for row in rows}}
+    tools = source_tools_of(context, settings)
+    sources = {name: kind_named(name).open(tools) for name in {row.query.source for row in rows}}
     return Plan(
         queries=rows,
         sources=sources,
@@ -207,10 +208,6 @@ async def _plan(options: CrawlOptions, settings: Settings, queries: Sequence[Que
         limit=options.limit,
         wait_s=options.wait_s,
     )
-
-
-def _refresh_setting(row: QueryRow) -> str:
-    return "youtube.refresh_s" if row.query.source in YOUTUBE_KINDS else "discovery.refresh_s"
 
 
 async def _drive(context: RunContext, plan: Plan) -> RunResult:

@@ -17,6 +17,7 @@ from voicesieve.cli.redeciding import register as register_redeciding
 from voicesieve.cli.retention import register as register_retention
 from voicesieve.domain.addresses import HAS_CREDENTIALS
 from voicesieve.domain.passwords import password_in, without_passwords
+from voicesieve.sources.registry import NAMES
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,7 +49,7 @@ def init(
 def crawl(
     source: Annotated[
         list[str] | None,
-        typer.Option(help="KIND:ARGUMENT, repeatable: folder, urls, rss, page, youtube, youtube-api; see the guide."),
+        typer.Option(help=f"KIND:ARGUMENT, repeatable: {', '.join(NAMES)}; see the guide."),
     ] = None,
     data: Data = DEFAULT_DATA,
     config: Config = None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,14 +19,13 @@ from voicesieve.cli.crawl import parsed_source
 from voicesieve.cli.output import print_json
 from voicesieve.cli.report import passed_over_lines, quota_lines
 from voicesieve.cli.rights import closed_platforms, missing_basis
-from voicesieve.cli.wiring import opened_catalog, paces_of, quota_facts, quotas_of, settings_for, youtube_of
+from voicesieve.cli.wiring import opened_catalog, paces_of, quota_facts, quotas_of, settings_for, source_settings_of
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.times import iso
 from voicesieve.observability.terminal import safe_text
 from voicesieve.settings import Settings
-from voicesieve.sources.costs import most_it_costs
-from voicesieve.sources.registry import as_known, platform_of_query
+from voicesieve.sources.registry import as_known, kind_named, platform_of_query
 
 
 def plan(texts: Sequence[str], data: Path, config: Path | None, *, as_json: bool) -> None:
@@ -77,16 +76,17 @@ def _facts(settings: Settings, queries: list[Query], data: Path) -> dict[str, An
 def _query_facts(settings: Settings, query: Query, row: QueryRow | None, now: float) -> dict[str, Any]:
     state = "new"
     most: dict[str, int] = {}
+    kind, source_settings = kind_named(query.source), source_settings_of(settings)
     if platform_of_query(query) in closed_platforms(settings):
         state = f"disabled: {missing_basis(settings.rights)}"
-    elif query.source == "youtube-api" and youtube_of(settings).access is None:
-        state = "off: there is no key (youtube_api.key)"
+    elif missing := kind.missing(source_settings):
+        state = f"off: {missing}"
     elif row is not None and row.exhausted and row.due_at > now:
         state = f"read to its end, asked again from {iso(row.due_at)}"
     else:
         cursor = None if row is None or row.exhausted else row.cursor
         state = "new" if row is None else "read again" if row.exhausted else "goes on" if cursor else "begins"
-        most = most_it_costs(query, cursor, youtube_of(settings))
+        most = kind.estimate(query.argument, cursor, source_settings)
     passed_over = [] if row is None else list(row.passed_over)
     return {"query": str(query), "state": state, "most": most, "passed_over": passed_over}
 
@@ -107,8 +107,9 @@ def _print(facts: dict[str, Any]) -> None:
     def line(text: str) -> None:
         console.print(Text(safe_text(text, limit=400)), soft_wrap=True)
 
+    buckets = {quota["bucket"] for quota in facts["quotas"]}
     for query in facts["queries"]:
-        most = ", ".join(f"{count:,} {_unit(name)}" for name, count in query["most"].items())
+        most = ", ".join(f"{count:,} {_unit(name, buckets)}" for name, count in query["most"].items())
         line(f"{query['query']}: {query['state']}" + (f", at most {most}" if most else ""))
         for text in passed_over_lines(query["passed_over"]):
             console.print(Text(text), soft_wrap=True)
@@ -127,5 +128,5 @@ def _print(facts: dict[str, Any]) -> None:
         line(f"{host['host']} is left alone until {host['until']}: {host['reason']}")
 
 
-def _unit(name: str) -> str:
-    return name if name.startswith("youtube-api") else f"requests to {name}"
+def _unit(name: str, buckets: Collection[str]) -> str:
+    return name if name in buckets else f"requests to {name}"

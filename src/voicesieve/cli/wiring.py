@@ -31,7 +31,6 @@ from voicesieve.datafolder.copies import BackupRules
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.fetching import FetchLimits, Observe, unobserved
 from voicesieve.domain.platforms import DOMAINS, YOUTUBE_HOST
-from voicesieve.domain.quotas import GENERAL_UNITS, SEARCH_CALLS
 from voicesieve.languages.codes import normalise
 from voicesieve.languages.fusion import FusionRules
 from voicesieve.languages.recognition import Recogniser
@@ -45,8 +44,8 @@ from voicesieve.policy.retries import RetryRules
 from voicesieve.policy.screening import ScreeningRules
 from voicesieve.settings import HostCredentials, Settings, SettingsError, load_settings
 from voicesieve.sources.documents import DocumentLimits
-from voicesieve.sources.protocol import Source
-from voicesieve.sources.registry import YOUTUBE_KINDS, make_source
+from voicesieve.sources.kinds import SourceSettings, SourceTools
+from voicesieve.sources.registry import KINDS, NAMES
 from voicesieve.sources.youtube.settings import ApiAccess, YoutubeSettings
 from voicesieve.voices.detector import DetectorChoice
 
@@ -56,7 +55,7 @@ if TYPE_CHECKING:
 
 SHORTEST_SECRET = 5
 """Characters."""
-WORKERS_LOAD = ("voicesieve.crawl.work", "voicesieve.sources.rss", "voicesieve.sources.page")
+WORKERS_LOAD = ("voicesieve.crawl.work", *dict.fromkeys(module for kind in KINDS for module in kind.preload))
 """Modules that analysis workers and the readers of documents have from the start, as both come from one process."""
 
 
@@ -90,7 +89,7 @@ def rules_of(settings: Settings, detector: DetectorChoice) -> Rules:
         detector=detector,
         analysis_deadline_s=settings.analysis.deadline_s,
         refresh_s=settings.discovery.refresh_s,
-        own_refresh_s=dict.fromkeys(YOUTUBE_KINDS, settings.youtube.refresh_s),
+        own_refresh_s={kind.name: value_of(settings, kind.refresh_setting) for kind in KINDS if kind.is_remote},
         quotas=quotas_of(settings),
         page_size=settings.discovery.page_size,
         rights_basis=settings.rights.stated_basis,
@@ -117,8 +116,7 @@ def paces_of(settings: Settings) -> Paces:
 
 def quotas_of(settings: Settings) -> dict[str, int]:
     """Units a day by bucket."""
-    api = settings.youtube_api
-    return {SEARCH_CALLS: api.search_calls_per_day, GENERAL_UNITS: api.units_per_day}
+    return {bucket: value_of(settings, key) for kind in KINDS for bucket, key in kind.quotas.items()}
 
 
 def quota_facts(catalog: Catalog, settings: Settings, now: float) -> list[dict[str, Any]]:
@@ -165,8 +163,23 @@ def youtube_of(settings: Settings) -> YoutubeSettings:
     )
 
 
-def source_of(kind: str, context: RunContext, settings: Settings) -> Source:
-    """A source of ``kind`` for this run."""
+def value_of(settings: Settings, key: str) -> Any:
+    """The value of a setting by its name, such as ``discovery.refresh_s``."""
+    section, _, name = key.partition(".")
+    return getattr(getattr(settings, section), name)
+
+
+def source_settings_of(settings: Settings) -> SourceSettings:
+    discovery = settings.discovery
+    return SourceSettings(
+        limits=DocumentLimits(discovery.max_feed_bytes, discovery.max_page_bytes, discovery.max_documents),
+        obey_robots=discovery.obey_robots,
+        youtube=youtube_of(settings),
+    )
+
+
+def source_tools_of(context: RunContext, settings: Settings) -> SourceTools:
+    """What the sources of this run work with."""
     from voicesieve.fetching.ytdlp.lister import YtDlpLister
 
     lister = YtDlpLister(
@@ -174,16 +187,12 @@ def source_of(kind: str, context: RunContext, settings: Settings) -> Source:
         user_agent=user_agent_of(settings),
         observe=log_requests(context.events),
     )
-    discovery = settings.discovery
-    limits = DocumentLimits(discovery.max_feed_bytes, discovery.max_page_bytes, discovery.max_documents)
-    return make_source(
-        kind,
+    return SourceTools(
         context.client,
-        context.folder.root.absolute(),
-        youtube_of(settings),
-        lister,
-        limits,
-        obey_robots=discovery.obey_robots,
+        lister=lister,
+        data=context.folder.root.absolute(),
+        settings=source_settings_of(settings),
+        kinds=NAMES,
     )
 
 

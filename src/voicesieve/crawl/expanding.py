@@ -17,7 +17,7 @@ from voicesieve.frontier import costs
 from voicesieve.frontier.scoring import LISTED_AGAINST, page_gain
 from voicesieve.frontier.valuing import beliefs
 from voicesieve.policy.expansion import sampled
-from voicesieve.sources.registry import channel_query
+from voicesieve.sources.registry import channel_query, page_cost
 
 AT_ONCE = 20
 """Channels that become queries in one step."""
@@ -63,7 +63,7 @@ def bounded(connection: Connection, row: QueryRow, page: Page, bound: int) -> Pa
 
 async def page_pays(context: RunContext, row: QueryRow) -> bool:
     """Whether the next page of a query should bring more than its cost buys by fetching what is known."""
-    price = costs.page_cost(row.query.source, row.query.argument)
+    price = page_cost(row.query)
     if price == 0.0 or not context.frontier.rules.by_yield:
         return True
     return await context.committer.run(_pays, context, row, price)

@@ -8,10 +8,13 @@ YOUTUBE = "youtube"
 YOUTUBE_HOST = "www.youtube.com"
 """The one host of all YouTube addresses that we store, and so the one whose pace and circuit they share."""
 
+YOUTUBE_SHORT = "youtu.be"
+"""Where the path is the ID of a video."""
+
 DOMAINS = {
     YOUTUBE: (
         "youtube.com",
-        "youtu.be",
+        YOUTUBE_SHORT,
         "youtube-nocookie.com",
         "youtubekids.com",
         "youtubeeducation.com",
@@ -43,3 +46,8 @@ def platform_of(url: str) -> str | None:
 def is_youtube(url: str) -> bool:
     """Whether ``url`` leads to YouTube, be it to a video or not."""
     return platform_of(url) == YOUTUBE
+
+
+def youtube_video(video_id: str) -> str:
+    """The one address of a video of YouTube that we store."""
+    return f"https://{YOUTUBE_HOST}/watch?v={video_id}"

@@ -1,6 +1,8 @@
 """Units of cost: one is a video fetched and analysed. The rest is what it takes in requests beside that."""
 
 FETCH = 1.0
+NO_REQUEST = 0.0
+"""A look at one's own disk."""
 LISTING_PAGE = 0.05
 """A page of a channel, feed or web page: one cheap request for up to 50 videos."""
 

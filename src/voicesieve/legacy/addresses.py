@@ -13,6 +13,7 @@ from voicesieve.legacy.identities import address_identity, full_id, youtube
 from voicesieve.legacy.manifests import CorruptManifestError, load_json
 from voicesieve.legacy.tree import Tree
 from voicesieve.sources.list_lines import read_line
+from voicesieve.sources.registry import NAMES
 
 MAX_LINE_BYTES = 100_000
 API = "described_at"
@@ -40,7 +41,7 @@ def listed(tree: Tree, notes: list[str]) -> Iterator[tuple[str, Candidate | Prob
 def _lines(tree: Tree, file: PurePosixPath) -> Iterator[Candidate | Problem]:
     with (tree.root / file).open("rb") as lines:
         for number, raw in enumerate(iter(lambda: lines.readline(MAX_LINE_BYTES), b""), start=1):
-            for found in read_line(raw.decode("utf-8", "replace"), f"{file}, line {number}"):
+            for found in read_line(raw.decode("utf-8", "replace"), f"{file}, line {number}", kinds=NAMES):
                 if isinstance(found, PassedOver):
                     continue
                 if isinstance(found, SourceProblem):

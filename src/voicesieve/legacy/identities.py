@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from voicesieve.domain.platforms import YOUTUBE
+from voicesieve.domain.platforms import YOUTUBE, youtube_video
 from voicesieve.legacy.records import LegacyRecord
 from voicesieve.legacy.tree import id_in_name, path_parts
 from voicesieve.sources.identity import Identity, candidate_identity, normalise_url
@@ -18,7 +18,7 @@ _PLACEHOLDER = "TEST"
 
 
 def youtube(video_id: str) -> Identity:
-    return Identity(YOUTUBE, video_id, f"https://www.youtube.com/watch?v={video_id}")
+    return Identity(YOUTUBE, video_id, youtube_video(video_id))
 
 
 def full_id(text: str) -> str:

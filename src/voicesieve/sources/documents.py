@@ -229,6 +229,19 @@ class DocumentSource(ABC):
         return _Opened(position.url, _digest(answer.body), document, answer.url, _validators(answer))
 
 
+def web_argument(argument: str) -> str:
+    """The address of a document, as it was given and fit for a request. Raises ValueError for what is none."""
+    try:
+        return str(web_address(argument))
+    except ValueError as error:
+        raise ValueError(f"{shown(argument)} cannot be used: {error}") from error
+
+
+def first_request(argument: str) -> dict[str, int]:
+    """The estimate for feeds and pages, by host: how many others they lead on to is not known, so one is counted."""
+    return {host_of(argument): 1}
+
+
 def _next_document(
     query: Query, position: _Position, opened: _Opened, max_documents: int
 ) -> tuple[_Position | None, tuple[SourceProblem, ...]]:

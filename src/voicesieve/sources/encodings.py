@@ -7,6 +7,8 @@ import re
 
 _UTF16 = "utf-16-le", "utf-16-be"
 _MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, _UTF16[0]), (codecs.BOM_UTF16_BE, _UTF16[1]))
+XML_ENCODING = re.compile(rb"<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([^\"'>]{0,100})", re.IGNORECASE)
+"""What an XML declaration states."""
 _SNIFFED_BYTES = 1_024
 _LANGUAGE_BYTES = 10_000
 _WORTH_OF_A_MISTAKE = 3

@@ -29,10 +29,13 @@ from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.media_formats import MEDIA_SUFFIXES
 from voicesieve.domain.quotas import Price
 from voicesieve.domain.text import clean_text
+from voicesieve.frontier.costs import NO_REQUEST
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.identity import file_identity
+from voicesieve.sources.kinds import SourceKind
 from voicesieve.sources.media import is_media_name
 from voicesieve.sources.paging import Finding, Findings
+from voicesieve.sources.paths import absolute_path, real_folder
 
 MAX_LINKED = 1_000
 """Linked folders that one walk enters; their paths stand in the cursor."""
@@ -342,3 +345,25 @@ def _unreadable(top: Path, error: OSError) -> FailureError:
 
 def _nothing_found() -> str:
     return "no audio or video file in it; these suffixes are looked for: " + " ".join(sorted(MEDIA_SUFFIXES))
+
+
+def _parse(argument: str) -> str:
+    spelt = absolute_path(argument)
+    real = str(real_folder(Path(spelt)))
+    try:
+        real.encode("utf-8")
+    except UnicodeEncodeError:  # the folder is reached by a link with a plain name, as we advise
+        return spelt
+    return real
+
+
+KIND = SourceKind(
+    name="folder",
+    argument="DIR",
+    summary="audio and video files below a folder",
+    examples=("folder:./recordings",),
+    parse=_parse,
+    open=lambda tools: FolderSource(left_out=tools.data),
+    page_cost=lambda argument: NO_REQUEST,
+    is_respelt=True,
+)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl, quote, unquote_to_bytes, urlsplit
 
 from voicesieve.domain import addresses
-from voicesieve.domain.platforms import YOUTUBE, YOUTUBE_HOST, is_youtube
+from voicesieve.domain.platforms import YOUTUBE, YOUTUBE_SHORT, is_youtube, youtube_video
 
 URL = "url"
 FILE = "file"
@@ -52,7 +52,7 @@ def candidate_identity(url: str) -> Identity:
     normal = normalise_url(url)
     video = youtube_video_id(normal)
     if video is not None:
-        return Identity(YOUTUBE, video, f"https://{YOUTUBE_HOST}/watch?v={video}")
+        return Identity(YOUTUBE, video, youtube_video(video))
     return Identity(URL, _digest(normal.encode("ascii")), str(addresses.web_address(url)))
 
 
@@ -115,7 +115,7 @@ def youtube_video_id(url: str) -> str | None:
     if not is_youtube(url):
         return None
     segments = [segment for segment in parts.path.split("/") if segment]
-    if host_of(url).rstrip(".").endswith("youtu.be"):
+    if host_of(url).rstrip(".").endswith(YOUTUBE_SHORT):
         stated = segments[0] if segments else ""
     elif segments and segments[0] in _YOUTUBE_PATHS:
         stated = segments[1] if len(segments) > 1 else ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from voicesieve.domain.candidates import Candidate, PassedOver, SourceProblem
+from voicesieve.domain.platforms import platform_of_host, youtube_video
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.media import Likeness, likeness
 from voicesieve.sources.offers import remote_candidate
@@ -27,14 +29,12 @@ _GLUED = re.compile(r"(?<=[^/=?&#:%])(?=https?://)", re.IGNORECASE)
 """Where one address ends and the next begins without a line break. An address inside another one (an archive's path,
 a ``?url=`` parameter) follows a delimiter and stays where it is."""
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
-_BARE_YOUTUBE = re.compile(r"(?:(?:www|m|music)\.)?(?:youtube|youtube-nocookie)\.com/|youtu\.be/", re.IGNORECASE)
 _ADDRESS_END = re.compile(r"[\"<>“”]")
 _FIELD_END = re.compile(r"[,;|]")
 
 _BARE_VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 _BARE_HOST = re.compile(r"(?:[\w-]{1,63}\.){1,8}[a-z]{2,24}(?::\d{1,5})?(?:/\S*)?", re.IGNORECASE)
 _LOCAL = re.compile(r"file:|[~.]{0,2}[/\\]|[a-z]:[/\\]", re.IGNORECASE)
-_OTHER_SOURCE = re.compile(r"(?:rss|page|folder|urls|youtube|youtube-api):", re.IGNORECASE)
 _FEED = re.compile(r"(?:feed|itpc|pcast|podcast)s?:", re.IGNORECASE)
 
 _ADDRESS_COLUMN = re.compile(
@@ -74,16 +74,19 @@ def is_blank(line: str) -> bool:
     return not text or _COMMENT.fullmatch(text) is not None
 
 
-def read_line(text: str, where: str, table: Table | None = None) -> list[Entry]:
+def read_line(text: str, where: str, table: Table | None = None, kinds: Collection[str] = ()) -> list[Entry]:
     """What one line of a list names, where it stands in a ``table``. ``where`` is for the problems.
+
+    A line that begins with one of ``kinds`` and a colon, such as ``rss:``, is a source of its own and no address.
 
     U+FFFD stands for bytes that were no text. A line that names nothing is one problem, however long it is.
     """
     # A lone carriage return ends a line too, as on old Macs; such lines share one number.
-    return [what for line in text.split("\r") for what in _read(line.strip(_INVISIBLE + " \n\t"), where, table)]
+    lines = [line.strip(_INVISIBLE + " \n\t") for line in text.split("\r")]
+    return [what for line in lines for what in _read(line, where, table, kinds)]
 
 
-def _read(text: str, where: str, table: Table | None) -> list[Entry]:
+def _read(text: str, where: str, table: Table | None, kinds: Collection[str]) -> list[Entry]:
     if not text or _COMMENT.fullmatch(text):
         return []
     if table is not None:
@@ -96,15 +99,16 @@ def _read(text: str, where: str, table: Table | None) -> list[Entry]:
             text = address or text
     if wrapped := _WRAPPED.fullmatch(text):
         return [_entry(wrapped[1], where)]
-    return _read_words(_REMARK.sub("", text).strip(), where)
+    return _read_words(_REMARK.sub("", text).strip(), where, kinds)
 
 
-def _read_words(text: str, where: str) -> list[Entry]:
+def _read_words(text: str, where: str, kinds: Collection[str]) -> list[Entry]:
     words = text.split()
     goes_on = "\t" not in text and len(words) > 1
     named = [(place, address) for place, word in enumerate(words) for address in _addresses(word, goes_on)]
-    if not named or _OTHER_SOURCE.match(text) or _FEED.match(text):
-        return [SourceProblem(where, f"{_objection(text)}: {shown(text)}")]
+    is_source = _names_source(text, kinds)
+    if not named or is_source or _FEED.match(text):
+        return [SourceProblem(where, f"{_objection(text, is_source)}: {shown(text)}")]
     last, address = named[-1]
     # What stands on its own in between is a label, and what stands behind the last address is about it.
     rest = " ".join(words[last + 1 :])
@@ -136,7 +140,8 @@ def _addresses(word: str, goes_on: bool) -> list[str]:
     for piece in _GLUED.split(word.strip(_WRAPPING)):
         begin = _SCHEME.search(piece)
         bare = piece.lstrip("([")
-        if begin is None and not _BARE_YOUTUBE.match(bare):
+        host, slash, _ = bare.partition("/")
+        if begin is None and not (slash and platform_of_host(host)):
             continue
         address = _ADDRESS_END.split(piece[begin.start() :] if begin else f"https://{bare}", maxsplit=1)[0]
         address = _first_field(address.rstrip(_WRAPPING), goes_on)
@@ -171,22 +176,27 @@ def _entry(address: str, where: str, title: str = "") -> Entry:
         return SourceProblem(where, f"{error}: {shown(address)}")
 
 
-def _objection(text: str) -> str:
+def _objection(text: str, is_source: bool) -> str:
     """Why ``text`` names nothing, and what to write instead."""
     if "\ufffd" in text:
         return "not UTF-8 text"
     if _BARE_VIDEO_ID.fullmatch(text):
-        return "if this is a YouTube video ID, write https://www.youtube.com/watch?v= before it"
+        return f"if this is a YouTube video ID, write {youtube_video('')} before it"
     no_address = "not an http or https address"
     if _LOCAL.match(text) or (_is_media(text) and "/" not in text):
         return f"{no_address}: for files of this machine, add their folder as --source folder:DIR"
-    if _OTHER_SOURCE.match(text):
+    if is_source:
         return f"{no_address}, but a source of its own: add it as --source"
     if _FEED.match(text):
         return f"{no_address}, but a feed: add it as --source rss:https://..."
     if _BARE_HOST.fullmatch(text):
         return f"{no_address}: write https:// before it"
     return no_address
+
+
+def _names_source(text: str, kinds: Collection[str]) -> bool:
+    kind, colon, _ = text.partition(":")
+    return bool(colon) and kind.lower() in kinds
 
 
 def _is_media(text: str) -> bool:

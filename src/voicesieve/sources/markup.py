@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from urllib.parse import urlsplit
 
 from voicesieve.domain.candidates import MAX_TITLE_CHARS
+from voicesieve.domain.platforms import youtube_video
 from voicesieve.sources.media import Likeness, likeness
 
 _ADDRESS_ATTRIBUTES = ("src", "data-src", "data-lazy-src", "data-original", "data-url")
@@ -193,7 +194,7 @@ class _Collector(HTMLParser):
         if "youtube" in attributes.get("data-plyr-provider", "").lower():
             ids.append(attributes.get("data-plyr-embed-id", ""))
         for video in filter(_YOUTUBE_ID.fullmatch, dict.fromkeys(ids)):
-            self.seen.frames.append(f"https://www.youtube.com/embed/{video}")
+            self.seen.frames.append(youtube_video(video))
 
     def _read_script(self, script: _Script) -> None:
         text = "".join(script.pieces)

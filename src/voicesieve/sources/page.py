@@ -13,14 +13,24 @@ from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.text import clean_text
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.dates import epoch_s
-from voicesieve.sources.documents import MAX_FINDINGS, Document, DocumentLimits, DocumentSource, Origin
+from voicesieve.sources.documents import (
+    MAX_FINDINGS,
+    Document,
+    DocumentLimits,
+    DocumentSource,
+    Origin,
+    first_request,
+    web_argument,
+)
 from voicesieve.sources.durations import plausible_duration
 from voicesieve.sources.encodings import decoded
 from voicesieve.sources.identity import absolute_url, host_of, normalise_url, youtube_video_id
+from voicesieve.sources.kinds import SourceKind, SourceTools
 from voicesieve.sources.markup import Reference, Seen, read_markup
 from voicesieve.sources.media import is_media_address, is_media_type
 from voicesieve.sources.offers import remote_candidate
-from voicesieve.sources.protocol import Reader
+from voicesieve.sources.protocol import Reader, Source
+from voicesieve.sources.robots import RobotsSource
 
 _HTML_TYPES = frozenset({"", "text/html", "application/xhtml+xml"})
 _FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/xml", "text/xml"})
@@ -180,3 +190,21 @@ def _hint(mime_type: str) -> str:
     if mime_type in _FEED_TYPES:
         return "it looks like a feed; use rss: for it"
     return f"it is of type {shown(mime_type)}; check the address in a browser"
+
+
+def _open(tools: SourceTools) -> Source:
+    pages = PageSource(tools.reader, tools.settings.limits)
+    return RobotsSource(pages, tools.reader) if tools.settings.obey_robots else pages
+
+
+KIND = SourceKind(
+    name="page",
+    argument="URL",
+    summary="media that a web page plays, embeds, names in its data (JSON-LD) or links to",
+    examples=("page:https://example.org/stories",),
+    parse=web_argument,
+    open=_open,
+    refresh_setting="discovery.refresh_s",
+    estimate=lambda argument, cursor, settings: first_request(argument),
+    preload=("voicesieve.sources.page",),
+)

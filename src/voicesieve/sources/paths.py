@@ -1,10 +1,30 @@
-"""The one path of a folder, however a person has spelled it."""
+"""Paths as people write them, and the one path of a folder, however they have spelt it."""
 
 from __future__ import annotations
 
 import os
 import unicodedata
 from pathlib import Path
+
+from voicesieve.sources.cleaning import shown
+
+
+def absolute_path(argument: str) -> str:
+    """The path that a person wrote, made absolute; ``~`` is their home.
+
+    Raises ValueError for one that no catalog can hold.
+    """
+    if "\x00" in argument:
+        raise ValueError("a path cannot hold a NUL character")
+    try:
+        path = str(Path(argument).expanduser().absolute())
+        path.encode("utf-8")
+    except (RuntimeError, UnicodeEncodeError) as error:
+        reason = (
+            "is not valid UTF-8; reach it by a link with a plain name" if isinstance(error, UnicodeError) else error
+        )
+        raise ValueError(f"the path {shown(argument)} cannot be used: {reason}") from error
+    return path
 
 
 def real_folder(path: Path) -> Path:

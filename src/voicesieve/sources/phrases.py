@@ -10,7 +10,7 @@ from voicesieve.domain.candidates import Query
 from voicesieve.domain.errors import VoicesieveError
 from voicesieve.files import read_person_text
 from voicesieve.sources.cleaning import shown
-from voicesieve.sources.registry import YOUTUBE_KINDS, parse_query
+from voicesieve.sources.registry import KINDS, parse_query
 
 FILE = "queries.toml"
 
@@ -33,8 +33,9 @@ def read_queries(file: Path) -> list[Query]:
     source = content.pop("source", "")
     if source == "":
         return []
-    if source not in YOUTUBE_KINDS:
-        raise PhrasesError(f'{file}: source is {shown(str(source))}; write one of {", ".join(YOUTUBE_KINDS)}, or "".')
+    searching = [kind.name for kind in KINDS if kind.takes_phrases]
+    if source not in searching:
+        raise PhrasesError(f'{file}: source is {shown(str(source))}; write one of {", ".join(searching)}, or "".')
     return list(dict.fromkeys(_query(file, source, phrase) for phrase in _phrases(file, content)))
 
 

@@ -1,4 +1,4 @@
-"""What every source of candidates promises, and the little it needs of an HTTP client."""
+"""What every source of candidates promises, and the little it needs of an HTTP client and of yt-dlp."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Protocol
 
 from voicesieve.domain.candidates import Budget, Cursor, Page, Query
+from voicesieve.domain.listings import ListPage
 from voicesieve.domain.quotas import Price
 
 
@@ -84,4 +85,14 @@ class Reader(Protocol):
             FailureError: no complete answer of at most ``max_bytes`` within ``deadline_s`` seconds, or a status of 400
                 and above.
         """
+        ...
+
+
+class Lister(Protocol):
+    """The part of `voicesieve.fetching.ytdlp.lister.YtDlpLister` that sources use: a page of a list for a request."""
+
+    async def page(
+        self, *, url: str, phrase: str, parameters: str | None, place: Mapping[str, object] | None
+    ) -> ListPage:
+        """One page of a search (``phrase``) or of the list at ``url``. Raises `FailureError`."""
         ...

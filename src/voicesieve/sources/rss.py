@@ -8,17 +8,25 @@ from typing import ClassVar
 from voicesieve.domain.candidates import Candidate, PassedOver, SourceProblem, added_up
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.sources.cleaning import shown
-from voicesieve.sources.documents import MAX_FINDINGS, Document, DocumentLimits, DocumentSource, Origin
+from voicesieve.sources.documents import (
+    MAX_FINDINGS,
+    Document,
+    DocumentLimits,
+    DocumentSource,
+    Origin,
+    first_request,
+    web_argument,
+)
 from voicesieve.sources.durations import plausible_duration
-from voicesieve.sources.encodings import decoded
+from voicesieve.sources.encodings import XML_ENCODING, decoded
 from voicesieve.sources.feeds import Entry, Feed, NoFeedError, Offer
 from voicesieve.sources.identity import absolute_url
 from voicesieve.sources.json_feeds import read_json_feed
+from voicesieve.sources.kinds import SourceKind
 from voicesieve.sources.markup import read_markup
 from voicesieve.sources.media import Likeness, is_media_type
 from voicesieve.sources.offers import remote_candidate
 from voicesieve.sources.protocol import Reader
-from voicesieve.sources.xml_feeds import XML_ENCODING, read_xml_feed
 
 _MAX_NAMED = 10
 """Things of one entry that are named one by one as left out."""
@@ -61,6 +69,9 @@ class FeedSource(DocumentSource):
 
 
 def _feed(origin: Origin, body: bytes) -> Feed:
+    # feedparser is heavy, and needed only in the process that reads documents, which loads it at its start.
+    from voicesieve.sources.xml_feeds import read_xml_feed
+
     stated = XML_ENCODING.search(body[:2_000])
     text = decoded(body, origin.charset, stated[1].decode("latin-1") if stated else None)
     read = read_json_feed if text.lstrip().startswith("{") else read_xml_feed
@@ -126,3 +137,16 @@ def _advice(mime_type: str, text: str) -> str:
             return f"it is a web page, which says that its feed is {shown(feed)}: use rss: for that"
         return "it is a web page; use page: for it, or look there for the address of the feed"
     return "check the address in a browser"
+
+
+KIND = SourceKind(
+    name="rss",
+    argument="URL",
+    summary="RSS, Atom and JSON feeds of podcasts, with paging",
+    examples=("rss:https://example.org/feed.xml",),
+    parse=web_argument,
+    open=lambda tools: FeedSource(tools.reader, tools.settings.limits),
+    refresh_setting="discovery.refresh_s",
+    estimate=lambda argument, cursor, settings: first_request(argument),
+    preload=("voicesieve.sources.xml_feeds",),
+)

@@ -14,10 +14,13 @@ from typing import BinaryIO, ClassVar
 from voicesieve.domain.candidates import Budget, Cursor, Page, Query, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.quotas import Price
+from voicesieve.frontier.costs import NO_REQUEST
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.encodings import sniffed
+from voicesieve.sources.kinds import SourceKind
 from voicesieve.sources.list_lines import Entry, Table, is_blank, read_line, table_of
 from voicesieve.sources.paging import Finding, Findings
+from voicesieve.sources.paths import absolute_path
 
 _MAX_LINE_BYTES = 100_000  # holds 25 addresses of the greatest length; anything longer is no list of addresses
 _SNIFFED_BYTES = 8_192  # a NUL byte here means a binary file, the test that git and grep make, or UTF-16
@@ -33,9 +36,14 @@ class UrlListSource:
     is an address that a page already has. What stands behind an address and a tab is its title. A list with a heading
     that has a column ``url`` is read as a table. The cursor is a byte offset with the size and time of the file: a file
     that changed between two pages is read again from its start.
+
+    ``kinds`` are the names of all kinds of sources: a line such as ``rss:...`` is told from an address by them.
     """
 
     kind: ClassVar[str] = "urls"
+
+    def __init__(self, kinds: tuple[str, ...] = ()) -> None:
+        self._kinds = kinds
 
     def fair_host(self, query: Query) -> str | None:
         return None
@@ -44,7 +52,7 @@ class UrlListSource:
         return None
 
     async def page(self, query: Query, cursor: Cursor | None, memory: Cursor, budget: Budget) -> Page:
-        return await asyncio.to_thread(_page, Path(query.argument), cursor, budget)
+        return await asyncio.to_thread(_page, Path(query.argument), cursor, budget, self._kinds)
 
 
 @dataclass(frozen=True)
@@ -65,19 +73,19 @@ class _Form:
     heading: int = 0
 
 
-def _page(path: Path, cursor: Cursor | None, budget: Budget) -> Page:
+def _page(path: Path, cursor: Cursor | None, budget: Budget, kinds: tuple[str, ...]) -> Page:
     with _open_regular(path) as handle:
         status = os.fstat(handle.fileno())
         fingerprint = {"size": status.st_size, "mtime_ns": status.st_mtime_ns}
         form = _form(path, handle)
-        taken = Findings(_findings(handle, _position(cursor, fingerprint), form)).take(budget)
+        taken = Findings(_findings(handle, _position(cursor, fingerprint), form, kinds)).take(budget)
     if taken.resume is None:
         return Page(taken.candidates, problems=taken.problems, passed_over=taken.passed_over)
     cursor = {**taken.resume, **fingerprint}
     return Page(taken.candidates, cursor=cursor, problems=taken.problems, passed_over=taken.passed_over)
 
 
-def _findings(handle: BinaryIO, start: _Position, form: _Form) -> Iterator[Finding]:
+def _findings(handle: BinaryIO, start: _Position, form: _Form, kinds: tuple[str, ...]) -> Iterator[Finding]:
     handle.seek(start.offset)
     position = start
     while raw := _raw_line(handle, form.encoding):
@@ -89,7 +97,7 @@ def _findings(handle: BinaryIO, start: _Position, form: _Form) -> Iterator[Findi
         elif number == form.heading:
             found = []
         else:
-            found = read_line(text, f"line {number}", form.table)
+            found = read_line(text, f"line {number}", form.table, kinds)
         behind = _Position(handle.tell(), number)
         for count, what in enumerate(found[position.taken :], start=position.taken + 1):
             within = _Position(position.offset, position.line, count)
@@ -160,3 +168,14 @@ def _form(path: Path, handle: BinaryIO) -> _Form:
 
 def _unsupported(path: Path, reason: str) -> FailureError:
     return FailureError(Failure(FailureKind.UNSUPPORTED, f"{shown(str(path))} {reason}"))
+
+
+KIND = SourceKind(
+    name="urls",
+    argument="FILE",
+    summary="addresses, one a line, or a table with a column `url`",
+    examples=("urls:list.txt",),
+    parse=absolute_path,
+    open=lambda tools: UrlListSource(tools.kinds),
+    page_cost=lambda argument: NO_REQUEST,
+)

@@ -21,7 +21,6 @@ _Described = dict[str, Any]
 """A feed, an entry or a link as feedparser describes it. Always read by ``dict.get``: the ``get`` of its own class
 answers some keys, ``license`` among them, from elsewhere or not at all."""
 
-XML_ENCODING = re.compile(rb"<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([^\"'>]{0,100})", re.IGNORECASE)
 _DECLARATION = re.compile(r"<\?xml[^>]{0,500}\?>\s*", re.IGNORECASE)
 _ROOT = re.compile(r"<(?:\?xml\b|!DOCTYPE\s|rss\b|feed\b|[\w-]{1,20}:(?:RDF|feed)\b)", re.IGNORECASE)
 _JUNK_CHARS = 10_000

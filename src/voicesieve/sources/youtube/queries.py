@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from voicesieve.domain.names import composed
 from voicesieve.domain.platforms import is_youtube
+from voicesieve.frontier.costs import LISTING_PAGE, SEARCH_PAGE
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.identity import normalise_url
 
@@ -63,6 +64,12 @@ def parse_argument(text: str, allowed: Mapping[str, Callable[[str], str]]) -> Yo
     if not colon or form not in FORMS:
         form, subject = SEARCH, bare
     return YoutubeQuery(form, _SUBJECTS[form](subject.strip()), options)
+
+
+def page_cost(argument: str) -> float:
+    """The cost of one request for a page: of a search, or of a list (`voicesieve.frontier.costs`)."""
+    form, colon, _ = argument.partition(":")
+    return LISTING_PAGE if colon and form in (CHANNEL, PLAYLIST, FEED) else SEARCH_PAGE
 
 
 def moment(day: str) -> float:

@@ -8,22 +8,35 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, Query, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.listings import ListedVideo, ListPage
-from voicesieve.domain.platforms import YOUTUBE_HOST
+from voicesieve.domain.platforms import YOUTUBE, YOUTUBE_HOST, youtube_video
 from voicesieve.domain.quotas import Price
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.documents import DocumentLimits
+from voicesieve.sources.kinds import SourceKind, SourceSettings, SourceTools
 from voicesieve.sources.offers import remote_candidate
-from voicesieve.sources.protocol import Reader
+from voicesieve.sources.protocol import Lister, Reader, Source
 from voicesieve.sources.rss import FeedSource
-from voicesieve.sources.youtube.queries import CHANNEL, FEED, SEARCH, YoutubeQuery, count, one_of, parse_argument
+from voicesieve.sources.youtube.queries import (
+    CHANNEL,
+    FEED,
+    PLAYLIST,
+    SEARCH,
+    YoutubeQuery,
+    count,
+    one_of,
+    page_cost,
+    parse_argument,
+)
 from voicesieve.sources.youtube.settings import YoutubeSettings
 
 FEED_URL = f"https://{YOUTUBE_HOST}/feeds/videos.xml?channel_id="
+PAGE_VIDEOS = {SEARCH: 20, CHANNEL: 30, PLAYLIST: 100}
+"""Videos on a page of the site, by the form of the query: what the fake site of the tests sends, so an estimate."""
 MAX_SEEN = 400
 """IDs of the latest entries, by which a list that leads in a circle is known."""
 
@@ -40,16 +53,6 @@ SEARCH_OPTIONS: dict[str, Callable[[str], str]] = {
     "uploaded": one_of("any", *_DATES),
 }
 OPTIONS: dict[str, Callable[[str], str]] = {**SEARCH_OPTIONS, "tab": one_of("videos", "shorts", "streams")}
-
-
-class Lister(Protocol):
-    """Reads one page of a list for one request."""
-
-    async def page(
-        self, *, url: str, phrase: str, parameters: str | None, place: Mapping[str, object] | None
-    ) -> ListPage:
-        """One page of a search (``phrase``) or of the list at ``url``. Raises `FailureError`."""
-        ...
 
 
 def normal_argument(argument: str) -> str:
@@ -194,7 +197,7 @@ def _candidate(video: ListedVideo, walk: _Walk) -> Candidate:
         "availability": video.availability,
     }
     return remote_candidate(
-        f"https://{YOUTUBE_HOST}/watch?v={video.id}",
+        youtube_video(video.id),
         title=video.title,
         channel=video.channel or walk.channel,
         duration_s=video.duration_s or None,
@@ -228,3 +231,41 @@ def _walk(cursor: Cursor) -> _Walk:
         )
     except (KeyError, TypeError, ValueError):
         return _Walk()
+
+
+def _parse(argument: str) -> str:
+    try:
+        return normal_argument(argument)
+    except ValueError as error:
+        raise ValueError(f"youtube: {error}") from error
+
+
+def _open(tools: SourceTools) -> Source:
+    if tools.lister is None:
+        raise ValueError("youtube: needs a lister")
+    return YoutubeSource(tools.reader, tools.lister, tools.settings.youtube)
+
+
+def _estimate(argument: str, cursor: Cursor | None, settings: SourceSettings) -> dict[str, int]:
+    query = parse_argument(argument, OPTIONS)
+    if query.form == FEED:
+        return {YOUTUBE_HOST: 1}
+    found = (cursor or {}).get("found")
+    left = (query.limit or settings.youtube.max_results) - (found if isinstance(found, int) else 0)
+    return {YOUTUBE_HOST: -(-max(1, left) // PAGE_VIDEOS[query.form])}
+
+
+KIND = SourceKind(
+    name="youtube",
+    argument="...",
+    summary="searches, channels, playlists and feeds as a guest of YouTube sees them",
+    examples=("youtube:PHRASE", "youtube:channel:@name", "youtube:playlist:PL...", "youtube:feed:UC..."),
+    parse=_parse,
+    open=_open,
+    platform=YOUTUBE,
+    refresh_setting="youtube.refresh_s",
+    estimate=_estimate,
+    page_cost=page_cost,
+    takes_phrases=True,
+    lists_channels=True,
+)

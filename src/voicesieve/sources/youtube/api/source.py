@@ -9,8 +9,10 @@ from typing import ClassVar
 
 from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, Query, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.platforms import YOUTUBE
 from voicesieve.domain.quotas import GENERAL_UNITS, SEARCH_CALLS, Price
 from voicesieve.sources.cleaning import shown
+from voicesieve.sources.kinds import SourceKind, SourceSettings
 from voicesieve.sources.protocol import Reader
 from voicesieve.sources.youtube.api.client import PAGE_SIZE, Listing, Request, call
 from voicesieve.sources.youtube.api.errors import StalePageTokenError
@@ -25,7 +27,7 @@ from voicesieve.sources.youtube.api.listing import (
 )
 from voicesieve.sources.youtube.api.searching import SearchPlace, after_results, search_place
 from voicesieve.sources.youtube.api.videos import candidate_of, details
-from voicesieve.sources.youtube.queries import CHANNEL, PLAYLIST, YoutubeQuery, parse_argument
+from voicesieve.sources.youtube.queries import CHANNEL, PLAYLIST, YoutubeQuery, page_cost, parse_argument
 from voicesieve.sources.youtube.queries import SEARCH as SEARCH_FORM
 from voicesieve.sources.youtube.settings import YoutubeSettings
 
@@ -178,13 +180,43 @@ def _condition(place: Place) -> str | None:
     return None
 
 
-def estimate(argument: str, settings: YoutubeSettings, cursor: Cursor | None = None) -> dict[str, int]:
-    """Most that the rest of a walk takes from each bucket; of a list without ``max``, what 500 videos take."""
+def _parse(argument: str) -> str:
+    try:
+        return normal_argument(argument)
+    except ValueError as error:
+        raise ValueError(f"youtube-api: {error}") from error
+
+
+def _estimate(argument: str, cursor: Cursor | None, settings: SourceSettings) -> dict[str, int]:
+    """Of a list without ``max``, what 500 videos take."""
+    most_calls = settings.youtube.max_calls
     query = parse_argument(argument, OPTIONS)
     done = {name: value for name in ("calls", "pages") if isinstance(value := (cursor or {}).get(name), int)}
     if query.form != SEARCH_FORM:
         pages = max(1, -(-(query.limit or 500) // PAGE_SIZE) - done.get("pages", 0))
         return {GENERAL_UNITS: 2 * pages + (query.form == CHANNEL and not cursor)}
-    wanted = min(settings.max_calls, -(-query.limit // PAGE_SIZE)) if query.limit else settings.max_calls
+    wanted = min(most_calls, -(-query.limit // PAGE_SIZE)) if query.limit else most_calls
     calls = max(1, wanted - done.get("calls", 0))
     return {SEARCH_CALLS: calls, GENERAL_UNITS: calls}
+
+
+def _missing(settings: SourceSettings) -> str:
+    return "" if settings.youtube.access is not None else "there is no key (youtube_api.key)"
+
+
+KIND = SourceKind(
+    name="youtube-api",
+    argument="...",
+    summary="searches, channels and playlists through the YouTube Data API, with a key of yours",
+    examples=("youtube-api:PHRASE", "youtube-api:channel:@name", "youtube-api:playlist:PL..."),
+    parse=_parse,
+    open=lambda tools: YoutubeApiSource(tools.reader, tools.settings.youtube),
+    platform=YOUTUBE,
+    refresh_setting="youtube.refresh_s",
+    quotas={SEARCH_CALLS: "youtube_api.search_calls_per_day", GENERAL_UNITS: "youtube_api.units_per_day"},
+    estimate=_estimate,
+    page_cost=page_cost,
+    missing=_missing,
+    takes_phrases=True,
+    lists_channels=True,
+)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from voicesieve.domain.candidates import Candidate
+from voicesieve.domain.platforms import youtube_video
 from voicesieve.domain.text import clean_text
 from voicesieve.languages.codes import normalise
 from voicesieve.sources.durations import parse_duration
@@ -48,7 +49,7 @@ def candidate_of(item: Mapping[str, Any]) -> Candidate:
     snippet, content, status = (_part(item, name) for name in ("snippet", "contentDetails", "status"))
     video = item.get("id")
     return remote_candidate(
-        f"https://www.youtube.com/watch?v={video}",
+        youtube_video(str(video)),
         title=snippet.get("title"),
         channel=snippet.get("channelTitle"),
         duration_s=parse_duration(str(content.get("duration") or "")) or None,
