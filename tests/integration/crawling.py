@@ -26,6 +26,7 @@ from demo.server import Answer, Exchange, LoopbackServer, serving
 from voicesieve.catalog.reads.why import story_of
 from voicesieve.catalog.schema import video
 from voicesieve.catalog.store import open_catalog
+from voicesieve.observability.events import EVENTS
 
 PROGRAM = (sys.executable, "-m", "voicesieve")
 
@@ -196,7 +197,7 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
 
 
 def log_of(data: Path) -> list[dict[str, Any]]:
-    return lines_of(data / "logs" / "voicesieve.jsonl")
+    return [_as_the_table_says(row) for row in lines_of(data / "logs" / "voicesieve.jsonl")]
 
 
 def events_named(data: Path, name: str) -> list[dict[str, Any]]:
@@ -204,7 +205,16 @@ def events_named(data: Path, name: str) -> list[dict[str, Any]]:
     log = data / "logs" / "voicesieve.jsonl"
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     rows = [json.loads(line) for line in text.splitlines(keepends=True) if line.endswith("\n")]
-    return [row for row in rows if row["event"] == name]
+    return [_as_the_table_says(row) for row in rows if row["event"] == name]
+
+
+def _as_the_table_says(row: dict[str, Any]) -> dict[str, Any]:
+    """A line of the log whose fields have the types that the table of events gives them."""
+    kind = EVENTS[row["event"]]
+    assert row.keys() == {*kind.fields, "event", "level", "timestamp", "run"}
+    wrong = {name: row[name] for name, type_ in kind.fields.items() if not isinstance(row[name], type_)}
+    assert not wrong, f"{kind.name}: {wrong}"
+    return row
 
 
 def status(data: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicesieve.observability.events import Events
+from voicesieve.observability.events import Event
 from voicesieve.observability.logs import LogSink
 from voicesieve.observability.redaction import redact
 from voicesieve.observability.terminal import safe_text
@@ -116,9 +116,8 @@ def sink(file: Path, **options: Any) -> LogSink:
 
 def test_each_event_is_one_line_of_json_with_its_run_and_level(tmp_path: Path) -> None:
     log = sink(tmp_path / "logs" / "log.jsonl")
-    events = Events([log])
-    events.emit("page_committed", query="urls:list", new=2, title="Bé\nNa \ud800")
-    events.emit("attempt_failed", video="url:1", kind="gone")
+    log(Event("page_committed", {"query": "urls:list", "new": 2, "title": "Bé\nNa \ud800"}))
+    log(Event("attempt_failed", {"video": "url:1", "kind": "gone"}))
     log.close()
     first, second = map(json.loads, (tmp_path / "logs" / "log.jsonl").read_text(encoding="utf-8").splitlines())
     assert (first["event"], first["run"], first["level"], first["new"]) == ("page_committed", "run-1", "info", 2)
@@ -129,7 +128,8 @@ def test_each_event_is_one_line_of_json_with_its_run_and_level(tmp_path: Path) -
 
 def test_no_secret_reaches_the_file_or_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = sink(tmp_path / "log.jsonl", console_level=logging.DEBUG, secrets=["", CANARY])
-    Events([log]).emit("run_fault", message=f"no {CANARY}", error=OSError(CANARY), path=Path(CANARY), title="\x1b[2J")
+    facts = {"message": f"no {CANARY}", "error": OSError(CANARY), "path": Path(CANARY), "title": "\x1b[2J"}
+    log(Event("run_fault", facts))
     log.close()
     written, shown = (tmp_path / "log.jsonl").read_text(), capsys.readouterr()
     assert shown.out == ""
@@ -141,9 +141,8 @@ def test_no_secret_reaches_the_file_or_the_terminal(tmp_path: Path, capsys: pyte
 
 def test_the_terminal_shows_only_what_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = sink(tmp_path / "log.jsonl", console_level=logging.WARNING)
-    events = Events([log])
-    events.emit("video_fetched", video="url:1")
-    events.emit("source_failed", query="rss:x")
+    log(Event("video_fetched", {"video": "url:1"}))
+    log(Event("source_failed", {"query": "rss:x"}))
     log.close()
     assert capsys.readouterr().err == "warning: source_failed query='rss:x'\n"
     assert len((tmp_path / "log.jsonl").read_text().splitlines()) == 2
@@ -151,9 +150,8 @@ def test_the_terminal_shows_only_what_was_asked_for(tmp_path: Path, capsys: pyte
 
 def test_the_log_is_rotated_and_old_files_go(tmp_path: Path) -> None:
     log = sink(tmp_path / "log.jsonl", file_bytes=4_096, file_count=2)
-    events = Events([log])
     for number in range(200):
-        events.emit("video_fetched", number=number, title="x" * 100)
+        log(Event("video_fetched", {"number": number, "title": "x" * 100}))
     log.close()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["log.jsonl", "log.jsonl.1", "log.jsonl.2"]
     assert all(path.stat().st_size <= 4_096 for path in tmp_path.iterdir())
@@ -164,7 +162,7 @@ def test_the_log_is_rotated_and_old_files_go(tmp_path: Path) -> None:
 def test_a_later_run_adds_to_the_log(tmp_path: Path) -> None:
     for run in ("run-1", "run-2"):
         log = sink(tmp_path / "log.jsonl", run=run)
-        Events([log]).emit("run_started")
+        log(Event("run_started"))
         log.close()
     lines = (tmp_path / "log.jsonl").read_text().splitlines()
     assert [json.loads(line)["run"] for line in lines] == ["run-1", "run-2"]

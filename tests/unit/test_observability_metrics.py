@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from voicesieve.observability.events import Events
+from voicesieve.observability.events import Event
 from voicesieve.observability.metrics import Metrics
 
 
@@ -25,17 +25,16 @@ def written(metrics: Metrics, folder: Path) -> dict[tuple[str, tuple[str, ...]],
 
 def test_the_text_holds_what_happened(tmp_path: Path) -> None:
     metrics = Metrics()
-    events = Events([metrics])
-    events.emit("page_committed", query="urls:list", new=3)
-    events.emit("attempt_started", stage="fetch", retry=False)
-    events.emit("attempt_started", stage="fetch", retry=True)
-    events.emit("attempt_failed", stage="fetch", kind="timeout")
-    events.emit("video_fetched", bytes=1_000, took_s=0.2)
+    metrics(Event("page_committed", {"query": "urls:list", "new": 3}))
+    metrics(Event("attempt_started", {"stage": "fetch", "retry": False}))
+    metrics(Event("attempt_started", {"stage": "fetch", "retry": True}))
+    metrics(Event("attempt_failed", {"stage": "fetch", "kind": "timeout"}))
+    metrics(Event("video_fetched", {"bytes": 1_000, "took_s": 0.2}))
     decided = {"duration_s": 10.0, "child_s": 4.0, "took_s": 2.0}
-    events.emit("video_decided", outcome="accepted", **decided)
-    events.emit("video_decided", outcome="rejected", **decided)
-    events.emit("catalog_waits", wait_s=1.5, busy_waits=2, timeouts=0)
-    events.emit("an_event_that_no_metric_knows", anything=1)
+    metrics(Event("video_decided", {"outcome": "accepted", **decided}))
+    metrics(Event("video_decided", {"outcome": "rejected", **decided}))
+    metrics(Event("catalog_waits", {"wait_s": 1.5, "busy_waits": 2, "timeouts": 0}))
+    metrics(Event("run_ended", {"ending": "done"}))
     told = written(metrics, tmp_path)
     assert told["voicesieve_videos_discovered_total", ("urls:list",)] == 3
     assert told["voicesieve_retries_total", ("fetch",)] == 1
@@ -53,7 +52,7 @@ def test_the_text_holds_what_happened(tmp_path: Path) -> None:
 def test_a_private_feed_keeps_its_key_and_an_odd_name_its_place(tmp_path: Path) -> None:
     metrics = Metrics()
     query = 'rss:https://me:canary@a.example/feed?token=canary&x="1"\n'
-    Events([metrics]).emit("page_committed", query=query, new=1)
+    metrics(Event("page_committed", {"query": query, "new": 1}))
     told = written(metrics, tmp_path)
     assert "canary" not in (tmp_path / "metrics.prom").read_text()
     assert 'rss:https://[secret]@a.example/feed?token=[secret]&x="1"\n' in {labels[0] for _, labels in told if labels}
@@ -61,5 +60,5 @@ def test_a_private_feed_keeps_its_key_and_an_odd_name_its_place(tmp_path: Path) 
 
 def test_two_runs_in_one_process_count_apart(tmp_path: Path) -> None:
     first, second = Metrics(), Metrics()
-    Events([first]).emit("video_fetched", bytes=5, took_s=0.1)
+    first(Event("video_fetched", {"bytes": 5, "took_s": 0.1}))
     assert written(second, tmp_path)["voicesieve_fetched_bytes_total", ()] == 0
