@@ -9,6 +9,7 @@ from crawling import events_named, nothing_left_over, one_paragraph, sources, st
 from test_youtube_crawl import PHRASE, fakes
 
 from tests.servers.youtube_world import channel, video, world_of
+from voicesieve.frontier.costs import LISTING_PAGE, SEARCH_PAGE
 
 
 @pytest.mark.parametrize("kind", ["youtube", "youtube-api"])
@@ -34,7 +35,9 @@ def test_a_channel_with_an_accepted_video_is_looked_through_once_and_within_boun
     assert 3 <= added["found"] <= 6
     assert own["accepted"] == 1
     assert own["child_s"] > 0
-    assert own["cost"] >= 2.5
+    for facts, price in ((own, SEARCH_PAGE), (added, LISTING_PAGE)):
+        assert facts["requests"] > 0
+        assert facts["cost"] == round(facts["fetched"] + price * facts["requests"], 2)
     text = voicesieve("status", "--data", data).out
     assert "1 channels with accepted videos looked through" in text
     assert "accepted of 2 fetched" in text

@@ -29,7 +29,6 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "policy.retries",
         "frontier.rates",
         "frontier.facts",
-        "frontier.costs",
         "frontier.phrases",
     ),
     "audio": ("domain", "files"),

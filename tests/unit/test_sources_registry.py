@@ -13,7 +13,7 @@ from voicesieve.domain.candidates import Query
 from voicesieve.domain.platforms import DOMAINS
 from voicesieve.settings import Settings
 from voicesieve.sources.kinds import SourceKind
-from voicesieve.sources.registry import KINDS, NAMES, parse_query
+from voicesieve.sources.registry import KINDS, NAMES, page_cost, parse_query
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 HOUSE = Path(voicesieve.__file__).parent
@@ -61,6 +61,14 @@ def test_a_mistake_is_answered_with_what_to_write(text: str, message: str) -> No
 
     assert message in str(refusal.value)
     assert "\x1b" not in str(refusal.value)
+
+
+def test_a_page_of_a_search_costs_more_than_one_of_a_list_and_a_folder_nothing(tmp_path: Path) -> None:
+    for name in ("youtube", "youtube-api"):
+        search, channel = (parse_query(f"{name}:{argument}") for argument in ("bé kể chuyện", "channel:@name"))
+        assert page_cost(search) > page_cost(channel) > 0.0
+    assert page_cost(parse_query("rss:https://example.org/feed")) == page_cost(channel)
+    assert page_cost(parse_query(f"folder:{tmp_path}")) == page_cost(parse_query(f"urls:{tmp_path}/list")) == 0.0
 
 
 def test_the_guide_has_a_row_for_every_kind() -> None:

@@ -15,7 +15,7 @@ from voicesieve.cli.bars import bar as _bar
 from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
 from voicesieve.cli.report import print_queries, print_status, print_why
 from voicesieve.cli.rights import ask_for_basis, with_basis
-from voicesieve.cli.wiring import backup_rules_of, opened_catalog, settings_for, status_facts
+from voicesieve.cli.wiring import backup_rules_of, opened_catalog, settings_for, status_facts, with_cost
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.datafolder.permissions import is_open_to_others
 from voicesieve.domain.candidates import Query
@@ -89,6 +89,7 @@ def why(video: str, data: Path, config: Path | None, *, as_json: bool) -> None:
         wanted = _query_named(video)
         known = [row.query for row in queries.all_queries(connection)]
         query = None if wanted is None else queries.find_query(connection, as_known(wanted, known))
+        query = None if query is None else with_cost(query)
         story = story_of(connection, video, video_named(video)) if query is None else query
     if as_json:
         print_json(story)

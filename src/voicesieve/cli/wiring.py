@@ -29,8 +29,10 @@ from voicesieve.crawl.context import Rules, RunContext
 from voicesieve.crawl.ordering import Frontier, FrontierRules
 from voicesieve.datafolder.copies import BackupRules
 from voicesieve.datafolder.folder import DataFolder
+from voicesieve.domain.candidates import Query
 from voicesieve.domain.fetching import FetchLimits, Observe, unobserved
 from voicesieve.domain.platforms import DOMAINS, YOUTUBE_HOST
+from voicesieve.frontier.costs import FETCH
 from voicesieve.languages.codes import normalise
 from voicesieve.languages.fusion import FusionRules
 from voicesieve.languages.recognition import Recogniser
@@ -45,7 +47,7 @@ from voicesieve.policy.screening import ScreeningRules
 from voicesieve.settings import HostCredentials, Settings, SettingsError, load_settings
 from voicesieve.sources.documents import DocumentLimits
 from voicesieve.sources.kinds import SourceSettings, SourceTools
-from voicesieve.sources.registry import KINDS, NAMES
+from voicesieve.sources.registry import KINDS, NAMES, page_cost
 from voicesieve.sources.youtube.settings import ApiAccess, YoutubeSettings
 from voicesieve.voices.detector import DetectorChoice
 
@@ -136,11 +138,20 @@ def status_facts(catalog: Catalog, settings: Settings) -> dict[str, Any]:
     now = time.time()
     quotas = quota_facts(catalog, settings, now)
     with catalog.read() as connection:
+        counts = status.catalog_counts(connection)
         return {
-            **status.catalog_counts(connection),
+            **counts,
+            "queries": [with_cost(facts) for facts in counts["queries"]],
             "paused_hosts": status.paused_hosts(connection, now),
             "quotas": quotas,
         }
+
+
+def with_cost(facts: dict[str, Any]) -> dict[str, Any]:
+    """What the catalog says of a query, with what its videos and pages cost (unit: `voicesieve.frontier.costs`)."""
+    source, _, argument = facts["query"].partition(":")
+    pages = facts["requests"] * page_cost(Query(source, argument))
+    return {**facts, "cost": round(facts["fetched"] * FETCH + pages, 2)}
 
 
 def youtube_of(settings: Settings) -> YoutubeSettings:

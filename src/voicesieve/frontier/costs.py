@@ -1,4 +1,7 @@
-"""Units of cost: one is a video fetched and analysed. The rest is what it takes in requests beside that."""
+"""Units of cost: one is a video fetched and analysed. The rest is what it takes in requests beside that.
+
+Each kind of source says which of them a request for one of its pages costs (`voicesieve.sources.kinds`).
+"""
 
 FETCH = 1.0
 NO_REQUEST = 0.0
@@ -16,14 +19,3 @@ VIDEOS_OF_A_CHANNEL = 25
 EXPLORE_EVERY = 100
 """Every so many fetches one is taken in order of discovery, so that no video waits for ever and no belief goes
 unchallenged."""
-
-_LISTS = ("channel:", "playlist:", "feed:")
-
-
-def page_cost(source: str, argument: str) -> float:
-    """Cost of one request for a page of a query: of a search, of a list, or none for what lies on one's own disk."""
-    if source in ("folder", "urls"):
-        return 0.0
-    if source.startswith("youtube") and not argument.startswith(_LISTS):
-        return SEARCH_PAGE
-    return LISTING_PAGE

@@ -10,7 +10,6 @@ from voicesieve.catalog import schema
 from voicesieve.catalog.records import QueryRow
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.times import iso
-from voicesieve.frontier.costs import page_cost
 
 
 def all_queries(connection: Connection) -> list[QueryRow]:
@@ -44,7 +43,6 @@ def query_facts(row: Row[Any]) -> dict[str, Any]:
         "due": iso(row.due_at),
         **facts,
         "child_s": round(max(0.0, row.child_s), 3),
-        "cost": round(row.fetched + row.requests * page_cost(row.source, row.argument), 2),
         "expands": row.expands is not None,
         "last_failure": row.last_failure,
         "passed_over": row.passed_over or [],
