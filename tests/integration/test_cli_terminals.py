@@ -110,9 +110,9 @@ def test_output_that_nobody_reads_or_that_has_no_room(crawled: Path, redirected:
 @pytest.mark.parametrize(
     ("number", "module"),
     [
-        (signal.SIGINT, "voicesieve.cli.options"),
+        (signal.SIGINT, "voicesieve.cli.output"),
         (signal.SIGINT, "voicesieve.catalog.schema"),
-        (signal.SIGTERM, "voicesieve.cli.options"),
+        (signal.SIGTERM, "voicesieve.cli.output"),
         (signal.SIGHUP, "voicesieve.catalog.schema"),
     ],
 )

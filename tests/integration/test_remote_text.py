@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from crawling import CLIPS, QUICK, clip, sources, stories_of, voicesieve
-from typer.testing import CliRunner
 
 from demo import pages
 from demo.answers import Content
@@ -94,10 +93,11 @@ def test_a_title_that_switches_direction_is_clean_in_the_export_whatever_source_
     assert "\\u202e" not in texts.lower()
 
 
-def test_a_title_that_switches_direction_is_clean_on_the_terminal_whatever_source_gave_it(data: Path) -> None:
-    run = CliRunner().invoke
-    shown = "".join(
-        run(app, ["why", story["video"], "--data", str(data)]).output for story in stories_of(data).values()
-    )
+def test_a_title_that_switches_direction_is_clean_on_the_terminal_whatever_source_gave_it(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for story in stories_of(data).values():
+        app(["why", story["video"], "--data", str(data)], standalone_mode=False)
+    shown = "".join(capsys.readouterr())
     assert {char for char in shown if is_unsafe(char)} <= {"\n"}
     assert all(CLEAN.format(kind) in shown for kind in KINDS)

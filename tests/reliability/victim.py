@@ -49,7 +49,8 @@ WATCHED = (
     "engines/",
     "operations/",
     "cli/crawl.py",
-    "cli/backups.py",
+    "cli/backup.py",
+    "cli/restore.py",
 )
 """Where files are written, the catalog is changed, or the order of both is decided."""
 

@@ -39,7 +39,7 @@ LEDGER = {
     "cli/crawl.py:_write_metrics": "the run meets the catalog's failure itself, stops and says so",
     "cli/errors.py:_leave_output_to_nobody": "output without a reader or without room; the exit code says so",
     "cli/errors.py:explained": "Ctrl-C and a reader that left are no errors; the exit code tells them",
-    "cli/language_evaluation.py:eval_language": "told by the number of its line among the problems",
+    "cli/eval_language.py:eval_language": "told by the number of its line among the problems",
     "cli/output.py:note": "nobody reads standard error any more, so there is nobody to tell",
     "cli/output.py:print_json": "an encoding without these letters gets their escapes",
     "cli/progress.py:_panel": "the run meets the catalog's failure itself, stops and says so",

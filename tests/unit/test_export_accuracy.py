@@ -11,7 +11,7 @@ import pytest
 from export_world import ExportWorld, Spoken
 
 from voicesieve.catalog.store import Catalog
-from voicesieve.cli.exporting import card_settings
+from voicesieve.cli.export import card_settings
 from voicesieve.corpus.options import Audio, ExportOptions, Unit
 from voicesieve.domain.verdicts import Model
 from voicesieve.settings import Settings

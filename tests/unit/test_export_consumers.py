@@ -308,12 +308,10 @@ def test_every_format_has_a_row_in_the_documentation_with_the_line_that_loads_it
 
 
 def test_the_help_and_the_documentation_list_every_format_and_option() -> None:
-    from typer.main import get_command
-
     from voicesieve.cli.main import app
 
     assert "\n| `urls` |" in DOCUMENTED
-    command = get_command(app).commands["export"]  # type: ignore[attr-defined]
+    command = app.commands["export"].loaded()  # type: ignore[attr-defined]
     (kind,) = [argument for argument in command.params if argument.name == "kind"]
     assert [record.name for record in FORMATS.values() if f"{record.name} ({record.summary})" not in kind.help] == []
     options = {name for option in command.params for name in option.opts if name.startswith("--")}

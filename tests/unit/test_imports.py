@@ -138,6 +138,7 @@ LIGHT_MODULES = [
     "voicesieve.policy.*",
     "voicesieve.cli.main",
     "voicesieve.sources.registry",
+    "voicesieve.cli.table",
 ]
 
 

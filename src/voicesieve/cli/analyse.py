@@ -9,10 +9,21 @@ import os
 import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from voicesieve.cli.detectors import configured_model, detector_choice
-from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, print_json
+from voicesieve.cli.output import (
+    DEFAULT_DATA,
+    EXIT_OK,
+    EXIT_OPERATOR,
+    AsJson,
+    Config,
+    Data,
+    OperatorError,
+    print_json,
+)
 from voicesieve.cli.report import tracks_line
 from voicesieve.cli.wiring import acceptance_of, settings_for, worker_count
 from voicesieve.crawl import work
@@ -26,12 +37,17 @@ from voicesieve.voices.detector import DetectorChoice, WindowScores
 from voicesieve.voices.pooling import pool
 
 
-def analyse(files: list[str], data: Path, config: Path | None, *, as_json: bool) -> int:
-    """Print one result for each file as it is ready. The exit code is 1 if any file could not be analysed."""
+def analyse(
+    files: Annotated[list[str], typer.Argument(help="Audio files; - reads paths from standard input.")],
+    as_json: AsJson = False,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+) -> None:
+    """Each result appears as soon as it is ready."""
     settings = settings_for(data, config)
     choice = detector_choice(settings, data)
     configured_model(choice)
-    return run_loop(_analyse(_paths(files), settings, choice, as_json=as_json))
+    raise typer.Exit(run_loop(_analyse(_paths(files), settings, choice, as_json=as_json)))
 
 
 def _paths(arguments: list[str]) -> Iterator[Path]:

@@ -12,19 +12,33 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from voicesieve.catalog.reads import due
 from voicesieve.catalog.reads.queries import all_queries, open_queries
 from voicesieve.catalog.records import QueryRow
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import discovery, leases, timekeeping
-from voicesieve.cli.actor import actor
-from voicesieve.cli.output import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
+from voicesieve.cli.output import (
+    DEFAULT_DATA,
+    EXIT_FAULT,
+    EXIT_INTERRUPTED,
+    EXIT_OK,
+    EXIT_OPERATOR,
+    AsJson,
+    Config,
+    Data,
+    OperatorError,
+    note,
+    print_json,
+)
 from voicesieve.cli.progress import Progress
 from voicesieve.cli.report import print_status
 from voicesieve.cli.rights import closed_platforms, refuse_without_basis
 from voicesieve.cli.wiring import (
+    actor,
     backup_rules_of,
     opened_catalog,
     opened_run,
@@ -52,7 +66,7 @@ from voicesieve.observability.logs import LogSink
 from voicesieve.observability.metrics import Metrics
 from voicesieve.settings import Settings
 from voicesieve.sources.phrases import FILE, PhrasesError, read_queries
-from voicesieve.sources.registry import as_known, kind_named, parse_query, platform_of_query
+from voicesieve.sources.registry import NAMES, as_known, kind_named, parse_query, platform_of_query
 
 METRICS_EVERY_S = 15.0
 """Prometheus scrapes every 15 s in many set-ups; more often would show nothing more."""
@@ -74,7 +88,32 @@ class CrawlOptions:
     verbose: int
 
 
-def crawl(options: CrawlOptions) -> int:
+def crawl(
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help=f"KIND:ARGUMENT, repeatable: {', '.join(NAMES)}; see the guide."),
+    ] = None,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    wait: Annotated[float, typer.Option(min=0, help="Also wait for work scheduled within this many seconds.")] = 0.0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take up at most this many videos.")] = None,
+    analyse_only: Annotated[bool, typer.Option("--analyse-only", help="Analyse what is fetched already.")] = False,
+    no_fetch: Annotated[bool, typer.Option("--no-fetch", help="Discover and screen, but fetch nothing.")] = False,
+    as_json: AsJson = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Show events; twice for all.")] = 0,
+) -> None:
+    """Without --source, go on with what is in the catalog.
+
+    Ctrl-C once finishes what is in hand, twice stops now; the same command goes on where it stopped.
+    """
+    options = CrawlOptions(
+        data, config, tuple(source or ()), wait, limit, analyse_only, no_fetch, as_json, quiet, verbose
+    )
+    raise typer.Exit(_run(options))
+
+
+def _run(options: CrawlOptions) -> int:
     """Run and return the exit code."""
     settings = settings_for(options.data, options.config)
     queries = [parsed_source(text) for text in options.sources] or _phrases(options)

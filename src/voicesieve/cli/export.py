@@ -1,14 +1,69 @@
-"""The ``export`` command: its options, and what it says. Bodies import what they need."""
+"""``voicesieve export``: options checked against the format, progress, and the outcome."""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
-from voicesieve.corpus.formats.registry import ALL
+from voicesieve.audio.identity import fingerprint_program
+from voicesieve.audio.store import RecordingStore
+from voicesieve.catalog.reads.exportable import exportable_hashes
+from voicesieve.cli.output import (
+    DEFAULT_DATA,
+    EXIT_OK,
+    EXIT_OPERATOR,
+    AsJson,
+    Config,
+    Data,
+    OperatorError,
+    Quiet,
+    note,
+    print_json,
+)
+from voicesieve.cli.progress import steps
+from voicesieve.cli.wiring import actor, opened_catalog, settings_for, worker_count
+from voicesieve.corpus.card_settings import CardSettings
+from voicesieve.corpus.formats.protocol import Format
+from voicesieve.corpus.formats.registry import ALL, FORMATS
+from voicesieve.corpus.options import Audio, CutRules, Duplicates, ExportOptions, Filters, Unit, parse_split
+from voicesieve.corpus.provenance import split_warnings
+from voicesieve.corpus.urls import export_urls
+from voicesieve.corpus.verifying import Verified
+from voicesieve.corpus.verifying import verify as verify_folder
+from voicesieve.crawl import work
+from voicesieve.datafolder.folder import DataFolder
+from voicesieve.domain.languages import UNDETERMINED
+from voicesieve.engines.local import LocalEngine
+from voicesieve.languages.codes import normalise
+from voicesieve.observability.terminal import safe_text
+from voicesieve.operations.export import Exported, ExportJob
+from voicesieve.operations.export import export as run_export
+from voicesieve.settings import Settings
+from voicesieve.voices.measured import measured_accuracy
+
+NAMES = ", ".join([*FORMATS, "urls"])
+
+
+@dataclass(frozen=True)
+class Where:
+    """The destination, the data folder, and the settings file if another one is named."""
+
+    target: Path
+    data: Path
+    config: Path | None
+
+
+@dataclass(frozen=True)
+class Present:
+    """What may become of a corpus that lies at the destination already; by default nothing."""
+
+    update: bool
+    replace: bool
 
 
 def export(
@@ -57,16 +112,14 @@ def export(
     data: Data = DEFAULT_DATA,
     config: Config = None,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Write the accepted recordings as a corpus, complete or not at all.
+    """The corpus is written complete or not at all.
 
     A corpus that DEST holds already is replaced only with --update or --replace, and never by an empty one.
 
     An interrupted export goes on where it stopped. Every format, and the line that loads it: docs/exports.md.
     """
-    from voicesieve.cli import exporting
-
     wanted = {
         "unit": unit,
         "audio": audio,
@@ -87,8 +140,214 @@ def export(
             "max_nonspeech": max_nonspeech,
         },
     }
-    where = exporting.Where(target, data, config)
+    where = Where(target, data, config)
     if verify:
-        raise typer.Exit(exporting.verify(kind, where, as_json=as_json, quiet=quiet))
-    present = exporting.Present(update=update, replace=replace)
-    exporting.export(kind, where, wanted, present, as_json=as_json, quiet=quiet)
+        raise typer.Exit(_verify(kind, where, as_json=as_json, quiet=quiet))
+    present = Present(update=update, replace=replace)
+    _export(kind, where, wanted, present, as_json=as_json, quiet=quiet)
+
+
+def _export(
+    kind: str, where: Where, wanted: Mapping[str, Any], present: Present, *, as_json: bool, quiet: bool
+) -> None:
+    if present.update and present.replace:
+        raise OperatorError("--update keeps what a corpus holds, --replace does not: give one of them.")
+    if kind == "urls":
+        _export_urls(where, present, as_json=as_json, quiet=quiet)
+        return
+    _refuse_torn_names(kind, where.target, wanted["path_prefix"])
+    options = options_of(kind, wanted)
+    settings = settings_for(where.data, where.config)
+    started = time.monotonic()
+    with opened_catalog(where.data, settings) as catalog, steps(quiet=quiet or as_json) as progress:
+        done = run_export(
+            ExportJob(
+                catalog=catalog,
+                store=RecordingStore(DataFolder(where.data).recordings),
+                target=where.target,
+                options=options,
+                card=card_settings(settings),
+                engine=lambda: LocalEngine(
+                    worker_count(settings),
+                    memory_mb=settings.analysis.memory_mb,
+                    preload=("voicesieve.corpus.cutting", "voicesieve.audio.decode", "voicesieve.audio.quality"),
+                    trial=work.prove_decoder,
+                ),
+                actor=actor(),
+                update=present.update,
+                replace=present.replace,
+                progressed=progress,
+            )
+        )
+    _tell(kind, where.target, options, done, time.monotonic() - started, as_json=as_json, quiet=quiet)
+
+
+def _refuse_torn_names(kind: str, target: Path, prefix: str | None) -> None:
+    """The files of an export hold paths, one a line: refuse what would tear a line, or is no text where one is needed.
+
+    Raises `OperatorError`.
+    """
+    for name, text in (("DEST", str(target)), ("--path-prefix", prefix or "")):
+        shown = safe_text(text, limit=120)
+        if len(text.splitlines()) > 1 or text.endswith(("\n", "\r")):
+            raise OperatorError(f"{name} {shown} holds a line break, which tears the lines of an export. Name another.")
+        written = name == "--path-prefix" or (kind in FORMATS and FORMATS[kind].absolute_paths)
+        if written and any("\ud800" <= char <= "\udfff" for char in text):
+            raise OperatorError(f"{name} {shown} is not UTF-8, and {kind} writes it into its files. Name another.")
+
+
+def card_settings(settings: Settings) -> CardSettings:
+    return CardSettings(**settings.corpus.model_dump(), accuracy=measured_accuracy())
+
+
+def options_of(kind: str, wanted: Mapping[str, Any]) -> ExportOptions:
+    """The options of an export. Raises `OperatorError` for what the format cannot hold and for wrong values."""
+    entry = FORMATS.get(kind)
+    if entry is None:
+        raise OperatorError(f"No export format {kind!r}. Formats: {NAMES}.")
+    audio = _audio(entry, wanted)
+    unit = _unit(entry, audio, wanted)
+    measured = wanted["measured"] and entry.measured
+    try:
+        cut = CutRules(**wanted["cut"])
+        split = parse_split(wanted["split"])
+    except ValueError as error:
+        raise OperatorError(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
+    if split and not entry.splits:
+        raise OperatorError(f"{entry.name} has no place for the parts of a split; leave --split out.")
+    filters = Filters(**wanted["filters"] | {"languages": _languages(wanted["filters"]["languages"])})
+    by_sound = ("min_snr_db", "max_clipping", "min_bandwidth_hz")
+    if not measured and any(getattr(filters, name) is not None for name in by_sound):
+        raise OperatorError(f"--min-snr, --max-clipping and --min-bandwidth need measured sound, which {kind} has not.")
+    return ExportOptions(
+        format=kind,
+        unit=unit,
+        audio=audio,
+        cut=cut,
+        filters=filters,
+        split=split,
+        shard_items=wanted["shard_items"],
+        duplicates=_duplicates(wanted["duplicates"], measured=measured or audio is not Audio.NONE),
+        path_prefix=wanted["path_prefix"],
+        measured=measured,
+        keep_going=wanted["keep_going"],
+    )
+
+
+def _languages(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Codes in the form that decisions have them, so that VI, vie and vi-VN ask for the same."""
+    codes = [UNDETERMINED if code.strip().lower() == UNDETERMINED else normalise(code) for code in given]
+    for code, text in zip(codes, given, strict=True):
+        if code is None:
+            raise OperatorError(f"--language {safe_text(text)}: no such language. Use a code such as vi, en or und.")
+    return tuple(code for code in codes if code is not None)
+
+
+def _choice(name: str, value: str, allowed: tuple[Any, ...]) -> Any:
+    for choice in allowed:
+        if choice == value:
+            return choice
+    raise OperatorError(f"--{name} {value}: choose {' or '.join(dict.fromkeys(allowed))}.")
+
+
+def _audio(entry: Format, wanted: Mapping[str, Any]) -> Audio:
+    if wanted["audio"] is None:
+        return entry.audio[0]
+    found: Audio = _choice("audio", wanted["audio"], entry.audio)
+    return found
+
+
+def _unit(entry: Format, audio: Audio, wanted: Mapping[str, Any]) -> Unit:
+    whole = audio is Audio.ORIGINAL or (audio is Audio.NONE and entry.points)
+    if wanted["unit"] is None:
+        return Unit.RECORDINGS if whole and Unit.RECORDINGS in entry.units else entry.units[0]
+    unit: Unit = _choice("unit", wanted["unit"], entry.units)
+    if whole and unit is Unit.CLIPS:
+        raise OperatorError(f"--audio {audio} leaves recordings whole, so they cannot be clips: --unit recordings.")
+    return unit
+
+
+def _duplicates(wanted: str | None, *, measured: bool) -> Duplicates:
+    program = fingerprint_program()
+    if wanted is None:
+        if not measured:
+            return Duplicates.KEEP
+        return Duplicates.ACOUSTIC if program else Duplicates.EXACT
+    found: Duplicates = _choice("duplicates", wanted, tuple(Duplicates))
+    if found is Duplicates.ACOUSTIC and not program:
+        raise OperatorError(
+            "--duplicates acoustic needs Chromaprint's fpcalc, which is not installed "
+            "(Debian: apt install libchromaprint-tools; macOS: brew install chromaprint)."
+        )
+    return found
+
+
+def _export_urls(where: Where, present: Present, *, as_json: bool, quiet: bool) -> None:
+    with opened_catalog(where.data, settings_for(where.data, where.config)) as catalog:
+        count = export_urls(catalog, where.target, update=present.update, replace=present.replace)
+    if as_json:
+        print_json({"format": "urls", "path": str(where.target), "urls": count})
+    elif not quiet:
+        note(f"Wrote {where.target}: {count} urls.")
+
+
+def _tell(
+    kind: str, target: Path, options: ExportOptions, done: Exported, took_s: float, *, as_json: bool, quiet: bool
+) -> None:
+    facts = done.facts.as_json()
+    if as_json:
+        counts = {"cut": done.cut, "kept": done.kept, "skipped": done.skipped, "took_s": round(took_s, 3)}
+        print_json({"format": kind, "path": str(target), **facts, **counts})
+        return
+    for video, reason in sorted(done.skipped.items()):
+        note(f"left out {safe_text(video, limit=80)}: {safe_text(reason, limit=200)}")
+    if quiet:
+        return
+    what = f"{facts['items']} {options.unit} of {facts['recordings']} recordings"
+    hours = f"{facts['child_s'] / 60:.1f} min of child speech"
+    note(f"Wrote {target}: {what}, {hours}, in {took_s:.1f} s.")
+    if done.facts.left_out:
+        note("Left out: " + ", ".join(f"{count} {reason}" for reason, count in facts["left_out"].items()) + ".")
+    for warning in split_warnings(options, done.facts):
+        note(warning)
+    if options.duplicates is Duplicates.EXACT:
+        note("Re-uploads in another encoding were not looked for: fpcalc (Chromaprint) is not installed or not wanted.")
+    note(f"What it is and how it was made: {target / 'README.md'}")
+
+
+def _verify(kind: str, where: Where, *, as_json: bool, quiet: bool) -> int:
+    """Compare an export with its sums and with the catalog; exit code 1 if it should not be used as it is."""
+    if kind not in FORMATS:
+        raise OperatorError(f"Only exported folders can be verified: {', '.join(FORMATS)}.")
+    settings = settings_for(where.data, where.config)
+    with (
+        opened_catalog(where.data, settings) as catalog,
+        steps(quiet=quiet or as_json) as progress,
+        catalog.read() as connection,
+    ):
+        found = verify_folder(
+            where.target, kind, exportable_hashes(connection), lambda done: progress("comparing", done, done)
+        )
+    if as_json:
+        print_json({"ok": found.ok, **vars(found)})
+    else:
+        _tell_verified(found, quiet=quiet)
+    return EXIT_OK if found.ok else EXIT_OPERATOR
+
+
+def _tell_verified(found: Verified, *, quiet: bool) -> None:
+    meanings = {
+        "missing": "named in SHA256SUMS, but gone",
+        "damaged": "not what was exported",
+        "foreign": "not part of the export",
+        "withdrawn": "withdrawn or rejected since: it must not be used any more",
+    }
+    for kind, meaning in meanings.items():
+        for name in getattr(found, kind):
+            print(f"{safe_text(name)}: {meaning}")
+    if not quiet:
+        advice = "All is well." if found.ok else "`voicesieve export FORMAT DEST --update` makes it right."
+        if found.foreign:
+            advice = f"Move away what is not part of the export; then {advice}"
+        news = f" The catalog has {found.new} more recordings; --update brings them in." if found.new else ""
+        note(f"{found.checked} files compared. {advice}{news}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from voicesieve.cli.output import OperatorError
-from voicesieve.cli.stepper import Stepper, stepper
+from voicesieve.cli.progress import Steps, steps
 from voicesieve.cli.wiring import worker_count
 from voicesieve.crawl import work
 from voicesieve.domain.failures import FailureError, Remedy
@@ -50,7 +50,7 @@ class Workshop:
     data: Path
     engine: LocalEngine
     scratch: Path
-    progress: Stepper
+    progress: Steps
     problems: list[Problem] = field(default_factory=list)
 
     async def located(self, stretches: Sequence[Stretch]) -> list[tuple[Stretch, Path]]:
@@ -62,7 +62,7 @@ class Workshop:
 
             async for address, result in fetch_all(addresses, self.scratch, self.settings, self.data):
                 fetched[address] = result
-                self.progress.step("fetched", len(fetched), len(addresses))
+                self.progress("fetched", len(fetched), len(addresses))
         found = []
         for stretch in stretches:
             place = fetched[stretch.location] if stretch.is_address else Path(stretch.location)
@@ -96,7 +96,7 @@ class Workshop:
                     else:
                         found.append((stretch, result))
             done += len(ones)
-            self.progress.step("rows scored", done, len(located))
+            self.progress("rows scored", done, len(located))
         return sorted(found, key=lambda one: one[0].line)
 
     async def at_once(
@@ -153,7 +153,10 @@ async def workshop(settings: Settings, data: Path, *, quiet: bool) -> AsyncItera
         trial=work.prove_decoder,
     )
     try:
-        with tempfile.TemporaryDirectory(prefix="voicesieve-eval-") as scratch, stepper(quiet=quiet) as progress:
+        with (
+            tempfile.TemporaryDirectory(prefix="voicesieve-eval-") as scratch,
+            steps(quiet=quiet, lines=True) as progress,
+        ):
             yield Workshop(settings, data, engine, Path(scratch), progress)
     finally:
         await engine.close()

@@ -1,11 +1,15 @@
-"""Exit codes, messages and JSON: how every command speaks."""
+"""How every command speaks: the options that many share, exit codes, messages and JSON. Imports nothing heavy."""
 
 from __future__ import annotations
 
 import io
 import os
 import sys
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from voicesieve.domain.errors import EXIT_FAULT as EXIT_FAULT
 from voicesieve.domain.errors import EXIT_INTERRUPTED as EXIT_INTERRUPTED
@@ -15,9 +19,33 @@ from voicesieve.domain.errors import VoicesieveError
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.observability.terminal import ascii_json, safe_json, safe_lines
 
+Data = Annotated[
+    Path, typer.Option("--data", envvar="VOICESIEVE_DATA", help="Data folder: catalog, recordings, logs, settings.")
+]
+Config = Annotated[
+    Path | None, typer.Option("--config", envvar="VOICESIEVE_CONFIG", help="Settings file [DATA/voicesieve.toml].")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+Since = Annotated[
+    str, typer.Option(help="Only from this day or time (UTC) on, such as 2026-11-25 or 2026-11-25T08:00.")
+]
+DEFAULT_DATA = Path("voicesieve-data")
+
 
 class OperatorError(VoicesieveError):
     """A message for the operator; the command ends with `EXIT_OPERATOR`."""
+
+
+def since_epoch(text: str) -> float:
+    """The value of ``--since`` in seconds since 1970; 0 for none. Raises `OperatorError` for what is no time."""
+    if not text:
+        return 0.0
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise OperatorError(f"--since {text!r} is not a day or time such as 2026-11-25 or 2026-11-25T08:00.") from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def prepare_streams() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
@@ -16,7 +17,7 @@ from voicesieve.catalog.reads import status
 from voicesieve.catalog.reads.queries import all_queries
 from voicesieve.catalog.records import Paces, QueryRow
 from voicesieve.cli.crawl import parsed_source
-from voicesieve.cli.output import print_json
+from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, print_json
 from voicesieve.cli.report import passed_over_lines, quota_lines
 from voicesieve.cli.rights import closed_platforms, missing_basis
 from voicesieve.cli.wiring import opened_catalog, paces_of, quota_facts, quotas_of, settings_for, source_settings_of
@@ -28,9 +29,15 @@ from voicesieve.settings import Settings
 from voicesieve.sources.registry import as_known, kind_named, platform_of_query
 
 
-def plan(texts: Sequence[str], data: Path, config: Path | None, *, as_json: bool) -> None:
+def plan(
+    source: Annotated[list[str] | None, typer.Option(help="As for crawl; without one, the open queries.")] = None,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """What today's quotas have left is said too."""
     settings = settings_for(data, config)
-    queries = list(dict.fromkeys(parsed_source(text) for text in texts))
+    queries = list(dict.fromkeys(parsed_source(text) for text in source or ()))
     facts = _facts(settings, queries, data)
     if as_json:
         print_json(facts)

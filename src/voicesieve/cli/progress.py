@@ -1,15 +1,18 @@
-"""What a person sees while a run works: a live panel on a terminal, plain lines in a pipe."""
+"""What a person sees while a command works: bars and a live panel on a terminal, plain lines in a pipe."""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console, Group
 from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
 from rich.table import Table
 from rich.text import Text
 
@@ -110,3 +113,37 @@ def _duration(seconds: float) -> str:
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
+
+
+LINE_EVERY_S = 10.0
+
+
+class Steps:
+    """Called with ``(step, done, total)`` after each piece of work. Each step has a bar of its own."""
+
+    def __init__(self, bars: Bars | None, *, lines: bool) -> None:
+        self._bars = bars
+        self._lines = lines
+        self._tasks: dict[str, TaskID] = {}
+        self._printed_at = time.monotonic()
+
+    def __call__(self, step: str, done: int, total: int | None) -> None:
+        if self._bars is not None:
+            if step not in self._tasks:
+                self._tasks[step] = self._bars.add_task(step, total=total)
+            self._bars.update(self._tasks[step], completed=done, total=total)
+        elif self._lines and time.monotonic() - self._printed_at >= LINE_EVERY_S:
+            self._printed_at = time.monotonic()
+            print(f"{done} of {total} {step}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def steps(*, quiet: bool, lines: bool = False) -> Iterator[Steps]:
+    """Progress of work that is counted: bars on a terminal; elsewhere nothing, or a line every ten seconds."""
+    console = Console(file=sys.stderr)
+    if quiet or not console.is_terminal:
+        yield Steps(None, lines=lines and not quiet)
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=console, transient=True) as bars:
+        yield Steps(bars, lines=False)

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Annotated
 
 import typer
 
-from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
-
-
-def register(app: typer.Typer) -> None:
-    queries = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Search phrases: the file, and new ones.")
-    queries.command("init")(init)
-    queries.command("suggest")(suggest)
-    app.add_typer(queries, name="queries")
+from voicesieve.catalog.reads import frontier
+from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, note, print_json
+from voicesieve.cli.wiring import opened_catalog, settings_for
+from voicesieve.datafolder.folder import DataFolder
+from voicesieve.files import write_text
+from voicesieve.frontier.phrases import suggest as propose
+from voicesieve.observability.terminal import safe_text
+from voicesieve.sources.phrases import FILE, read_phrases, template
 
 
 def init(
     data: Data = DEFAULT_DATA, force: Annotated[bool, typer.Option(help="Replace an existing file.")] = False
 ) -> None:
-    """Write queries.toml with starter phrases in Vietnamese and English into the data folder."""
-    from voicesieve.cli.output import OperatorError, note
-    from voicesieve.datafolder.folder import DataFolder
-    from voicesieve.files import write_text
-    from voicesieve.sources.phrases import FILE, template
-
+    """The file is written into the data folder, for you to edit."""
     file = data / FILE
     if file.exists() and not force:
         raise OperatorError(f"{file} exists already. Edit it, or replace it with --force.")
@@ -42,16 +38,7 @@ def suggest(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Propose phrases that accepted videos share in titles and tags. Nothing is added: that is for you to decide."""
-    import dataclasses
-
-    from voicesieve.catalog.reads import frontier
-    from voicesieve.cli.output import note, print_json
-    from voicesieve.cli.wiring import opened_catalog, settings_for
-    from voicesieve.frontier.phrases import suggest as propose
-    from voicesieve.observability.terminal import safe_text
-    from voicesieve.sources.phrases import FILE, read_phrases
-
+    """Their titles and tags are compared. Nothing is added: that is for you to decide."""
     with opened_catalog(data, settings_for(data, config)) as catalog, catalog.read() as connection:
         known = [*read_phrases(data / FILE), *frontier.query_arguments(connection)]
         found = propose(frontier.titled(connection), known, limit)

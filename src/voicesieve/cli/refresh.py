@@ -4,47 +4,53 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from voicesieve.cli.bars import bar as progress_bar
-from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, note, print_json
+import typer
+
+from voicesieve.catalog.store import Catalog
+from voicesieve.cli.output import DEFAULT_DATA, EXIT_OK, EXIT_OPERATOR, AsJson, Config, Data, note, print_json
+from voicesieve.cli.progress import Steps, steps
 from voicesieve.cli.wiring import client_of, opened_catalog, paces_of, quotas_of, settings_for, youtube_of
 from voicesieve.engines.loop import run_loop
+from voicesieve.operations.refresh import Refreshed
+from voicesieve.operations.refresh import refresh as renew_lent
+from voicesieve.settings import Settings
 
 DAY_S = 86_400.0
 
 
-def refresh(data: Path, config: Path | None, within_days: float, *, as_json: bool) -> int:
-    """Returns the exit code: 1 where something is due that could not be renewed."""
-    from voicesieve.operations import refresh as refreshing
-
+def refresh(
+    within: Annotated[float, typer.Option(min=0, help="Renew what ends within this many days.")] = 7.0,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """It may be kept for 30 days, then it is forgotten."""
     settings = settings_for(data, config)
-    access = youtube_of(settings).access
-
-    async def renew(catalog: Any, bar: Any) -> refreshing.Refreshed:
-        task = bar.add_task("videos", total=None)
-        async with client_of(settings) as client:
-            return await refreshing.refresh(
-                catalog,
-                client,
-                access,
-                paces=paces_of(settings),
-                limits=quotas_of(settings),
-                within_s=within_days * DAY_S,
-                clock=time.time,
-                progressed=lambda done, total: bar.update(task, completed=done, total=total),
-            )
-
-    with opened_catalog(data, settings) as catalog, progress_bar("refreshing", quiet=as_json) as bar:
-        done = run_loop(renew(catalog, bar))
+    with opened_catalog(data, settings) as catalog, steps(quiet=as_json) as progress:
+        done = run_loop(_renew(catalog, settings, within * DAY_S, progress))
     if as_json:
         print_json(dataclasses.asdict(done))
     else:
         if done.renewed or done.forgotten or done.left:
             note(f"{done.renewed:,} descriptions renewed, {done.forgotten:,} forgotten.")
         else:
-            note(f"Nothing to renew: no description ends within {within_days:g} days.")
+            note(f"Nothing to renew: no description ends within {within:g} days.")
         if done.left:
-            note(f"{done.left:,} more end within {within_days:g} days and were not renewed: {done.hindrance}.")
-    return EXIT_OPERATOR if done.left else EXIT_OK
+            note(f"{done.left:,} more end within {within:g} days and were not renewed: {done.hindrance}.")
+    raise typer.Exit(EXIT_OPERATOR if done.left else EXIT_OK)
+
+
+async def _renew(catalog: Catalog, settings: Settings, within_s: float, progress: Steps) -> Refreshed:
+    async with client_of(settings) as client:
+        return await renew_lent(
+            catalog,
+            client,
+            youtube_of(settings).access,
+            paces=paces_of(settings),
+            limits=quotas_of(settings),
+            within_s=within_s,
+            clock=time.time,
+            progressed=lambda done, total: progress("refreshing", done, total),
+        )

@@ -6,6 +6,8 @@ import asyncio
 import dataclasses
 import functools
 import os
+import pwd
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -21,9 +23,8 @@ from voicesieve.catalog.committer import Committer
 from voicesieve.catalog.reads import status
 from voicesieve.catalog.records import Pace, Paces
 from voicesieve.catalog.store import Catalog, open_catalog
-from voicesieve.cli.actor import actor
 from voicesieve.cli.detectors import configured_model, detector_choice
-from voicesieve.cli.output import note
+from voicesieve.cli.output import OperatorError, note
 from voicesieve.cli.rights import closed_platforms
 from voicesieve.crawl.context import Rules, RunContext
 from voicesieve.crawl.ordering import Frontier, FrontierRules
@@ -47,7 +48,7 @@ from voicesieve.policy.screening import ScreeningRules
 from voicesieve.settings import HostCredentials, Settings, SettingsError, load_settings
 from voicesieve.sources.documents import DocumentLimits
 from voicesieve.sources.kinds import SourceSettings, SourceTools
-from voicesieve.sources.registry import KINDS, NAMES, page_cost
+from voicesieve.sources.registry import KINDS, NAMES, page_cost, parse_query
 from voicesieve.sources.youtube.settings import ApiAccess, YoutubeSettings
 from voicesieve.voices.detector import DetectorChoice
 
@@ -359,6 +360,33 @@ def _credentials_of(settings: Settings) -> Credentials:
         return Credential.basic(user, password, plain_http=given.plain_http)
 
     return Credentials({host: credential(given) for host, given in settings.fetching.credentials.items()})
+
+
+def refuse_postgres(settings: Settings, instead: str) -> None:
+    """Raise `OperatorError` with the command that does ``instead``, if the catalog is no file of ours."""
+    if settings.catalog.url.get_secret_value():
+        raise OperatorError(
+            "The catalog lies in PostgreSQL (catalog.url), which has its own tools for this: "
+            f"`{instead}`, or base backups with a write-ahead log archive. Nothing was done."
+        )
+
+
+def actor() -> str:
+    """Who is acting, for the audit log: ``user@host``. The user comes from the kernel, not from the environment."""
+    uid = os.getuid()
+    try:
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:  # a container may run as a number without a name
+        user = str(uid)
+    return f"{user}@{socket.gethostname()}"
+
+
+def query_named(text: str) -> Query | None:
+    """The query that ``text`` names as ``--source`` would; ``None`` for anything else, such as the id of a video."""
+    try:
+        return parse_query(text)
+    except ValueError:
+        return None
 
 
 @contextmanager

@@ -1,26 +1,41 @@
-"""``import-legacy``: taking over the folders of the crawler that came before."""
+"""``voicesieve import-legacy``: taking over the folders of the crawler that came before."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
+from voicesieve.cli.output import (
+    DEFAULT_DATA,
+    EXIT_OK,
+    EXIT_OPERATOR,
+    AsJson,
+    Config,
+    Data,
+    OperatorError,
+    Quiet,
+    note,
+    print_json,
+)
+from voicesieve.cli.progress import steps
+from voicesieve.cli.wiring import actor, import_rules_of, opened_catalog, settings_for, worker_count
+from voicesieve.crawl import work
+from voicesieve.datafolder.deletions import finish_deletions
+from voicesieve.datafolder.folder import DataFolder
+from voicesieve.engines.local import LocalEngine
 from voicesieve.engines.loop import run_loop
-
-if TYPE_CHECKING:
-    from voicesieve.legacy.plan import Item, Plan
+from voicesieve.legacy.plan import Ending, Item, Plan, make_plan
+from voicesieve.legacy.tree import survey
+from voicesieve.observability.terminal import safe_text
+from voicesieve.operations.import_legacy import Destination, import_plan
 
 SHOWN = 20
 """Refusals told one by one on a terminal; ``--json`` has all of them."""
-
-
-def register(app: typer.Typer) -> None:
-    app.command("import-legacy")(import_legacy)
 
 
 def import_legacy(
@@ -29,22 +44,17 @@ def import_legacy(
     data: Data = DEFAULT_DATA,
     config: Config = None,
     as_json: AsJson = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Take over what the earlier crawler collected: manifests, address lists and audio of all its versions.
+    """Manifests, address lists and audio of all its versions are taken over.
 
     DIR is only read. Audio is examined and measured anew; old verdicts are kept as evidence, and `voicesieve crawl
     --analyse-only` judges the audio. Run it again at any time: it goes on where it stopped and takes nothing twice.
     """
 
-    from voicesieve.legacy.plan import make_plan
-    from voicesieve.legacy.tree import survey
-
     source = _checked(folder, data)
     tree = survey(source)
     if tree.empty:
-        from voicesieve.cli.output import OperatorError
-
         raise OperatorError(
             f"{folder} holds no manifest.json, crawler_manifest.json, discovered_urls.txt or audio. "
             "Name the folder that has final_audio/, final_audio_files/ or crawler_outputs/ below it."
@@ -52,11 +62,10 @@ def import_legacy(
     plan = make_plan(tree)
     items = run_loop(_import(plan, data, config, dry_run=dry_run, quiet=quiet or as_json))
     _report(plan, items, dry_run=dry_run, as_json=as_json)
-    raise typer.Exit(1 if plan.unreadable else 0)
+    raise typer.Exit(EXIT_OPERATOR if plan.unreadable else EXIT_OK)
 
 
 def _checked(folder: Path, data: Path) -> Path:
-    from voicesieve.cli.output import OperatorError
 
     try:
         source = folder.resolve(strict=True)
@@ -74,18 +83,6 @@ def _checked(folder: Path, data: Path) -> Path:
 
 
 async def _import(plan: Plan, data: Path, config: Path | None, *, dry_run: bool, quiet: bool) -> list[Item]:
-    from contextlib import ExitStack
-
-    from voicesieve.cli.actor import actor
-    from voicesieve.cli.bars import bar as progress_bar
-    from voicesieve.cli.output import note
-    from voicesieve.cli.wiring import import_rules_of, opened_catalog, settings_for, worker_count
-    from voicesieve.crawl import work
-    from voicesieve.datafolder.deletions import finish_deletions
-    from voicesieve.datafolder.folder import DataFolder
-    from voicesieve.engines.local import LocalEngine
-    from voicesieve.operations.import_legacy import Destination, import_plan
-
     settings = settings_for(data, config)
     target = DataFolder(data)
     with ExitStack() as stack:
@@ -104,11 +101,12 @@ async def _import(plan: Plan, data: Path, config: Path | None, *, dry_run: bool,
             preload=("voicesieve.crawl.work",),
             trial=work.prove_decoder,
         )
-        progress = stack.enter_context(progress_bar("importing", quiet=quiet))
-        task = progress.add_task("records", total=len(plan.items))
+        progress = stack.enter_context(steps(quiet=quiet))
         destination = Destination(target, catalog, engine, import_rules_of(settings), dry_run)
         try:
-            items = await import_plan(plan, destination, actor(), lambda done: progress.update(task, completed=done))
+            items = await import_plan(
+                plan, destination, actor(), lambda done: progress("importing", done, len(plan.items))
+            )
         finally:
             await engine.close()
         if catalog is not None and not dry_run:
@@ -117,8 +115,6 @@ async def _import(plan: Plan, data: Path, config: Path | None, *, dry_run: bool,
 
 
 def _report(plan: Plan, items: Sequence[Item], *, dry_run: bool, as_json: bool) -> None:
-    from voicesieve.cli.output import print_json
-    from voicesieve.legacy.plan import Ending
 
     refused = [
         {"file": item.file, "where": item.where, "reason": item.reason, "message": item.note}
@@ -148,14 +144,11 @@ def _report(plan: Plan, items: Sequence[Item], *, dry_run: bool, as_json: bool) 
 
 
 def _endings(items: Sequence[Item]) -> dict[str, int]:
-    from voicesieve.legacy.plan import Ending
 
     return {ending.value: sum(item.ending is ending for item in items) for ending in Ending}
 
 
 def _print(facts: dict[str, Any]) -> None:
-    from voicesieve.cli.output import note
-    from voicesieve.observability.terminal import safe_text
 
     heads = ("records", "imported", "without audio", "duplicate", "refused")
     print("".join(f"{head:>15}" for head in heads))

@@ -6,15 +6,26 @@ import csv
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.table import Table
 
 from voicesieve.catalog.reads import lookup
 from voicesieve.catalog.reads.evidence import stored_language
 from voicesieve.catalog.records import UnknownVideoError
-from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json
+from voicesieve.cli.output import (
+    DEFAULT_DATA,
+    EXIT_OK,
+    EXIT_OPERATOR,
+    AsJson,
+    Config,
+    Data,
+    OperatorError,
+    note,
+    print_json,
+)
 from voicesieve.cli.wiring import fusion_of, opened_catalog, settings_for
 from voicesieve.domain.languages import SpokenLanguage
 from voicesieve.files import read_person_text
@@ -30,8 +41,17 @@ MAX_TOLD = 10
 MAX_BYTES = 100_000_000
 
 
-def eval_language(file: Path, data: Path, config: Path | None, *, as_json: bool) -> int:
-    """Print accuracy, abstention and confusions by kind of evidence, weighed as the settings say now."""
+def eval_language(
+    file: Annotated[Path, typer.Argument(metavar="LABELS.csv", help="Columns video (id or URL) and language.")],
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Each kind of evidence is measured, and all together, on videos whose language you know.
+
+    Prints accuracy, abstention and confusions, with the weights of the settings; nothing is fetched or analysed. The
+    exit code is 1 if rows could not be used; they are told by line.
+    """
     settings = settings_for(data, config)
     fusion = fusion_of(settings)
     labelled: list[tuple[str, SpokenLanguage]] = []
@@ -62,7 +82,7 @@ def eval_language(file: Path, data: Path, config: Path | None, *, as_json: bool)
         _print(found)
     if problems:
         note(f"{len(problems)} rows could not be used:\n{told}{more}")
-    return EXIT_OPERATOR if problems else EXIT_OK
+    raise typer.Exit(EXIT_OPERATOR if problems else EXIT_OK)
 
 
 def _labels(file: Path) -> Iterator[tuple[int, str, str]]:

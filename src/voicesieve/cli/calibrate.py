@@ -1,4 +1,4 @@
-"""What ``voicesieve calibrate`` does: refit the network's last layer on reviewed clips, list and remove such refits."""
+"""``voicesieve calibrate``: refit the network's last layer on reviewed clips, list and remove such refits."""
 
 from __future__ import annotations
 
@@ -7,13 +7,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 
 from voicesieve.cli.detectors import calibration_file
 from voicesieve.cli.labelled import told, usable_labels, workshop
-from voicesieve.cli.output import EXIT_OK, EXIT_OPERATOR, OperatorError, note, print_json, say
+from voicesieve.cli.output import (
+    DEFAULT_DATA,
+    EXIT_OK,
+    EXIT_OPERATOR,
+    AsJson,
+    Config,
+    Data,
+    OperatorError,
+    Quiet,
+    note,
+    print_json,
+    say,
+)
 from voicesieve.cli.wiring import settings_for
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.engines.loop import run_loop
@@ -33,6 +46,32 @@ NETWORK = "network"
 
 
 def calibrate(
+    file: Annotated[Path | None, typer.Argument(metavar="LABELS.csv", help="About 200 reviewed clips.")] = None,
+    name: Annotated[str, typer.Option(help="What to call the calibration.")] = "default",
+    force: Annotated[bool, typer.Option("--force", help="Store it even if it is not for the better.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="Show the calibrations of the data folder.")] = False,
+    remove: Annotated[str, typer.Option(metavar="NAME", help="Remove a calibration.")] = "",
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """This takes minutes and serves a new domain; the network itself stays as it is.
+
+    Clips of at least four children and four adults are needed, labelled as for `voicesieve eval`. Figures come from
+    speakers left out of the fit; if these are not told apart better, nothing is stored.
+    """
+    if list_:
+        _list(data, as_json=as_json)
+    elif remove:
+        _remove(remove, data)
+    elif file is None:
+        raise typer.BadParameter("name a labels file, or use --list or --remove NAME")
+    else:
+        raise typer.Exit(_calibrate(file, name, data, config, force=force, as_json=as_json, quiet=quiet))
+
+
+def _calibrate(
     file: Path, name: str, data: Path, config: Path | None, *, force: bool, as_json: bool, quiet: bool
 ) -> int:
     """Fit, measure on left-out speakers, and store if that is for the better; the exit code is 1 if it is not."""
@@ -69,7 +108,7 @@ def calibrate(
     return EXIT_OK
 
 
-def list_calibrations(data: Path, *, as_json: bool) -> None:
+def _list(data: Path, *, as_json: bool) -> None:
     base = NetworkDetector.embedded().base
     for file in sorted(DataFolder(data).calibrations.glob("*.json")):
         try:
@@ -88,7 +127,7 @@ def list_calibrations(data: Path, *, as_json: bool) -> None:
             print(safe_text(f"{file.stem}: {what if found else ''}{state}", limit=500))
 
 
-def remove_calibration(name: str, data: Path) -> None:
+def _remove(name: str, data: Path) -> None:
     file = calibration_file(data, name)
     try:
         file.unlink()

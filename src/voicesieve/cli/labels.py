@@ -1,13 +1,15 @@
-"""What ``voicesieve labels`` does: one labels file for the corpora of some folders."""
+"""``voicesieve labels``: one labels file for the corpora of some folders."""
 
 from __future__ import annotations
 
 import csv
 import io
 import os
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from voicesieve.cli.output import OperatorError, note
 from voicesieve.evaluation.labels import LabelsError, Stretch
@@ -18,8 +20,16 @@ from voicesieve.observability.terminal import safe_text
 COLUMNS = ("path", "start", "end", "label", "speaker", "age", "gender", "group")
 
 
-def write_labels(folders: Sequence[Path], output: Path, split: str, *, force: bool) -> None:
-    """Write one labels file for all corpora below ``folders``. A file that is there is replaced only by ``force``."""
+def labels(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR", help="Corpora, or folders of corpora.")],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="LABELS.csv", help="File to write.")],
+    split: Annotated[str, typer.Option(help="Only rows with this value in the column split, such as test.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+) -> None:
+    """The columns of metadata.csv are path, speaker, age, gender; or path, sound.
+
+    Rows whose age is not stated are left out and counted.
+    """
     rows: list[tuple[str, ...]] = []
     unknown = 0
     for folder in folders:

@@ -1,31 +1,23 @@
-"""``retain``: purging what the settings say is not to be kept any longer."""
+"""``voicesieve retain``: purging what the settings say is not to be kept any longer."""
 
 from __future__ import annotations
 
-import typer
+import dataclasses
+import time
 
-from voicesieve.cli.options import DEFAULT_DATA, AsJson, Config, Data
-
-
-def register(app: typer.Typer) -> None:
-    app.command()(retain)
+from voicesieve.audio.store import RecordingStore
+from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, note, print_json
+from voicesieve.cli.wiring import actor, opened_catalog, settings_for
+from voicesieve.datafolder.folder import DataFolder
+from voicesieve.datafolder.retention import retain as purge
 
 
 def retain(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJson = False) -> None:
-    """Delete rejected audio, lent descriptions and quarantined files whose time is up; every crawl does this too.
+    """Rejected audio, lent descriptions and quarantined files are deleted when their time is up; every crawl does it
+    too.
 
     See [retention] in the settings. Scores and decisions stay.
     """
-    import dataclasses
-    import time
-
-    from voicesieve.audio.store import RecordingStore
-    from voicesieve.cli.actor import actor
-    from voicesieve.cli.output import note, print_json
-    from voicesieve.cli.wiring import opened_catalog, settings_for
-    from voicesieve.datafolder.folder import DataFolder
-    from voicesieve.datafolder.retention import retain as purge
-
     settings = settings_for(data, config)
     days = settings.retention.model_dump()
     with opened_catalog(data, settings) as catalog:

@@ -1,0 +1,95 @@
+"""``voicesieve redecide``: other thresholds for scores that are stored already."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from voicesieve.catalog.reads import status
+from voicesieve.catalog.store import Catalog
+from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, note, print_json
+from voicesieve.cli.progress import steps
+from voicesieve.cli.wiring import acceptance_of, actor, fusion_of, opened_catalog, settings_for
+from voicesieve.domain.states import DECIDED
+from voicesieve.observability.terminal import safe_text
+from voicesieve.operations.redecide import Redecided
+from voicesieve.operations.redecide import redecide as decide_again
+from voicesieve.settings import Settings, SettingsError, read_toml
+
+_DECIDING = ("policy", "language", "language_weights")
+"""Sections of the settings that a decision rests on."""
+
+
+def redecide(
+    policy: Annotated[
+        Path | None, typer.Option(help="TOML file with a [policy] section to use instead of the settings.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    data: Data = DEFAULT_DATA,
+    config: Config = None,
+    as_json: AsJson = False,
+) -> None:
+    """Nothing is fetched or analysed. What a person decided stays as it is.
+
+    With --policy, copy the section into your settings to keep it: the next crawl decides by the settings.
+    """
+    settings = settings_for(data, config)
+    tried = settings if policy is None else _with_policy(policy, data, config)
+    with opened_catalog(data, settings) as catalog, steps(quiet=as_json) as progress:
+        total = _decided(catalog)
+        found = decide_again(
+            catalog,
+            acceptance_of(tried),
+            fusion_of(tried),
+            time.time(),
+            listens=bool(tried.language.model),
+            dry_run=dry_run,
+            actor=actor(),
+            progressed=lambda done: progress("re-deciding", done, total),
+        )
+    if as_json:
+        print_json({**dataclasses.asdict(found), "dry_run": dry_run})
+    else:
+        _print(found, dry_run=dry_run)
+
+
+def _decided(catalog: Catalog) -> int:
+    with catalog.read() as connection:
+        videos: dict[str, int] = status.catalog_counts(connection)["videos"]
+    return sum(videos[state] for state in DECIDED)
+
+
+def _with_policy(file: Path, data: Path, config: Path | None) -> Settings:
+    """The settings of the data folder with the policy of ``file`` in their place."""
+    tree = read_toml(file)
+    others = sorted({*tree} - set(_DECIDING)) + [name for name, values in tree.items() if not isinstance(values, dict)]
+    if others or not tree:
+        allowed = ", ".join(f"[{name}]" for name in _DECIDING)
+        raise OperatorError(f"{file}: may hold {allowed} and nothing else; found {', '.join(others) or 'nothing'}.")
+    try:
+        return settings_for(data, config, tree)
+    except SettingsError as error:
+        raise SettingsError(str(error).replace("command line:", f"{file}:")) from error
+
+
+def _print(found: Redecided, *, dry_run: bool) -> None:
+    for move, count in sorted(found.moved.items()):
+        hours = found.moved_child_s[move] / 3600
+        examples = ", ".join(found.examples[move])
+        print(safe_text(f"{move}: {count} videos, {hours:.2f} h of child speech, such as {examples}", limit=600))
+    if not found.seen:
+        note("Nothing to decide again: no decision of a policy is in the catalog yet." + _of_persons(found))
+        return
+    before, after = found.child_s_before / 3600, found.child_s_after / 3600
+    print(f"accepted child speech: {before:.2f} h -> {after:.2f} h")
+    verb = "would move" if dry_run else "moved"
+    moved = f"{sum(found.moved.values())} of {found.seen} decided videos {verb} by policy {found.policy_revision}."
+    note(moved + _of_persons(found))
+
+
+def _of_persons(found: Redecided) -> str:
+    return f" {found.by_person} more were decided by a person and stay." if found.by_person else ""

@@ -1,0 +1,20 @@
+"""``voicesieve status``: the funnel of a catalog."""
+
+from __future__ import annotations
+
+from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, note, print_json
+from voicesieve.cli.report import print_status
+from voicesieve.cli.wiring import opened_catalog, settings_for, status_facts
+from voicesieve.datafolder.folder import DataFolder
+
+
+def status(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJson = False) -> None:
+    settings = settings_for(data, config)
+    with opened_catalog(data, settings) as catalog:
+        facts = status_facts(catalog, settings)
+    if warning := DataFolder(data).open_to_others():
+        note(f"Warning: {warning}")
+    if as_json:
+        print_json(facts)
+    else:
+        print_status(facts)
