@@ -10,10 +10,11 @@ from voicesieve.fetching.ytdlp.video_worker import facts_of
 from voicesieve.languages import spoken
 from voicesieve.languages.spoken import KnownVideo, collect, digest
 from voicesieve.languages.text import CEILING
+from voicesieve.sources.registry import declared_as
 
 
 def pieces(**known: object) -> dict[str, tuple[str, float]]:
-    found = collect(KnownVideo(**{"found_by": "youtube", **known}))  # type: ignore[arg-type]
+    found = collect(KnownVideo(**known))  # type: ignore[arg-type]
     assert found.unavailable == ()
     return {f"{piece.source}:{piece.code}": piece.probability for piece in found.evidence}  # type: ignore[misc]
 
@@ -33,15 +34,16 @@ def test_each_kind_of_evidence_speaks_for_itself() -> None:
 
 
 def test_every_piece_carries_the_revision_of_what_made_it() -> None:
-    found = collect(KnownVideo("rss", title="Kể chuyện cho bé", declared_language="vi"))
+    found = collect(KnownVideo(declared_as("rss"), title="Kể chuyện cho bé", declared_language="vi"))
     assert {piece.source: bool(piece.revision) for piece in found.evidence} == {"feed_language": True, "text": True}
 
 
 @pytest.mark.parametrize(
-    ("source", "kind"), [("rss", "feed_language"), ("page", "page_language"), ("youtube", "declared_audio")]
+    ("source", "kind"),
+    [("rss", "feed_language"), ("page", "page_language"), ("youtube", "declared_audio"), (None, "declared_audio")],
 )
-def test_what_a_declared_language_means_depends_on_who_declares_it(source: str, kind: str) -> None:
-    assert f"{kind}:he" in pieces(found_by=source, declared_language="iw")
+def test_what_a_declared_language_means_depends_on_who_declares_it(source: str | None, kind: str) -> None:
+    assert f"{kind}:he" in pieces(declared_as=declared_as(source), declared_language="iw")
 
 
 def test_of_two_hundred_auto_translated_captions_only_the_original_counts() -> None:
@@ -78,7 +80,7 @@ def test_unknown_codes_are_no_evidence(code: str | None) -> None:
                        st.one_of(st.none(), st.integers(), st.text(), st.lists(st.one_of(st.none(), st.text())),
                                  st.dictionaries(st.text(), st.text()))))  # fmt: skip
 def test_facts_of_any_shape_cost_nothing_but_their_own_evidence(facts: dict[str, object]) -> None:
-    collect(KnownVideo("youtube", facts=facts, metadata=facts))
+    collect(KnownVideo(facts=facts, metadata=facts))
 
 
 def test_of_a_description_the_language_is_kept_and_not_the_words() -> None:
@@ -97,8 +99,8 @@ def test_a_detector_that_cannot_run_is_told_and_the_others_still_speak(monkeypat
         raise OSError("model.npz.xz: no such file")
 
     monkeypatch.setattr(text, "_reader", broken)
-    found = collect(KnownVideo("rss", title="The story of a cat", declared_language="en"))
+    found = collect(KnownVideo(declared_as("rss"), title="The story of a cat", declared_language="en"))
     assert [piece.source for piece in found.evidence] == ["feed_language"]
     assert found.unavailable == (("text", "OSError: model.npz.xz: no such file"),)
     unread = digest({"description": "The story of a cat"})
-    assert collect(KnownVideo("rss", facts=unread)).unavailable[0][0] == "description"
+    assert collect(KnownVideo(facts=unread)).unavailable[0][0] == "description"

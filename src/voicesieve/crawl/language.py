@@ -18,6 +18,7 @@ from voicesieve.languages.fusion import fuse
 from voicesieve.languages.recognition import votes_of
 from voicesieve.languages.spoken import MAX_REASON_CHARS, KnownVideo, collect
 from voicesieve.policy.acceptance import rejects_voices
+from voicesieve.sources.registry import declared_as
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ async def _recognise(context: RunContext, claim: Claim, verdict: Verdict, path: 
 def _known(connection: Connection, context: RunContext, claim: Claim) -> _Known:
     row = evidence.written_about(connection, claim.key)
     written = KnownVideo(
-        found_by=row.found_by,
+        declared_as=declared_as(row.found_by),
         title=row.title,
         declared_language=row.declared_language,
         metadata=row.metadata or {},

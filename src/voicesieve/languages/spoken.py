@@ -31,20 +31,20 @@ MIN_CHANNEL_VIDEOS = 3
 """A channel with fewer accepted videos says nothing yet."""
 MAX_REASON_CHARS = 300
 
-_DECLARED_BY_SOURCE = {
-    "rss": (EvidenceKind.FEED_LANGUAGE, FEED_LANGUAGE),
-    "page": (EvidenceKind.PAGE_LANGUAGE, PAGE_LANGUAGE),
+_DECLARED = {
+    EvidenceKind.DECLARED_AUDIO: DECLARED_AUDIO,
+    EvidenceKind.FEED_LANGUAGE: FEED_LANGUAGE,
+    EvidenceKind.PAGE_LANGUAGE: PAGE_LANGUAGE,
 }
-"""What the language that a source declares stands for; elsewhere it is the uploader's word on the audio."""
 
 
 @dataclass(frozen=True)
 class KnownVideo:
-    """What is written about a video. ``found_by`` is the kind of source that described it and declared
-    ``declared_language``; ``facts`` are what fetching learnt; ``channel_languages`` counts the accepted videos of its
+    """What is written about a video. ``declared_as`` says what a source that declares a language speaks of: the audio,
+    its feed or its page; ``facts`` are what fetching learnt; ``channel_languages`` counts the accepted videos of its
     channel by language."""
 
-    found_by: str | None
+    declared_as: EvidenceKind = EvidenceKind.DECLARED_AUDIO
     title: str = ""
     declared_language: str | None = None
     metadata: Mapping[str, object] = field(default_factory=dict)
@@ -103,8 +103,7 @@ def _audio_track(video: KnownVideo) -> Iterator[LanguageEvidence]:
 
 
 def _declared(video: KnownVideo) -> Iterator[LanguageEvidence]:
-    kind, probability = _DECLARED_BY_SOURCE.get(video.found_by or "", (EvidenceKind.DECLARED_AUDIO, DECLARED_AUDIO))
-    return _stated(kind, video.declared_language, probability)
+    return _stated(video.declared_as, video.declared_language, _DECLARED[video.declared_as])
 
 
 def _manual_subtitles(video: KnownVideo) -> Iterator[LanguageEvidence]:

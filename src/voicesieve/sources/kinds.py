@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from voicesieve.domain.candidates import Cursor
+from voicesieve.domain.languages import EvidenceKind
 from voicesieve.domain.platforms import platform_of
 from voicesieve.frontier.costs import LISTING_PAGE
 from voicesieve.sources.documents import DocumentLimits
@@ -83,6 +84,7 @@ class SourceKind:
     - ``takes_phrases``: an argument may be a phrase to search for, so ``queries.toml`` may name this kind.
     - ``lists_channels``: ``channel:ID`` is an argument, with the ``channel_id`` in a candidate's metadata for ID.
     - ``is_respelt``: catalogs of earlier releases hold arguments in spellings that ``parse`` now brings into another.
+    - ``declares`` is what the language that it states of a candidate speaks of.
     - ``preload`` names modules that the process which reads documents has from its start.
     """
 
@@ -101,6 +103,7 @@ class SourceKind:
     takes_phrases: bool = False
     lists_channels: bool = False
     is_respelt: bool = False
+    declares: EvidenceKind = EvidenceKind.DECLARED_AUDIO
     preload: tuple[str, ...] = ()
 
     @property

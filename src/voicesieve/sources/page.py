@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from voicesieve.domain.candidates import Candidate, PassedOver, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.languages import EvidenceKind
 from voicesieve.domain.text import clean_text
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.dates import epoch_s
@@ -206,5 +207,6 @@ KIND = SourceKind(
     open=_open,
     refresh_setting="discovery.refresh_s",
     estimate=lambda argument, cursor, settings: first_request(argument),
+    declares=EvidenceKind.PAGE_LANGUAGE,
     preload=("voicesieve.sources.page",),
 )

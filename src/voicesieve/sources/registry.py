@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable, Mapping
 
 from voicesieve.domain.candidates import Query
+from voicesieve.domain.languages import EvidenceKind
 from voicesieve.sources import folder, page, rss, urls
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.kinds import SourceKind
@@ -72,6 +73,11 @@ def platform_of_query(query: Query) -> str | None:
 def page_cost(query: Query) -> float:
     """The cost of one request for a page of ``query`` (unit: `voicesieve.frontier.costs`)."""
     return kind_named(query.source).page_cost(query.argument)
+
+
+def declared_as(name: str | None) -> EvidenceKind:
+    """What the language that a source of this kind states speaks of; without a source it is the word on the audio."""
+    return EvidenceKind.DECLARED_AUDIO if name is None else kind_named(name).declares
 
 
 def channel_query(name: str, metadata: Mapping[str, object]) -> Query | None:

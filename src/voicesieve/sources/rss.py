@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from voicesieve.domain.candidates import Candidate, PassedOver, SourceProblem, added_up
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.languages import EvidenceKind
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.documents import (
     MAX_FINDINGS,
@@ -148,5 +149,6 @@ KIND = SourceKind(
     open=lambda tools: FeedSource(tools.reader, tools.settings.limits),
     refresh_setting="discovery.refresh_s",
     estimate=lambda argument, cursor, settings: first_request(argument),
+    declares=EvidenceKind.FEED_LANGUAGE,
     preload=("voicesieve.sources.xml_feeds",),
 )

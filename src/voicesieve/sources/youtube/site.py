@@ -161,7 +161,7 @@ class YoutubeSource:
 
     async def _feed(self, parsed: YoutubeQuery, cursor: Cursor | None, memory: Cursor, budget: Budget) -> Page:
         try:
-            return await self._feeds.page(Query("rss", FEED_URL + parsed.subject), cursor, memory, budget)
+            return await self._feeds.page(Query(FeedSource.kind, FEED_URL + parsed.subject), cursor, memory, budget)
         except FailureError as error:
             if error.failure.kind is not FailureKind.GONE:
                 raise
