@@ -19,8 +19,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from voicesieve.audio.decode import SAMPLE_RATE, decode_blocks
-from voicesieve.voices.detector import load_detector
+from voicesieve.audio.decode import decode_blocks
+from voicesieve.domain.sound import SAMPLE_RATE
+from voicesieve.voices.registry import load_detector
 
 CLIPS = Path(__file__).parents[1] / "demo/clips"
 LOADS = 5

@@ -22,7 +22,7 @@ from sqlalchemy import insert
 from voicesieve.catalog import schema
 from voicesieve.catalog.store import open_catalog
 from voicesieve.domain.states import VideoState
-from voicesieve.voices.detector import WindowScores
+from voicesieve.voices.scores import WindowScores
 
 SEGMENTS_EACH = 20
 FORMATS = ("jsonl", "lhotse", "kaldi", "nemo", "huggingface", "rttm")

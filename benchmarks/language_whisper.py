@@ -20,8 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from voicesieve.audio.decode import SAMPLE_RATE, decode_blocks
+from voicesieve.audio.decode import decode_blocks
 from voicesieve.domain.languages import LanguageEvidence
+from voicesieve.domain.sound import SAMPLE_RATE
 from voicesieve.languages.recognition import evidence_of, restricted
 from voicesieve.languages.whisper import LoadedWhisper, locate
 

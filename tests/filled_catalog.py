@@ -19,8 +19,8 @@ from voicesieve.domain.verdicts import Model, OperatingPoint, Verdict
 from voicesieve.languages.fusion import FusionRules, fuse
 from voicesieve.policy.acceptance import AcceptanceRules, decide
 from voicesieve.policy.language import LanguageRules
-from voicesieve.voices.detector import WindowScores
 from voicesieve.voices.pooling import CORPUS, POOLING, pool
+from voicesieve.voices.scores import WindowScores
 
 MODEL = Model("network", "r1")
 FUSION = FusionRules()

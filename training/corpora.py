@@ -18,8 +18,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from voicesieve.audio.decode import SAMPLE_RATE, decode_blocks
-from voicesieve.voices.detector import CHILD, MAN, NONSPEECH, WOMAN
+from voicesieve.audio.decode import decode_blocks
+from voicesieve.domain.sound import SAMPLE_RATE
+from voicesieve.voices.scores import CHILD, MAN, NONSPEECH, WOMAN
 
 GRAIN = 1_024
 """Clips are cut to multiples of this many samples: Fourier transforms of prime lengths are ten times slower."""

@@ -18,12 +18,13 @@ from pathlib import Path
 import numpy as np
 
 from training.corpora import ATTRIBUTION, GRAIN, Clip, read_clips
-from voicesieve.audio.decode import SAMPLE_RATE
+from voicesieve.domain.sound import SAMPLE_RATE
 from voicesieve.voices import floor
 from voicesieve.voices.activity import CHUNK, VoiceActivity
-from voicesieve.voices.detector import CHILD, CLASSES, MAN, NONSPEECH, WOMAN
 from voicesieve.voices.features import NAMES
 from voicesieve.voices.pooling import CORPUS, DISCOVER, pool
+from voicesieve.voices.scores import CHILD, CLASSES, MAN, NONSPEECH, WOMAN
+from voicesieve.voices.speech import OFF_PROBABILITY, ON_PROBABILITY, speech_chunks
 
 SEED = 762
 PASSES = 3
@@ -263,8 +264,8 @@ def _report_missed_speech(clips: Sequence[Clip]) -> None:
             loud = levels > np.percentile(levels, 95) - 20
             loud_chunks += int(loud.sum())
             probabilities = VoiceActivity().probabilities(chunks)
-            for on, off in ((floor.ON_PROBABILITY, floor.OFF_PROBABILITY), (0.5, 0.35)):
-                missed[on] += int((loud & ~floor.speech_chunks(probabilities, on, off)).sum())
+            for on, off in ((ON_PROBABILITY, OFF_PROBABILITY), (0.5, 0.35)):
+                missed[on] += int((loud & ~speech_chunks(probabilities, on, off)).sum())
             unheard += not any(True for _ in floor.speech_windows([clip.sound]))
         shares = ", ".join(f"{count / loud_chunks:.3f} at {on}" for on, count in missed.items())
         print(

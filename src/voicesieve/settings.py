@@ -17,6 +17,7 @@ from pydantic_settings import SettingsError as UnreadableValueError
 from voicesieve.domain.errors import VoicesieveError
 from voicesieve.domain.passwords import without_password
 from voicesieve.files import read_person_text
+from voicesieve.voices.registry import DETECTORS, detectors_in_words
 
 PREFIX = "VOICESIEVE_"
 NOT_SETTINGS = frozenset({"VOICESIEVE_DATA", "VOICESIEVE_CONFIG", "VOICESIEVE_CORPORA"})
@@ -161,11 +162,7 @@ class Crawl(_Section):
 
 
 class Analysis(_Section):
-    detector: str = Field(
-        "network",
-        description="Child-voice detector: network (embedded) or floor (simpler); with the extra transformers also "
-        "bookbot, audeering-6 and audeering-24.",
-    )
+    detector: str = Field(DETECTORS[0].name, description=f"Child-voice detector: {detectors_in_words()}.")
     workers: int = Field(0, ge=0, le=256, description="Analysis processes. 0 = one for each core.")
     deadline_s: PositiveSeconds = Field(600.0, description="Hard end of one analysis, in seconds.")
     memory_mb: int = Field(4096, ge=512, description="Address space of one worker, in MiB.")
@@ -178,7 +175,7 @@ class Voices(_Section):
         description="Name of a calibration of the detector, made by `voicesieve calibrate`. Empty = none.",
     )
     accept_noncommercial: bool = Field(
-        False, description="Your use complies with licences that forbid commercial use (audeering detectors)."
+        False, description="Your use complies with the licence of a detector that forbids commercial use."
     )
     weights: str = Field(
         "", description="Folder of a published detector's config.json and model.safetensors. Empty = hub."

@@ -13,7 +13,8 @@ from crawling import CLIPS, QUICK, attempts, clip, stories_of, voicesieve
 from demo import pages
 from demo.answers import Content
 from demo.server import Answer, serving
-from voicesieve.audio.decode import SAMPLE_RATE, decode_blocks
+from voicesieve.audio.decode import decode_blocks
+from voicesieve.domain.sound import SAMPLE_RATE
 
 CLIP = "child-en-zoo"
 

@@ -16,10 +16,11 @@ import pytest
 from conftest import often
 from media_zoo import CODECS, Specimen, zoo
 
-from voicesieve.audio.decode import SAMPLE_RATE, decode_blocks
+from voicesieve.audio.decode import decode_blocks
 from voicesieve.audio.probe import probe
 from voicesieve.domain.failures import Failure, FailureError
 from voicesieve.domain.media_formats import DEMUXERS
+from voicesieve.domain.sound import SAMPLE_RATE
 
 SEED = 20261127
 TOLERANCE_S = 0.05

@@ -19,8 +19,8 @@ from tests.simulated_videos.making import LENGTHS_S, SHARES, Part, Video, make_v
 from tests.simulated_videos.material import from_corpora, from_demo
 from tests.simulated_videos.measuring import Judged, figures
 from voicesieve.files import write_text
-from voicesieve.voices.detector import load_detector
 from voicesieve.voices.recordings import ScoredRecording, score_recording
+from voicesieve.voices.registry import load_detector
 
 T = TypeVar("T")
 R = TypeVar("R")

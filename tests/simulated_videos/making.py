@@ -13,7 +13,7 @@ import numpy as np
 
 from tests.simulated_videos.material import LEVEL, Material, Speaker, trimmed
 from tests.simulated_videos.scenery import Room, convolved, equalised, equaliser, music, noise_floor
-from voicesieve.audio.decode import SAMPLE_RATE
+from voicesieve.domain.sound import SAMPLE_RATE
 from voicesieve.evaluation.labels import ADULTS, Heard
 
 SHARES = (0.0, 0.02, 0.05, 0.10, 0.25, 0.50, 1.0)

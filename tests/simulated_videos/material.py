@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from demo.clips import CLIPS
-from voicesieve.audio.decode import SAMPLE_RATE, decode_blocks
+from voicesieve.audio.decode import decode_blocks
+from voicesieve.domain.sound import SAMPLE_RATE
 from voicesieve.evaluation.labels import Heard
 from voicesieve.evaluation.metadata import corpora_in, read_corpus
 

@@ -24,7 +24,7 @@ from voicesieve.domain.fetching import FetchedRecording
 from voicesieve.domain.languages import LanguageEvidence, SpokenLanguage
 from voicesieve.domain.verdicts import Label, Segment, Verdict, VerdictLabel
 from voicesieve.operations.export import Exported, ExportJob, export
-from voicesieve.voices.detector import WindowScores
+from voicesieve.voices.scores import WindowScores
 
 RATE = 16_000
 

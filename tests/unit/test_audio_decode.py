@@ -14,9 +14,10 @@ import av
 import numpy as np
 import pytest
 
-from voicesieve.audio.decode import SAMPLE_RATE, DecodeTally, decode_blocks
+from voicesieve.audio.decode import DecodeTally, decode_blocks
 from voicesieve.audio.probe import probe
 from voicesieve.domain.failures import FailureError, FailureKind
+from voicesieve.domain.sound import SAMPLE_RATE
 
 CODECS = {
     "tone.wav": ("pcm_s16le", 44_100),

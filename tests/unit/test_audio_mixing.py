@@ -8,8 +8,9 @@ import av
 import numpy as np
 import pytest
 
-from voicesieve.audio.decode import SAMPLE_RATE, DecodeTally, decode_blocks
+from voicesieve.audio.decode import DecodeTally, decode_blocks
 from voicesieve.audio.spans import read_spans
+from voicesieve.domain.sound import SAMPLE_RATE
 
 RATE = 16_000
 SECONDS = 6

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from media_zoo import OFFSET_S, SECONDS, wave, written
 
-from voicesieve.audio.decode import SAMPLE_RATE, decode_blocks
+from voicesieve.audio.decode import decode_blocks
 from voicesieve.audio.probe import probe
 from voicesieve.audio.spans import read_spans
 from voicesieve.domain.failures import FailureError, FailureKind
+from voicesieve.domain.sound import SAMPLE_RATE
 
 
 def made(path: Path, body: bytes | None) -> Path:

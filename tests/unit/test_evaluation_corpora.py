@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from voicesieve.audio.decode import SAMPLE_RATE, decode_blocks
+from voicesieve.audio.decode import decode_blocks
+from voicesieve.domain.sound import SAMPLE_RATE
 from voicesieve.evaluation.refitting import Clips, calibrated_odds, refit
 from voicesieve.evaluation.statistics import numbered
-from voicesieve.voices.calibration import child_log_odds
-from voicesieve.voices.detector import NONSPEECH
 from voicesieve.voices.network import NetworkDetector
+from voicesieve.voices.scores import NONSPEECH, child_log_odds
 
 pytestmark = pytest.mark.corpora
 

@@ -19,7 +19,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "domain": (),
     "files": ("domain",),
     "machine": ("domain", "files"),
-    "settings": ("domain", "files"),
+    "settings": ("domain", "files", "voices.registry"),
     "policy": ("domain",),
     "frontier": ("domain",),
     "catalog": (

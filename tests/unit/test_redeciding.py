@@ -25,8 +25,8 @@ from voicesieve.domain.verdicts import Model, OperatingPoint
 from voicesieve.languages.fusion import FusionRules, fuse
 from voicesieve.operations.redecide import reanalyse, redecide
 from voicesieve.policy.acceptance import decide
-from voicesieve.voices.detector import WindowScores
 from voicesieve.voices.pooling import DISCOVER, pool, relabel
+from voicesieve.voices.scores import WindowScores
 
 ONE, TWO = candidate(1), candidate(2)
 OTHER = Model("floor", "r2")

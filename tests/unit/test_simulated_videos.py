@@ -16,11 +16,12 @@ from tests.simulated_videos.__main__ import main
 from tests.simulated_videos.making import CODECS, Part, encoded, make_video
 from tests.simulated_videos.material import LEVEL, Material, Speaker, from_corpora, from_demo, held_out, trimmed
 from tests.simulated_videos.measuring import Judged, figures
-from voicesieve.audio.decode import SAMPLE_RATE, decode_blocks
+from voicesieve.audio.decode import decode_blocks
+from voicesieve.domain.sound import SAMPLE_RATE
 from voicesieve.domain.verdicts import Model
 from voicesieve.evaluation.labels import Heard
-from voicesieve.voices.detector import WindowScores
 from voicesieve.voices.recordings import ScoredRecording
+from voicesieve.voices.scores import WindowScores
 
 
 def write_wave(path: Path, sound: np.ndarray) -> None:

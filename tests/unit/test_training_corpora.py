@@ -9,7 +9,7 @@ import numpy as np
 
 from tests.unit.test_voices_hostile_sound import write
 from training.corpora import Clip, read_clips, read_prompts, read_synthetic, read_teenagers
-from voicesieve.voices.detector import CHILD, MAN, NONSPEECH, WOMAN
+from voicesieve.voices.scores import CHILD, MAN, NONSPEECH, WOMAN
 
 SPEAKERS = (
     ("0001", "6", "m", "train"),

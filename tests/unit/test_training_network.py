@@ -71,7 +71,7 @@ def test_a_training_set_that_gives_children_away_by_their_length_is_refused() ->
     from training.network.batches import Batches
     from training.network.material import ADULT, Example, Version
     from training.network.shortcuts import Shortcuts, find_shortcuts, refuse
-    from voicesieve.voices.detector import CHILD, NONSPEECH, WOMAN
+    from voicesieve.voices.scores import CHILD, NONSPEECH, WOMAN
 
     rng = np.random.default_rng(1)
 
@@ -114,7 +114,7 @@ def test_a_calibration_of_stored_scores_is_that_of_the_exported_network() -> Non
     from training.network.exporting import to_onnx
     from training.network.model import VoiceNetwork
     from training.network.scores import Scored, calibrated
-    from voicesieve.voices.detector import WindowScores
+    from voicesieve.voices.scores import WindowScores
 
     torch.manual_seed(3)
     network = VoiceNetwork().eval()

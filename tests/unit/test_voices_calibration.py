@@ -12,9 +12,11 @@ import pytest
 from tests.unit.test_voices_floor import babble
 from voicesieve.domain.verdicts import Model
 from voicesieve.evaluation.refitting import Clips, TooFewError, calibrated_odds, fit, refit
-from voicesieve.voices.calibration import Calibration, child_log_odds, read_calibration
-from voicesieve.voices.detector import CHILD, MAN, NONSPEECH, WOMAN, DetectorChoice, load_detector
+from voicesieve.voices.calibration import Calibration, read_calibration
+from voicesieve.voices.detector import DetectorChoice
 from voicesieve.voices.network import NetworkDetector
+from voicesieve.voices.registry import load_detector
+from voicesieve.voices.scores import CHILD, MAN, NONSPEECH, WOMAN, child_log_odds
 
 BASE = Model("network", "abc")
 

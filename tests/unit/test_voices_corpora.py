@@ -11,8 +11,8 @@ import pytest
 
 from voicesieve.audio.decode import decode_blocks
 from voicesieve.domain.verdicts import VerdictLabel
-from voicesieve.voices.detector import load_detector
 from voicesieve.voices.pooling import CORPUS, DISCOVER, pool
+from voicesieve.voices.registry import load_detector
 
 _BESIDE = Path(__file__).parents[3] / "shared/corpora"
 CORPORA = Path(os.environ.get("VOICESIEVE_CORPORA", _BESIDE))

@@ -17,10 +17,11 @@ from voicesieve.domain.failures import FailureError
 from voicesieve.domain.verdicts import VerdictLabel
 from voicesieve.voices import features
 from voicesieve.voices.activity import CHUNK, VoiceActivity
-from voicesieve.voices.detector import CLASSES, WindowScores, load_detector
 from voicesieve.voices.floor import speech_windows
 from voicesieve.voices.pooling import DISCOVER, pool
 from voicesieve.voices.recordings import score_recording
+from voicesieve.voices.registry import load_detector
+from voicesieve.voices.scores import CLASSES, WindowScores
 
 RATE = 16_000
 VOWELS = ((730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 1840, 2480), (640, 1190, 2390))

@@ -11,9 +11,9 @@ import pytest
 from tests.unit.test_voices_floor import babble, harmonic_music
 from voicesieve.domain.failures import FailureError, FailureKind
 from voicesieve.domain.verdicts import Verdict, VerdictLabel
-from voicesieve.voices.detector import load_detector
 from voicesieve.voices.pooling import CORPUS, OPERATING_POINTS, pool
 from voicesieve.voices.recordings import score_recording
+from voicesieve.voices.registry import load_detector
 
 RATE = 16_000
 

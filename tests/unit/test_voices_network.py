@@ -13,9 +13,10 @@ import pytest
 from tests.unit.test_voices_floor import babble, harmonic_music
 from voicesieve.domain.verdicts import VerdictLabel
 from voicesieve.voices import logmel
-from voicesieve.voices.detector import CHILD, CLASSES, MAN, WOMAN, load_detector
 from voicesieve.voices.network import NetworkDetector
 from voicesieve.voices.pooling import DISCOVER, pool
+from voicesieve.voices.registry import load_detector
+from voicesieve.voices.scores import CHILD, CLASSES, MAN, WOMAN
 
 RATE = logmel.SAMPLE_RATE
 

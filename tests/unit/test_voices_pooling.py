@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from voicesieve.domain.verdicts import Label, Model, Verdict, VerdictLabel
-from voicesieve.voices.detector import WindowScores
 from voicesieve.voices.pooling import CORPUS, DISCOVER, OPERATING_POINTS, pool
+from voicesieve.voices.scores import WindowScores
 
 MODEL = Model("test", "1")
 CHILD = (0.94, 0.04, 0.01, 0.01)

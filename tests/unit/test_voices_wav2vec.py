@@ -14,9 +14,10 @@ import pytest
 from tests.unit.test_voices_floor import babble
 from voicesieve.domain.verdicts import VerdictLabel
 from voicesieve.voices import wav2vec
-from voicesieve.voices.detector import CHILD, MAN, NONSPEECH, WOMAN, DetectorChoice, load_detector
-from voicesieve.voices.hub import PUBLISHED
+from voicesieve.voices.detector import DetectorChoice
 from voicesieve.voices.pooling import DISCOVER, pool
+from voicesieve.voices.registry import DETECTORS, load_detector
+from voicesieve.voices.scores import CHILD, MAN, NONSPEECH, WOMAN
 from voicesieve.voices.wav2vec import NONSPEECH_PROBABILITY, speech_windows, standardised
 
 RATE = 16_000
@@ -98,7 +99,8 @@ def test_a_licence_without_commercial_use_has_to_be_accepted(tmp_path: Path) -> 
     for name in ("audeering-6", "audeering-24"):
         with pytest.raises(ValueError, match=r"CC BY-NC-SA 4\.0.*voices\.accept_noncommercial = true"):
             load_detector(DetectorChoice(name, weights=tmp_path, weights_sha256="0" * 64))
-    assert PUBLISHED["bookbot"].licence == "Apache-2.0"
+    [bookbot] = [kind.published for kind in DETECTORS if kind.name == "bookbot"]
+    assert bookbot is not None and bookbot.licence == "Apache-2.0"
 
 
 def test_a_folder_needs_the_hash_of_its_weights(tmp_path: Path) -> None:

@@ -48,8 +48,10 @@ from training.network.model import VoiceNetwork
 from training.network.plots import draw_reliability
 from training.network.shortcuts import find_shortcuts, refuse, refuse_mixture
 from training.network.summary import with_summary
-from voicesieve.voices.detector import CLASSES, NONSPEECH, Detector, load_detector
+from voicesieve.voices.detector import Detector
 from voicesieve.voices.network import NetworkDetector
+from voicesieve.voices.registry import load_detector
+from voicesieve.voices.scores import CLASSES, NONSPEECH
 
 CYCLES, STEPS = 2, 3_000
 """Cycles of the learning rate (Loshchilov and Hutter 2017) and steps of each: twenty minutes on two cores in all."""

@@ -13,9 +13,10 @@ from torch import Tensor
 from training.network.channels import Channels
 from training.network.material import Example, Version
 from training.network.model import normalised
-from voicesieve.voices import floor, logmel
+from voicesieve.voices import logmel
 from voicesieve.voices.activity import CHUNK
-from voicesieve.voices.detector import CHILD, CLASSES, MAN, NONSPEECH, WOMAN
+from voicesieve.voices.scores import CHILD, CLASSES, MAN, NONSPEECH, WOMAN
+from voicesieve.voices.speech import MIN_SPEECH_CHUNKS
 
 SHARES = {CHILD: 0.34, WOMAN: 0.36, MAN: 0.18, NONSPEECH: 0.12}
 """Of pairs, by the class of the clip. Warped copies make almost half of the speech examples children."""
@@ -169,6 +170,6 @@ class Batches:
             middle = logmel.WINDOW_FRAMES // 2
             kept = torch.zeros(logmel.WINDOW_FRAMES)
             kept[middle - half : middle + half] = 1
-            if (speech[row] * kept).sum() >= floor.MIN_SPEECH_CHUNKS * CHUNK / logmel.HOP / 2:
+            if (speech[row] * kept).sum() >= MIN_SPEECH_CHUNKS * CHUNK / logmel.HOP / 2:
                 speech[row] *= kept
         return moved, speech

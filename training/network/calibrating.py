@@ -16,7 +16,8 @@ from training.network.measures import score
 from training.network.platt import platt
 from training.network.scores import Scored
 from training.network.shortcuts import speaker_share
-from voicesieve.voices.detector import CHILD, MAN, WOMAN, Detector
+from voicesieve.voices.detector import Detector
+from voicesieve.voices.scores import CHILD, MAN, WOMAN
 
 CALIBRATION_SHARE = 0.15
 """Of the training speakers, kept from the weights for the calibration."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from training.floor import channel
 from training.network.material import through_codec
-from voicesieve.audio.decode import SAMPLE_RATE
+from voicesieve.domain.sound import SAMPLE_RATE
 
 OPUS, AAC = ("libopus", "ogg", 48_000, 24_000), ("aac", "adts", 16_000, 48_000)
 

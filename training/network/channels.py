@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from voicesieve.audio.decode import SAMPLE_RATE
+from voicesieve.domain.sound import SAMPLE_RATE
 from voicesieve.voices import logmel
 
 STATIONARY = 48

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from training.network.model import VoiceNetwork, frame_features, normalised
 from voicesieve.voices import logmel
-from voicesieve.voices.detector import CHILD, CLASSES
+from voicesieve.voices.scores import CHILD, CLASSES
 
 OPSET = 18
 MAX_BYTES = 1_500_000

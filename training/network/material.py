@@ -13,11 +13,12 @@ import numpy as np
 from training.corpora import Clip
 from training.floor import resampled
 from training.network.tracts import other_tract
-from voicesieve.audio.decode import SAMPLE_RATE
-from voicesieve.voices import features, floor, logmel
+from voicesieve.domain.sound import SAMPLE_RATE
+from voicesieve.voices import features, logmel
 from voicesieve.voices.activity import CHUNK, VoiceActivity
-from voicesieve.voices.detector import CHILD, MAN, WOMAN
-from voicesieve.voices.network import chunk_of_frame, widened
+from voicesieve.voices.network import chunk_of_frame
+from voicesieve.voices.scores import CHILD, MAN, WOMAN
+from voicesieve.voices.speech import MIN_SPEECH_CHUNKS, speech_chunks, widened
 
 SEED = 762
 WORKERS = 2
@@ -77,7 +78,7 @@ def sounds(clips: Sequence[Clip]) -> list[Example]:
     examples = []
     for clip in clips:
         speech = speech_of(clip.sound)
-        if speech.sum() < floor.MIN_SPEECH_CHUNKS:
+        if speech.sum() < MIN_SPEECH_CHUNKS:
             speech = np.ones_like(speech)
         version = _framed(clip.sound, speech, 1.0, 1.0, clip.classes)
         examples.append(Example((version,), next(iter(clip.classes)), clip.group))
@@ -87,7 +88,7 @@ def sounds(clips: Sequence[Clip]) -> list[Example]:
 def speech_of(sound: np.ndarray) -> np.ndarray:
     """Which 32 ms of ``sound`` the product would give to the network, bool (ceil(n / CHUNK),)."""
     chunks = np.pad(sound, (0, -len(sound) % CHUNK)).reshape(-1, CHUNK)
-    return widened(floor.speech_chunks(VoiceActivity().probabilities(chunks.astype(np.float32))))
+    return widened(speech_chunks(VoiceActivity().probabilities(chunks.astype(np.float32))))
 
 
 def through_codec(sound: np.ndarray, codec: str, container: str, rate: int, bit_rate: int) -> np.ndarray:

@@ -13,12 +13,13 @@ from training.floor import auc, resampled
 from training.network.changes import CELLS, Change, equaliser, unchanged
 from training.network.material import SEED
 from training.network.scores import CalibrationOf, Scored, calibrated, score_of_a_recording
-from voicesieve.audio.decode import SAMPLE_RATE
+from voicesieve.domain.sound import SAMPLE_RATE
 from voicesieve.domain.verdicts import Model, VerdictLabel
 from voicesieve.voices.activity import CHUNK, VoiceActivity
-from voicesieve.voices.detector import CHILD, CLASSES, MAN, NONSPEECH, WOMAN, Detector
-from voicesieve.voices.floor import speech_chunks
+from voicesieve.voices.detector import Detector
 from voicesieve.voices.pooling import DISCOVER, pool
+from voicesieve.voices.scores import CHILD, CLASSES, MAN, NONSPEECH, WOMAN
+from voicesieve.voices.speech import speech_chunks
 
 WARPS = (0.75, 0.83, 0.91, 1.0, 1.1, 1.21, 1.33)
 WARP_CLIPS = 2

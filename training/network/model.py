@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from voicesieve.voices import logmel
-from voicesieve.voices.detector import CHILD, CLASSES, MAN, WOMAN
+from voicesieve.voices.scores import CHILD, CLASSES, MAN, WOMAN
 
 MAPS = (12, 20)
 CHANNELS = 112

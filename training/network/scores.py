@@ -10,10 +10,10 @@ import numpy as np
 
 from training.corpora import Clip
 from training.network.platt import platt
-from voicesieve.audio.decode import SAMPLE_RATE
+from voicesieve.domain.sound import SAMPLE_RATE
 from voicesieve.domain.verdicts import Model
-from voicesieve.voices.detector import CHILD, MAN, NONSPEECH, WOMAN, WindowScores
 from voicesieve.voices.pooling import DISCOVER, SCORE_OFFSET, SCORE_SLOPE, pool
+from voicesieve.voices.scores import CHILD, MAN, NONSPEECH, WOMAN, WindowScores
 
 PAUSE_S = 1.0
 """Between the clips of a speaker that are joined into a recording."""

@@ -13,7 +13,7 @@ from training.corpora import share
 from training.floor import auc
 from training.network.batches import Batch, Batches
 from training.network.learning import PAIRS
-from voicesieve.voices.detector import CHILD, NONSPEECH
+from voicesieve.voices.scores import CHILD, NONSPEECH
 
 MAX_SILENCE_AUC, MAX_DURATION_AUC = 0.60, 0.55
 DRAWS = 60

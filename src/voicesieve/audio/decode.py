@@ -21,9 +21,7 @@ from voicesieve.audio.opening import (
     undecodable,
 )
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
-
-SAMPLE_RATE = 16_000
-"""Hz of everything that leaves this module."""
+from voicesieve.domain.sound import SAMPLE_RATE
 
 MAX_BAD_SHARE = 0.1
 """A tenth of the packets or samples lost still leaves speech that can be judged; beyond that the file is broken, not

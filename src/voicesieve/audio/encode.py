@@ -11,7 +11,7 @@ import av
 import numpy as np
 from av.audio.stream import AudioStream
 
-from voicesieve.audio.decode import SAMPLE_RATE
+from voicesieve.domain.sound import SAMPLE_RATE
 from voicesieve.files import new_file
 
 _CODECS = {"flac": "flac", "wav": "pcm_s16le", "opus": "libopus"}

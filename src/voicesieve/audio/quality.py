@@ -9,7 +9,8 @@ from functools import lru_cache
 
 import numpy as np
 
-RATE = 16_000
+from voicesieve.domain.sound import SAMPLE_RATE
+
 FRAME = 320
 """Samples of a level frame: 20 ms."""
 
@@ -77,7 +78,7 @@ def bandwidth_hz(samples: np.ndarray) -> float:
     if top <= 0:
         return 0.0
     used = np.flatnonzero(spectrum > top * 10 ** (-BANDWIDTH_DB / 10))
-    return float((used[-1] + 1) * RATE / _FFT) if len(used) and used[-1] < _FFT // 2 else RATE / 2
+    return float((used[-1] + 1) * SAMPLE_RATE / _FFT) if len(used) and used[-1] < _FFT // 2 else SAMPLE_RATE / 2
 
 
 def peak_dbfs(samples: np.ndarray) -> float:
@@ -91,7 +92,7 @@ def loudness_lufs(samples: np.ndarray) -> float:
     The K weighting is applied to the spectrum of each block; a clip below 400 ms is one block. What lay above 8 kHz is
     not in the samples and not counted.
     """
-    block, hop = int(0.4 * RATE), int(0.1 * RATE)
+    block, hop = int(0.4 * SAMPLE_RATE), int(0.1 * SAMPLE_RATE)
     if len(samples) < block:
         samples = np.pad(samples, (0, block - len(samples)))
     blocks = np.lib.stride_tricks.sliding_window_view(samples, block)[::hop]
@@ -116,7 +117,7 @@ def _weighted_power(blocks: np.ndarray, weights: np.ndarray) -> np.ndarray:
 @lru_cache(maxsize=2)
 def _k_weights(length: int) -> np.ndarray:
     """Squared magnitude of both filters of BS.1770-4, whose coefficients are given for 48 kHz."""
-    z = np.exp(-2j * np.pi * np.fft.rfftfreq(length, 1 / RATE) / 48_000)
+    z = np.exp(-2j * np.pi * np.fft.rfftfreq(length, 1 / SAMPLE_RATE) / 48_000)
     shelf_b, shelf_a = (
         (1.53512485958697, -2.69169618940638, 1.19839281085285),
         (1.0, -1.69065929318241, 0.73248077421585),

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from voicesieve.audio.decode import SAMPLE_RATE, decode_blocks
+from voicesieve.audio.decode import decode_blocks
+from voicesieve.domain.sound import SAMPLE_RATE
 
 
 def read_spans(path: Path, groups: Sequence[Sequence[tuple[float, float]]]) -> list[np.ndarray]:

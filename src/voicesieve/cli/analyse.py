@@ -33,8 +33,9 @@ from voicesieve.engines.local import LocalEngine
 from voicesieve.engines.loop import run_loop
 from voicesieve.observability.terminal import safe_text
 from voicesieve.settings import Settings
-from voicesieve.voices.detector import DetectorChoice, WindowScores
+from voicesieve.voices.detector import DetectorChoice
 from voicesieve.voices.pooling import pool
+from voicesieve.voices.scores import WindowScores
 
 
 def analyse(

@@ -12,8 +12,8 @@ from voicesieve.domain.verdicts import Model
 from voicesieve.machine import broken_installation
 from voicesieve.observability.terminal import safe_text
 from voicesieve.settings import CALIBRATION_NAME, Settings, SettingsError
-from voicesieve.voices.detector import DetectorChoice, load_detector
-from voicesieve.voices.hub import PUBLISHED
+from voicesieve.voices.detector import DetectorChoice
+from voicesieve.voices.registry import load_detector, published
 
 
 def detector_choice(settings: Settings, data: Path) -> DetectorChoice:
@@ -31,7 +31,7 @@ def choice_named(name: str, settings: Settings, data: Path) -> DetectorChoice:
 
 
 def _choice(name: str, calibration: Path | None, settings: Settings) -> DetectorChoice:
-    if name not in PUBLISHED:
+    if published(name) is None:
         return DetectorChoice(name, calibration)
     voices = settings.voices
     weights = Path(voices.weights) if voices.weights else None
@@ -40,8 +40,8 @@ def _choice(name: str, calibration: Path | None, settings: Settings) -> Detector
 
 def tell_licence(choice: DetectorChoice) -> None:
     """A line on standard error under which terms a published detector works here."""
-    if choice.name in PUBLISHED:
-        note(f"Detector {choice.name}: {PUBLISHED[choice.name].notice}")
+    if source := published(choice.name):
+        note(f"Detector {choice.name}: {source.notice}")
 
 
 def calibration_file(data: Path, name: str) -> Path:

@@ -39,7 +39,9 @@ from voicesieve.evaluation.scoring import CUTS, CutsOrder, ScoredCuts, ScoredSpa
 from voicesieve.files import SHARED_FILE, atomic_file, make_folder
 from voicesieve.observability.terminal import safe_text
 from voicesieve.settings import Settings
-from voicesieve.voices.detector import DetectorChoice, WindowScores, load_detector
+from voicesieve.voices.detector import DetectorChoice
+from voicesieve.voices.registry import load_detector
+from voicesieve.voices.scores import WindowScores
 
 TITLES = {
     "auc_child_adult": "AUC, child against adult",

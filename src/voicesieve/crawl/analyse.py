@@ -18,8 +18,8 @@ from voicesieve.domain.failures import Failure, FailureKind
 from voicesieve.domain.languages import SpokenLanguage
 from voicesieve.domain.verdicts import Verdict
 from voicesieve.policy.acceptance import decide
-from voicesieve.voices.detector import WindowScores
 from voicesieve.voices.pooling import pool
+from voicesieve.voices.scores import WindowScores
 
 
 async def analyse_video(context: RunContext, claim: Claim) -> None:

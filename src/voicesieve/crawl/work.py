@@ -14,7 +14,8 @@ from voicesieve.domain.fetching import MediaInfo, SoundTrack
 from voicesieve.domain.languages import LanguageEvidence
 from voicesieve.domain.verdicts import Model
 from voicesieve.languages.recognition import Recogniser, Span, evidence_of
-from voicesieve.voices.detector import Detector, DetectorChoice, load_detector
+from voicesieve.voices.detector import Detector, DetectorChoice
+from voicesieve.voices.registry import load_detector
 
 if TYPE_CHECKING:
     from voicesieve.languages.whisper import LoadedWhisper
@@ -109,7 +110,7 @@ def prove_detector(choice: DetectorChoice) -> None:
     """Load the decoder and the detector, and score a little silence; what goes wrong here is no recording's fault."""
     import numpy as np
 
-    from voicesieve.audio.decode import SAMPLE_RATE
+    from voicesieve.domain.sound import SAMPLE_RATE
 
     _detector(choice).windows([np.zeros(int(TRIAL_S * SAMPLE_RATE), dtype=np.float32)])
 

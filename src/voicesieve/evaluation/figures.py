@@ -15,8 +15,8 @@ from voicesieve.evaluation import statistics
 from voicesieve.evaluation.labels import ADULTS, AGELESS, YOUNGEST_ADULT, Heard, Stretch
 from voicesieve.evaluation.scoring import ScoredCuts, mean_log_odds
 from voicesieve.evaluation.statistics import Figure, Sample, wilson
-from voicesieve.voices.detector import WindowScores
 from voicesieve.voices.pooling import OPERATING_POINTS, pool
+from voicesieve.voices.scores import WindowScores
 
 TOGETHER_S = 60.0
 """Verdicts on speakers are taken on so much of their joined stretches."""

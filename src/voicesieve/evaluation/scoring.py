@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from voicesieve.audio.decode import SAMPLE_RATE, decode_blocks
+from voicesieve.audio.decode import decode_blocks
 from voicesieve.domain.failures import FailureError, FailureKind
-from voicesieve.voices.calibration import child_log_odds
-from voicesieve.voices.detector import NONSPEECH, Detector, DetectorChoice, WindowScores, load_detector
+from voicesieve.domain.sound import SAMPLE_RATE
+from voicesieve.voices.detector import Detector, DetectorChoice
 from voicesieve.voices.network import NetworkDetector
+from voicesieve.voices.registry import load_detector
+from voicesieve.voices.scores import NONSPEECH, WindowScores, child_log_odds
 
 DURATIONS_S = (1.0, 2.0, 4.0, 8.0)
 CUTS = 3

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from voicesieve.domain.errors import VoicesieveError
 from voicesieve.domain.extras import how_to_install
+from voicesieve.domain.sound import SAMPLE_RATE
 
 if TYPE_CHECKING:
     import numpy as np
 
-SAMPLE_RATE = 16_000
 WEIGHTS, TOKENIZER = "model.bin", "tokenizer.json"
 INSTALL = f"Leave language.model empty, or, {how_to_install('whisper')}."
 _BLOCK = 1 << 20

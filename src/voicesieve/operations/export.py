@@ -42,7 +42,7 @@ from voicesieve.domain.failures import FailureError, Remedy
 from voicesieve.engines.loop import run_loop
 from voicesieve.engines.protocol import Engine
 from voicesieve.files import SHARED_FILE, new_file, write_text
-from voicesieve.voices.detector import WindowScores
+from voicesieve.voices.scores import WindowScores
 from voicesieve.voices.shares import shares
 
 MEND = "`voicesieve doctor --fix` queues it to be fetched again; or leave it out with --keep-going."

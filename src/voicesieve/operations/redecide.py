@@ -24,8 +24,8 @@ from voicesieve.domain.states import VideoState
 from voicesieve.domain.verdicts import Model, Verdict, VerdictLabel
 from voicesieve.languages.fusion import FusionRules, fuse
 from voicesieve.policy.acceptance import AcceptanceRules, decide, rejects_voices
-from voicesieve.voices.detector import WindowScores
 from voicesieve.voices.pooling import POOLING, pool, relabel, revision_of_point
+from voicesieve.voices.scores import WindowScores
 
 BATCH = 2_000
 """Videos in one transaction: other writers wait a few tenths of a second for it."""

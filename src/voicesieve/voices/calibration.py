@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from voicesieve.domain.verdicts import Model
-from voicesieve.voices.detector import CHILD, MAN, NONSPEECH, WOMAN
+from voicesieve.voices.scores import CHILD, MAN, NONSPEECH, WOMAN, child_log_odds
 
 FORMAT = "voicesieve calibration 1"
 MAX_BYTES = 1 << 20
@@ -98,8 +98,3 @@ def read_calibration(file: Path) -> Calibration:
     if not is_whole or not np.isfinite([found.scale, found.offset, *found.weights]).all():
         raise ValueError(f"{file} was changed or is of another version; make it anew with `voicesieve calibrate`")
     return found
-
-
-def child_log_odds(logs: np.ndarray) -> np.ndarray:
-    """Of log-probabilities (n, 4) the log-odds of a child against an adult, (n,)."""
-    return np.asarray(logs[:, CHILD] - np.logaddexp(logs[:, WOMAN], logs[:, MAN]))

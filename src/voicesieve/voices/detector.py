@@ -1,82 +1,34 @@
-"""What a child-voice detector is: windows of a recording in, log-probabilities of four classes out."""
+"""What a child-voice detector is: sound in, `voicesieve.voices.scores.WindowScores` out. Imports nothing heavy.
+
+To add one, write a file with a detector and a function that loads it, and add its record to
+`voicesieve.voices.registry.DETECTORS`.
+"""
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Protocol
 
 from voicesieve.domain.verdicts import Model
 
-CLASSES = ("child", "woman", "man", "nonspeech")
-"""Columns of the scores. Child: at most 12 years old and speaking; woman and man: 18 and older."""
+if TYPE_CHECKING:
+    import numpy as np
 
-CHILD, WOMAN, MAN, NONSPEECH = range(len(CLASSES))
-
-_MAGIC = b"VSWS"
-_VERSION = 1
-_HEADER = struct.Struct("<4sHHI")
-_TIME = np.dtype("<f4")
-_SCORE = np.dtype("<f4")
-
-
-@dataclass(frozen=True, eq=False)
-class WindowScores:
-    """Scores of the windows of one recording, in time order.
-
-    ``starts`` and ``ends``: float32 (n,), seconds. ``log_probabilities``: float32 (n, 4), natural logarithms over
-    `CLASSES`. Windows may overlap; stretches that no window covers hold no speech.
-    """
-
-    starts: np.ndarray
-    ends: np.ndarray
-    log_probabilities: np.ndarray
-
-    def __post_init__(self) -> None:
-        count = len(self.starts)
-        if self.ends.shape != (count,) or self.log_probabilities.shape != (count, len(CLASSES)):
-            raise ValueError("window scores need as many ends and rows of four log-probabilities as starts")
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, WindowScores) and self.to_bytes() == other.to_bytes()
-
-    def __hash__(self) -> int:
-        return hash(self.to_bytes())
-
-    @classmethod
-    def empty(cls) -> WindowScores:
-        return cls(np.zeros(0, np.float32), np.zeros(0, np.float32), np.zeros((0, len(CLASSES)), np.float32))
-
-    def to_bytes(self) -> bytes:
-        """Header (magic, version, classes, count) and three little-endian float32 arrays: 24 bytes for each window."""
-        header = _HEADER.pack(_MAGIC, _VERSION, len(CLASSES), len(self))
-        arrays = (self.starts.astype(_TIME), self.ends.astype(_TIME), self.log_probabilities.astype(_SCORE))
-        return header + b"".join(array.tobytes() for array in arrays)
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> WindowScores:
-        """Inverse of `to_bytes`. ValueError for anything else."""
-        if len(data) < _HEADER.size:
-            raise ValueError("stored window scores are cut off")
-        magic, version, classes, count = _HEADER.unpack_from(data)
-        if (magic, version, classes) != (_MAGIC, _VERSION, len(CLASSES)):
-            raise ValueError("stored window scores are of an unknown version; analyse the recording again")
-        if len(data) != _HEADER.size + count * (2 * _TIME.itemsize + classes * _SCORE.itemsize):
-            raise ValueError("stored window scores are cut off or too long")
-        times = np.frombuffer(data, _TIME, 2 * count, _HEADER.size).astype(np.float32)
-        scores = np.frombuffer(data, _SCORE, offset=_HEADER.size + 2 * count * _TIME.itemsize).astype(np.float32)
-        return cls(times[:count], times[count:], scores.reshape(count, classes))
+    from voicesieve.voices.scores import WindowScores
 
 
 class Detector(Protocol):
-    """Scores windows of sound. Instances hold weights only and may be used for one recording after another."""
+    """Scores windows of sound. Instances hold weights only and may be used for one recording after another.
+
+    ::
+
+        detector = load_detector("network")
+        scores = detector.windows(decode_blocks(path))
+        verdict = pool(scores, duration_s, OPERATING_POINTS["corpus"], detector.model)
+    """
 
     @property
     def model(self) -> Model: ...
@@ -106,48 +58,41 @@ class DetectorChoice:
     commit: str = ""
 
 
-def load_detector(choice: DetectorChoice | str) -> Detector:
-    """The detector that is chosen, or the one of that name as it is.
+@dataclass(frozen=True)
+class Published:
+    """Where the files of a detector that others have published come from, and under which licence."""
 
-    ValueError, with what to do, if there is none of that name or what it needs is missing.
+    repository: str
+    licence: str
+    commercial: bool
+    about: str
+
+    @property
+    def notice(self) -> str:
+        return f"{self.repository}: {self.licence}. {self.about}"
+
+
+@dataclass(frozen=True)
+class DetectorKind:
+    """A detector that can be chosen by ``name``, before any of it is loaded.
+
+    ``about``: a few words for help and documentation. ``load``: ``module:function``, imported only when the detector is
+    wanted; the function takes this record and a `DetectorChoice`, and raises ValueError, with what to do, for what is
+    missing. ``extra``: the optional part of this package that it needs. ``published``: where its files come from,
+    ``None`` for one that ships with this package. ``facts``: a file of this package with its revision and what was
+    measured of it. ``takes_calibration``: whether its last layer can be refitted.
     """
-    chosen = DetectorChoice(choice) if isinstance(choice, str) else choice
-    try:
-        load = LOADERS[chosen.name]
-    except KeyError:
-        message = f"there is no detector {chosen.name[:60]!r}; there are: {', '.join(sorted(LOADERS))}"
-        raise ValueError(message) from None
-    if chosen.calibration is not None and chosen.name not in CALIBRATED:
-        raise ValueError(f"the detector {chosen.name} takes no calibration; {', '.join(sorted(CALIBRATED))} does")
-    return load(chosen)
 
+    name: str
+    about: str
+    load: str
+    extra: str = ""
+    published: Published | None = None
+    facts: str = ""
+    takes_calibration: bool = False
 
-def _load_floor(choice: DetectorChoice) -> Detector:
-    from voicesieve.voices.floor import FloorDetector
-
-    return FloorDetector.embedded()
-
-
-def _load_network(choice: DetectorChoice) -> Detector:
-    from voicesieve.voices.calibration import read_calibration
-    from voicesieve.voices.network import NetworkDetector
-
-    return NetworkDetector.embedded(read_calibration(choice.calibration) if choice.calibration else None)
-
-
-def _load_wav2vec(choice: DetectorChoice) -> Detector:
-    from voicesieve.voices.wav2vec import load_wav2vec
-
-    return load_wav2vec(choice)
-
-
-CALIBRATED = frozenset({"network"})
-"""Detectors whose last layer can be refitted."""
-
-LOADERS: dict[str, Callable[[DetectorChoice], Detector]] = {
-    "floor": _load_floor,
-    "network": _load_network,
-    "bookbot": _load_wav2vec,
-    "audeering-6": _load_wav2vec,
-    "audeering-24": _load_wav2vec,
-}
+    def loaded(self, choice: DetectorChoice) -> Detector:
+        """The detector. Raises ValueError, with what to do, if something that it needs is missing."""
+        module, _, function = self.load.partition(":")
+        load: Callable[[DetectorKind, DetectorChoice], Detector] = getattr(import_module(module), function)
+        return load(self, choice)

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
-SAMPLE_RATE = 16_000
+from voicesieve.domain.sound import SAMPLE_RATE
+
 HOP = 512
 """Samples (32 ms): the chunk of the voice-activity network."""
 FRAME = 2 * HOP

@@ -14,16 +14,12 @@ from importlib.resources import files
 import numpy as np
 
 from voicesieve.domain.verdicts import Model
-from voicesieve.voices import features
-from voicesieve.voices.activity import CHUNK, WEIGHTS_FILE, VoiceActivity
-from voicesieve.voices.detector import CLASSES, WindowScores
+from voicesieve.voices import features, speech
+from voicesieve.voices.activity import WEIGHTS_FILE
+from voicesieve.voices.detector import DetectorChoice, DetectorKind
+from voicesieve.voices.scores import CLASSES, WindowScores
+from voicesieve.voices.speech import Sliding, scores_of, slide
 
-ON_PROBABILITY, OFF_PROBABILITY = 0.3, 0.2
-"""Speech starts and ends at these; the network's own default of 0.5 loses more children (docs/accuracy.md)."""
-MIN_SPEECH_CHUNKS = 8
-"""A window needs 250 ms of speech to be scored: less is a click, and too little to tell a voice by."""
-PAD_CHUNKS = 3
-"""100 ms kept before and after speech: the network needs some chunks to rise."""
 HOP_CHUNKS = 32
 """Windows follow each other every 1.024 s..."""
 CONTEXT_CHUNKS = 16
@@ -31,9 +27,18 @@ CONTEXT_CHUNKS = 16
 CLIP = 4.0
 """Standard deviations beyond which a feature says no more: an odd channel must not outvote everything else."""
 
-_PAGE_CHUNKS = 16 * HOP_CHUNKS
-_MARGIN_CHUNKS = CONTEXT_CHUNKS + PAD_CHUNKS
-_CHUNK_S = CHUNK / features.SAMPLE_RATE
+BATCH = 512
+"""Windows that are scored at a time."""
+
+_SLIDING = Sliding(
+    hop=HOP_CHUNKS,
+    context=CONTEXT_CHUNKS,
+    page=16 * HOP_CHUNKS,
+    describe=features.frame_features,
+    row_samples=features.HOP,
+    row_shape=(features.FRAME_FEATURES,),
+    past=features.FRAME - features.HOP,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,83 +104,25 @@ class FloorDetector:
         for start, end, vector in speech_windows(blocks):
             spans.append((start, end))
             vectors.append(vector)
-            if len(vectors) == _PAGE_CHUNKS:
+            if len(vectors) == BATCH:
                 scores.append(self._softmax.log_probabilities(np.array(vectors)))
                 vectors = []
         if vectors:
             scores.append(self._softmax.log_probabilities(np.array(vectors)))
-        if not spans:
-            return WindowScores.empty()
-        times = np.array(spans, np.float32)
-        return WindowScores(times[:, 0].copy(), times[:, 1].copy(), np.concatenate(scores))
+        return scores_of(spans, scores)
 
 
 def speech_windows(blocks: Iterable[np.ndarray]) -> Iterator[tuple[float, float, np.ndarray]]:
-    """Start and end in seconds and the feature vector of each window that holds speech.
-
-    A window's span is trimmed to the speech inside it; its features also look at the context around it.
-    """
-    activity = VoiceActivity()
-    last_sound = np.zeros(features.FRAME - features.HOP, np.float32)
-    frames = np.zeros((0, features.FRAME_FEATURES), np.float32)
-    probabilities = np.zeros(0, np.float32)
-    speech = np.zeros(0, bool)
-    first = 0  # number of the first chunk that is still held
-    window = 0  # number of the first chunk of the next window
-    length_s = 0.0
-    for page, is_last in _pages(blocks):
-        length_s += len(page) / features.SAMPLE_RATE
-        sound = np.pad(page, (0, -len(page) % CHUNK))
-        new_probabilities = activity.probabilities(sound.reshape(-1, CHUNK))
-        frames = np.concatenate([frames, features.frame_features(np.concatenate([last_sound, sound]))])
-        probabilities = np.concatenate([probabilities, new_probabilities])
-        new_speech = speech_chunks(new_probabilities, open_before=bool(speech[-1:].any()))
-        speech = np.concatenate([speech, new_speech])
-        last_sound = sound[-len(last_sound) :]
-        padded = _widen(speech)
-        held = first + len(speech)
-        while window < held if is_last else window + HOP_CHUNKS + _MARGIN_CHUNKS <= held:
-            own = slice(window - first, window - first + HOP_CHUNKS)
-            if np.count_nonzero(speech[own]) >= MIN_SPEECH_CHUNKS:
-                inside = window + np.flatnonzero(padded[own])
-                around = slice(max(0, own.start - CONTEXT_CHUNKS), own.stop + CONTEXT_CHUNKS)
-                chosen = padded[around]
-                vector = features.summarise(frames[around][chosen], probabilities[around][chosen])
-                yield inside[0] * _CHUNK_S, min((inside[-1] + 1) * _CHUNK_S, length_s), vector
-            window += HOP_CHUNKS
-        drop = max(0, window - _MARGIN_CHUNKS - first)
-        first += drop
-        frames, probabilities, speech = frames[drop:], probabilities[drop:], speech[drop:]
+    """Start and end in seconds and the feature vector of each window that holds speech."""
+    for windows in slide(blocks, _SLIDING):
+        for window in windows:
+            vector = features.summarise(window.rows[window.speech], window.probability[window.speech])
+            yield window.start, window.end, vector
 
 
-def speech_chunks(
-    probabilities: np.ndarray, on: float = ON_PROBABILITY, off: float = OFF_PROBABILITY, *, open_before: bool = False
-) -> np.ndarray:
-    """Which chunks are speech, bool (n,): from the first that reaches ``on`` until one falls below ``off``."""
-    speech = np.zeros(len(probabilities), bool)
-    is_open = open_before
-    for index, probability in enumerate(probabilities.tolist()):
-        is_open = probability >= (off if is_open else on)
-        speech[index] = is_open
-    return speech
-
-
-def _widen(speech: np.ndarray) -> np.ndarray:
-    """``speech`` (n,) with `PAD_CHUNKS` more on either side of each stretch."""
-    return np.convolve(speech, np.ones(2 * PAD_CHUNKS + 1), mode="full")[PAD_CHUNKS:-PAD_CHUNKS] > 0
-
-
-def _pages(blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, bool]]:
-    """The same sound in pages of fixed length, each with whether it is the last. Nothing at all for no sound."""
-    size = _PAGE_CHUNKS * CHUNK
-    pending = np.zeros(0, np.float32)
-    for block in blocks:
-        pending = np.concatenate([pending, block])
-        while len(pending) > size:
-            yield pending[:size], False
-            pending = pending[size:]
-    if len(pending):
-        yield pending, True
+def load_floor(_kind: DetectorKind, _choice: DetectorChoice) -> FloorDetector:
+    """The detector whose weights ship with this package."""
+    return FloorDetector.embedded()
 
 
 def _revision(arrays: Mapping[str, np.ndarray]) -> str:
@@ -184,7 +131,10 @@ def _revision(arrays: Mapping[str, np.ndarray]) -> str:
         features.NAMES,
         (features.HOP, features.FRAME, features.BANDS, features.BAND_LIMITS_HZ, features.VOICED_CLARITY),
         (features.MIN_F0_HZ, features.MAX_F0_HZ, features.PEAK_SHARE, WEIGHTS_FILE),
-        (ON_PROBABILITY, OFF_PROBABILITY, MIN_SPEECH_CHUNKS, PAD_CHUNKS, HOP_CHUNKS, CONTEXT_CHUNKS, CLIP),
+        (
+            *(speech.ON_PROBABILITY, speech.OFF_PROBABILITY, speech.MIN_SPEECH_CHUNKS, speech.PAD_CHUNKS),
+            *(HOP_CHUNKS, CONTEXT_CHUNKS, CLIP),
+        ),
     )
     digest = hashlib.sha256(repr(constants).encode())
     for name in _ARRAYS:

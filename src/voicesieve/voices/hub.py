@@ -8,65 +8,29 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from dataclasses import dataclass
 from pathlib import Path
 
 from voicesieve.domain.extras import how_to_install
-from voicesieve.voices.detector import DetectorChoice
+from voicesieve.voices.detector import DetectorChoice, DetectorKind
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 
 
-@dataclass(frozen=True)
-class Published:
-    """A published detector. ``heads``: age and gender heads beside each other; else one head with named classes."""
-
-    repository: str
-    licence: str
-    commercial: bool
-    heads: bool
-    about: str
-
-    @property
-    def notice(self) -> str:
-        return f"{self.repository}: {self.licence}. {self.about}"
-
-
-PUBLISHED = {
-    "bookbot": Published(
-        "bookbot/distil-wav2vec2-adult-child-cls-52m",
-        "Apache-2.0",
-        commercial=True,
-        heads=False,
-        about="Child or adult, trained on private English speech.",
-    ),
-    **{
-        f"audeering-{layers}": Published(
-            f"audeering/wav2vec2-large-robust-{layers}-ft-age-gender",
-            "CC BY-NC-SA 4.0",
-            commercial=False,
-            heads=True,
-            about="No commercial use; what is derived from it is shared alike; cite arXiv 2306.16962.",
-        )
-        for layers in (6, 24)
-    },
-}
-"""Detectors by the name that `voicesieve.voices.detector.load_detector` knows them by."""
-
-
-def files_of(choice: DetectorChoice) -> tuple[Path, str]:
+def files_of(kind: DetectorKind, choice: DetectorChoice) -> tuple[Path, str]:
     """The folder with configuration and weights of a published detector, and the weights' SHA-256.
 
     ValueError, with what to do, if the licence was not accepted, or files are missing or not those that were named.
     """
-    published = PUBLISHED[choice.name]
+    published = kind.published
+    if published is None:
+        raise ValueError(f"the files of {kind.name} ship with voicesieve")
     if not published.commercial and not choice.accept_noncommercial:
         raise ValueError(
             f"{published.notice} If your use complies, set voices.accept_noncommercial = true; "
             "otherwise use bookbot or network"
         )
     if choice.weights is None:
-        folder = _from_hub(published.repository, choice.commit)
+        folder = _from_hub(published.repository, choice.commit, kind.extra)
     elif not choice.weights_sha256:
         raise ValueError(f"voices.weights names {choice.weights}; voices.weights_sha256 must say what its file is")
     else:
@@ -80,7 +44,7 @@ def files_of(choice: DetectorChoice) -> tuple[Path, str]:
     return folder, sha256
 
 
-def _from_hub(repository: str, commit: str) -> Path:
+def _from_hub(repository: str, commit: str, extra: str) -> Path:
     """What is in the hub's cache on this machine, else a download into it, if it could be used at all.
 
     Always of one ``commit``: what a name on the hub stands for changes whenever its owner, or a thief of their account,
@@ -88,7 +52,7 @@ def _from_hub(repository: str, commit: str) -> Path:
     """
     missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
     if missing:
-        raise ValueError(f"{repository} needs {' and '.join(missing)}; {how_to_install('transformers')}")
+        raise ValueError(f"{repository} needs {' and '.join(missing)}; {how_to_install(extra)}")
     if not commit:
         raise ValueError(
             f"voices.commit must name the commit of {repository} that you have looked at (40 hex digits, listed under "

@@ -10,7 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
-SAMPLE_RATE = 16_000
+from voicesieve.domain.sound import SAMPLE_RATE
+
 HOP = 160
 """Samples (10 ms) from one frame to the next."""
 FRAME = 400

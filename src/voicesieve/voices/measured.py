@@ -1,4 +1,4 @@
-"""What was measured about the embedded network, in sentences: read from the facts beside it, without loading it."""
+"""What was measured of the detectors, in sentences: read from the facts beside them, without loading any."""
 
 from __future__ import annotations
 
@@ -7,18 +7,24 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
+from voicesieve.voices.registry import DETECTORS
+
 OTHERS = (("cv woman", "Vietnamese women (Common Voice)"), ("prompt woman", "women of telephone prompts"))
 
 
 def measured_accuracy() -> dict[str, str]:
     """By detector, revision and operating point, as ``network 0123456789ab (corpus)``; others have no entry."""
-    about = json.loads(files("voicesieve.voices").joinpath("network.json").read_text("utf-8"))
-    measured = about.get("measured", {})
-    points = measured.get("windows_called_child", {})
-    return {f"network {about['revision']} ({point})": _told(measured, point) for point in points}
+    sentences = {}
+    for kind in DETECTORS:
+        if kind.facts:
+            facts = json.loads(files("voicesieve.voices").joinpath(kind.facts).read_text("utf-8"))
+            measured = facts.get("measured", {})
+            for point in measured.get("windows_called_child", {}):
+                sentences[f"{kind.name} {facts['revision']} ({point})"] = _sentence(measured, point)
+    return sentences
 
 
-def _told(measured: Mapping[str, Any], point: str) -> str:
+def _sentence(measured: Mapping[str, Any], point: str) -> str:
     speakers, called = measured["speakers"], measured["windows_called_child"][point]
     low, high = measured["auc_child_woman_interval"]
     others = " and ".join(

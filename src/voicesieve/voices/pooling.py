@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from voicesieve.domain.verdicts import Label, Model, OperatingPoint, Segment, Verdict, VerdictLabel
-from voicesieve.voices.detector import CHILD, MAN, NONSPEECH, WOMAN, WindowScores
+from voicesieve.voices.scores import NONSPEECH, WindowScores, child_log_odds
 
 MAX_PAUSE_S = 0.6
 """A longer pause ends a run: turns of a conversation are rarely closer, words of a sentence rarely farther apart."""
@@ -140,7 +140,7 @@ def _runs(scores: WindowScores, duration_s: float) -> Iterator[_Run]:
     starts[1:] = np.where(overlap, middle, starts[1:])
     starts, ends = np.clip(starts, 0, duration_s), np.clip(ends, 0, duration_s)
     logs = scores.log_probabilities.astype(float)
-    log_odds = np.clip(logs[:, CHILD] - np.logaddexp(logs[:, WOMAN], logs[:, MAN]), -MAX_LOG_ODDS, MAX_LOG_ODDS)
+    log_odds = np.clip(child_log_odds(logs), -MAX_LOG_ODDS, MAX_LOG_ODDS)
     speech = np.flatnonzero((logs[:, NONSPEECH] < np.log(0.5)) & (ends > starts))
     for stretch in np.split(speech, np.flatnonzero(starts[speech[1:]] - ends[speech[:-1]] > MAX_PAUSE_S) + 1):
         if len(stretch) == 0:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from voicesieve.audio.decode import SAMPLE_RATE, DecodeTally, decode_blocks
+from voicesieve.audio.decode import DecodeTally, decode_blocks
+from voicesieve.domain.sound import SAMPLE_RATE
 from voicesieve.domain.verdicts import Model
-from voicesieve.voices.detector import Detector, WindowScores
+from voicesieve.voices.detector import Detector
+from voicesieve.voices.scores import WindowScores
 
 CLIPPED_AT = 0.999
 """Samples of at least this size are at the end of the 16-bit scale, give or take the resampler."""

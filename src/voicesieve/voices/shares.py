@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from voicesieve.voices.detector import CHILD, MAN, NONSPEECH, WOMAN, WindowScores
+from voicesieve.voices.scores import CHILD, MAN, NONSPEECH, WOMAN, WindowScores
 
 BOTH = 0.25
 """A window in which child and adult both reach this probability is no clear case of one voice."""

@@ -6,24 +6,16 @@ no confidence in anything.
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from voicesieve.audio.decode import SAMPLE_RATE
-from voicesieve.domain.extras import how_to_install
 from voicesieve.domain.verdicts import Model
-from voicesieve.voices import floor
-from voicesieve.voices.activity import CHUNK, WEIGHTS_FILE, VoiceActivity
-from voicesieve.voices.detector import CHILD, CLASSES, MAN, NONSPEECH, WOMAN, DetectorChoice, WindowScores
-from voicesieve.voices.hub import CONFIG, PUBLISHED, files_of
-from voicesieve.voices.network import pages, widened
+from voicesieve.voices.scores import CHILD, CLASSES, MAN, NONSPEECH, WOMAN, WindowScores
+from voicesieve.voices.speech import Sliding, scores_of, slide
 
 if TYPE_CHECKING:
     import torch
@@ -39,11 +31,13 @@ BATCH = 16
 AUDEERING_CLASSES = ("female", "male", "child")
 """Order of the gender head (README of audeering/w2v2-age-gender-how-to)."""
 
-_CHUNK_S = CHUNK / SAMPLE_RATE
+_SLIDING = Sliding(hop=HOP_CHUNKS, context=CONTEXT_CHUNKS, page=480, describe=lambda sound: sound, row_samples=1)
 
 
 @dataclass(frozen=True, eq=False)
-class _Window:
+class SoundWindow:
+    """A window that holds speech: ``start`` and ``end`` in seconds, and its ``sound``, float32 (n,), with context."""
+
     start: float
     end: float
     sound: np.ndarray
@@ -68,14 +62,11 @@ class Wav2VecDetector:
         """Scores of each window with speech in it. Memory holds a page of sound and one batch."""
         spans: list[tuple[float, float]] = []
         scores: list[np.ndarray] = []
-        waiting = speech_windows(blocks)
-        while some := list(itertools.islice(waiting, BATCH)):
-            spans += [(window.start, window.end) for window in some]
-            scores.append(self._log_probabilities([window.sound for window in some]))
-        if not spans:
-            return WindowScores.empty()
-        times = np.array(spans, np.float32)
-        return WindowScores(times[:, 0].copy(), times[:, 1].copy(), np.concatenate(scores))
+        windows = speech_windows(blocks)
+        while batch := list(itertools.islice(windows, BATCH)):
+            spans += [(window.start, window.end) for window in batch]
+            scores.append(self._log_probabilities([window.sound for window in batch]))
+        return scores_of(spans, scores)
 
     def _log_probabilities(self, sounds: Sequence[np.ndarray]) -> np.ndarray:
         """Windows of one length go together: padding would change what the models hear."""
@@ -89,30 +80,6 @@ class Wav2VecDetector:
                 batch = torch.from_numpy(np.stack([standardised(sounds[index]) for index in which]))
                 found[which] = self._classifier(batch.to(self._device)).float().cpu().numpy()
         return found
-
-
-def load_wav2vec(choice: DetectorChoice) -> Wav2VecDetector:
-    """ValueError, with what to do, for missing libraries or files, a licence not accepted, or other weights."""
-    folder, sha256 = files_of(choice)
-    try:
-        import torch
-        import transformers
-        from safetensors import SafetensorError
-    except ImportError as error:
-        advice = how_to_install("transformers")
-        raise ValueError(f"the detector {choice.name} needs torch and transformers; {advice}") from error
-    from voicesieve.voices.wav2vec_heads import one_head, two_heads
-
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
-    if not torch.cuda.is_available():
-        torch.set_num_threads(1)  # one worker for each core already
-    build = two_heads if PUBLISHED[choice.name].heads else one_head
-    try:
-        classifier = build(folder)
-    except (OSError, RuntimeError, KeyError, TypeError, SafetensorError) as error:
-        raise ValueError(f"{folder} does not hold a model that {choice.name} can be: {error}") from error
-    return Wav2VecDetector(classifier, Model(choice.name, _revision(folder, sha256)))
 
 
 def four_classes(logits: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
@@ -142,36 +109,12 @@ def standardised(sound: np.ndarray) -> np.ndarray:
     return np.asarray((sound - sound.mean()) / np.sqrt(sound.var() + 1e-7), np.float32)
 
 
-def speech_windows(blocks: Iterable[np.ndarray]) -> Iterator[_Window]:
-    """Windows that hold speech with the sound around them; spans are trimmed to the speech inside."""
-    activity = VoiceActivity()
-    sound = np.zeros(0, np.float32)
-    speech = np.zeros(0, bool)
-    first = 0  # number of the first chunk that is still held
-    window = 0  # number of the first chunk that the next window is scored for
-    for page, is_last in pages(blocks):
-        whole = np.pad(page, (0, -len(page) % CHUNK))
-        opened = bool(speech[-1]) if len(speech) else False
-        new = floor.speech_chunks(activity.probabilities(whole.reshape(-1, CHUNK)), open_before=opened)
-        speech = np.concatenate([speech, new])
-        sound = np.concatenate([sound, page])
-        held = first + len(speech)
-        padded = widened(speech)
-        while window < held if is_last else window + HOP_CHUNKS + CONTEXT_CHUNKS + floor.PAD_CHUNKS <= held:
-            start = window - first
-            if np.count_nonzero(speech[start : start + HOP_CHUNKS]) >= floor.MIN_SPEECH_CHUNKS:
-                inner = start + np.flatnonzero(padded[start : start + HOP_CHUNKS])
-                around = sound[max(0, start - CONTEXT_CHUNKS) * CHUNK : (start + HOP_CHUNKS + CONTEXT_CHUNKS) * CHUNK]
-                end_s = min((int(inner[-1]) + 1) * _CHUNK_S, len(sound) / SAMPLE_RATE)
-                yield _Window(
-                    start=first * _CHUNK_S + int(inner[0]) * _CHUNK_S,
-                    end=first * _CHUNK_S + end_s,
-                    sound=np.pad(around, (0, max(0, LEAST_SAMPLES - len(around)))),
-                )
-            window += HOP_CHUNKS
-        drop = max(0, window - CONTEXT_CHUNKS - floor.PAD_CHUNKS - first)
-        first += drop
-        speech, sound = speech[drop:], sound[drop * CHUNK :]
+def speech_windows(blocks: Iterable[np.ndarray]) -> Iterator[SoundWindow]:
+    """The windows that hold speech, each with its sound and the context around it."""
+    for windows in slide(blocks, _SLIDING):
+        for window in windows:
+            sound = window.rows[: window.samples]
+            yield SoundWindow(window.start, window.end, np.pad(sound, (0, max(0, LEAST_SAMPLES - len(sound)))))
 
 
 def _place(name: str) -> tuple[int, ...]:
@@ -179,14 +122,3 @@ def _place(name: str) -> tuple[int, ...]:
     word = name.strip().lower()
     known = {"child": (CHILD,), "children": (CHILD,), "kid": (CHILD,), "adult": (WOMAN, MAN)}
     return (known | {"female": (WOMAN,), "woman": (WOMAN,), "male": (MAN,), "man": (MAN,)}).get(word, ())
-
-
-def _revision(folder: Path, sha256: str) -> str:
-    """Twelve hex digits over weights, configuration and every constant of the path from sound to score."""
-    config = json.loads((folder / CONFIG).read_text("utf-8"))
-    constants = (
-        (HOP_CHUNKS, CONTEXT_CHUNKS, NONSPEECH_PROBABILITY, LEAST_SAMPLES, CLASSES),
-        (floor.ON_PROBABILITY, floor.OFF_PROBABILITY, floor.PAD_CHUNKS, floor.MIN_SPEECH_CHUNKS, WEIGHTS_FILE),
-    )
-    text = f"{sha256} {json.dumps(config, sort_keys=True)} {constants!r}"
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
