@@ -8,7 +8,6 @@ import json
 import re
 import sqlite3
 from pathlib import Path
-from typing import ClassVar
 from xml.etree import ElementTree
 
 import pytest
@@ -52,8 +51,6 @@ FORMATS = ("jsonl", "kaldi", "audiofolder", "manifest")
 
 class HostileSource:
     """A source that keeps the least that the protocol asks for: text without NUL and half pairs, an id of its own."""
-
-    kind: ClassVar[str] = "urls"
 
     def __init__(self, base_url: str) -> None:
         self._base_url = base_url

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, Query
 from voicesieve.domain.quotas import Price
@@ -13,8 +12,6 @@ from voicesieve.sources.paths import absolute_path
 
 
 class ToySource:
-    kind: ClassVar[str] = "toy"
-
     def fair_host(self, query: Query) -> str | None:
         return None
 

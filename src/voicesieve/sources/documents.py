@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from abc import ABC
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
 
 from voicesieve.domain.addresses import web_address
 from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, PassedOver, Query, SourceProblem
@@ -138,15 +136,13 @@ class _Opened:
     validators: Cursor
 
 
-class DocumentSource(ABC):
+class DocumentSource:
     """Base of the sources that read one document per request.
 
     A document with more candidates than a page may hold is kept until its last page, so that it costs one request;
     after a restart it is read once more, and from its first finding if it changed meanwhile. ``memory`` keeps the ETag
     and Last-Modified of the first document: as long as the server answers 304 to them, a walk gives an empty page.
     """
-
-    kind: ClassVar[str]
 
     def __init__(self, reader: Reader, read: ReadDocument, limit: Limit, max_documents: int = 1) -> None:
         self._reader = reader

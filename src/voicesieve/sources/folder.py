@@ -11,7 +11,6 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
 from urllib.parse import quote, unquote_to_bytes
 
 from voicesieve.domain.candidates import (
@@ -62,8 +61,6 @@ class FolderSource:
 
     A file is known by its real path, whatever way leads to it. A candidate's metadata holds its ``size`` in bytes.
     """
-
-    kind: ClassVar[str] = "folder"
 
     def __init__(self, left_out: Path | None = None) -> None:
         self._left_out = left_out

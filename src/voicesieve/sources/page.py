@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import islice
-from typing import ClassVar
 from urllib.parse import urlsplit
 
 from voicesieve.domain.candidates import Candidate, PassedOver, SourceProblem
@@ -69,8 +68,6 @@ class PageSource(DocumentSource):
 
     What is there but cannot be used, such as the player of another site, is counted with an example.
     """
-
-    kind: ClassVar[str] = "page"
 
     def __init__(self, reader: Reader, limits: DocumentLimits) -> None:
         super().__init__(reader, read_page, limits.page)

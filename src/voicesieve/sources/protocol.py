@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 from voicesieve.domain.candidates import Budget, Cursor, Page, Query
 from voicesieve.domain.listings import ListPage
@@ -25,9 +25,6 @@ class Source(Protocol):
     - Every candidate is clean: bounded text without NUL or lone surrogates, an address that was checked and
       normalised, an id that holds no remote text.
     """
-
-    kind: ClassVar[str]
-    """The name before the colon in ``KIND:ARGUMENT``."""
 
     def fair_host(self, query: Query) -> str | None:
         """The host whose pace the next request of ``query`` counts against; ``None`` when nothing remote is asked."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar
 from urllib.parse import urlsplit
 
 from voicesieve.domain.candidates import Budget, Cursor, Page, PassedOver, Query
@@ -34,8 +33,6 @@ class RobotsSource:
     host, and is no success of the walk: a page that fails behind it counts its failures in a row on. Walks of one run
     that read the same site share one request; after a restart in the middle of a walk it is made once more.
     """
-
-    kind: ClassVar[str] = "page"
 
     def __init__(self, source: Source, reader: Reader) -> None:
         self._source = source

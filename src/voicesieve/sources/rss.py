@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 from voicesieve.domain.candidates import Candidate, PassedOver, SourceProblem, added_up
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
@@ -62,8 +61,6 @@ class FeedSource(DocumentSource):
     nothing. What is surely no sound is passed over. An entry without enclosure is the page that it links to. A feed
     that says that it has moved is read at its new address too, once.
     """
-
-    kind: ClassVar[str] = "rss"
 
     def __init__(self, reader: Reader, limits: DocumentLimits) -> None:
         super().__init__(reader, read_feed, limits.feed, limits.max_documents)

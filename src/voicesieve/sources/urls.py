@@ -9,7 +9,7 @@ import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import BinaryIO
 
 from voicesieve.domain.candidates import Budget, Cursor, Page, Query, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
@@ -39,8 +39,6 @@ class UrlListSource:
 
     ``kinds`` are the names of all kinds of sources: a line such as ``rss:...`` is told from an address by them.
     """
-
-    kind: ClassVar[str] = "urls"
 
     def __init__(self, kinds: tuple[str, ...] = ()) -> None:
         self._kinds = kinds

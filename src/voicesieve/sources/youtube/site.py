@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, Query, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
@@ -20,6 +20,7 @@ from voicesieve.sources.documents import DocumentLimits
 from voicesieve.sources.kinds import SourceKind, SourceSettings, SourceTools
 from voicesieve.sources.offers import remote_candidate
 from voicesieve.sources.protocol import Lister, Reader, Source
+from voicesieve.sources.rss import KIND as FEEDS
 from voicesieve.sources.rss import FeedSource
 from voicesieve.sources.youtube.queries import (
     CHANNEL,
@@ -99,8 +100,6 @@ class _Walk:
 class YoutubeSource:
     """Every page is one request, made by a yt-dlp worker; its cursor holds the site's own place to go on from."""
 
-    kind: ClassVar[str] = "youtube"
-
     def __init__(self, reader: Reader, lister: Lister, settings: YoutubeSettings) -> None:
         self._feeds = FeedSource(reader, DocumentLimits())
         self._lister = lister
@@ -161,7 +160,7 @@ class YoutubeSource:
 
     async def _feed(self, parsed: YoutubeQuery, cursor: Cursor | None, memory: Cursor, budget: Budget) -> Page:
         try:
-            return await self._feeds.page(Query(FeedSource.kind, FEED_URL + parsed.subject), cursor, memory, budget)
+            return await self._feeds.page(Query(FEEDS.name, FEED_URL + parsed.subject), cursor, memory, budget)
         except FailureError as error:
             if error.failure.kind is not FailureKind.GONE:
                 raise

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import ClassVar
 
 from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, Query, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
@@ -49,8 +48,6 @@ def normal_argument(argument: str) -> str:
 
 class YoutubeApiSource:
     """Searches, channels' uploads and playlists. Nothing is a candidate before `videos.list` has described it."""
-
-    kind: ClassVar[str] = "youtube-api"
 
     def __init__(self, reader: Reader, settings: YoutubeSettings, clock: Callable[[], float] = time.time) -> None:
         self._reader = reader
