@@ -17,10 +17,10 @@ from voicesieve.catalog.reads import due, status
 from voicesieve.catalog.store import Catalog, open_catalog
 from voicesieve.catalog.writes import discovery
 from voicesieve.cli.wiring import opened_run
-from voicesieve.crawl.driver import Driver, Ending, Plan, RunResult
+from voicesieve.crawl.driver import Driver, Plan, RunResult
+from voicesieve.crawl.ending import Ending
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.candidates import Query
-from voicesieve.observability.events import Events
 from voicesieve.settings import load_settings
 from voicesieve.sources.folder import FolderSource
 
@@ -54,10 +54,10 @@ async def crawl_folder(data: Path, audio: Path, committer: Callable[[Catalog], C
     settings = load_settings(command_line={"analysis": {"workers": 2}})
     catalog = open_catalog(data, create=True)
     try:
-        async with opened_run("test", folder, catalog, settings, Events()) as opened:
+        async with opened_run("test", folder, catalog, settings) as opened:
             own = committer(catalog)
-            context = replace(opened, committer=own)
-            row = await own.run(discovery.register_query, Query("folder", str(audio)), context.clock())
+            context = replace(opened, run=replace(opened.run, committer=own))
+            row = await own.run(discovery.register_query, Query("folder", str(audio)), context.run.clock())
             sources = {"folder": FolderSource()}
             result = await Driver(context, Plan([row], sources, **plan), Ending()).run()
             own.close()

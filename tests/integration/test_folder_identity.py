@@ -9,7 +9,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from catalog_world import World, path_of, recording
+from catalog_world import NO_ATTEMPT, World, path_of, recording
 from crawling import CLIPS, QUICK, sources, status, stories_of, voicesieve
 from sqlalchemy import delete
 
@@ -57,7 +57,7 @@ class Crawler:
             stored = self.store.path(path_of(audio))
             stored.parent.mkdir(parents=True, exist_ok=True)
             stored.write_text(audio)
-            fetched = (claim, recording(audio), path_of(audio), self.world.now)
+            fetched = (claim, NO_ATTEMPT, recording(audio), path_of(audio), self.world.now)
             self.world.step(results.finish_fetch, *fetched, rights_basis="own", gone=gone(lay))
         self.world.check_counts()
         return sorted(Path(candidate_path(claim.url)).name for claim in claims)

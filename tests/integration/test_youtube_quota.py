@@ -21,11 +21,12 @@ from tests.servers.youtube_world import DAY_S, video, world_of
 from voicesieve.catalog.schema import video as videos
 from voicesieve.catalog.store import open_catalog
 from voicesieve.catalog.writes import discovery
-from voicesieve.cli.wiring import opened_run, source_tools_of
-from voicesieve.crawl.driver import Driver, Ending, Plan
+from voicesieve.cli.wiring import opened_run
+from voicesieve.crawl.driver import Driver, Plan
+from voicesieve.crawl.ending import Ending
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.quotas import SEARCH_CALLS, next_reset
-from voicesieve.observability.events import Event, Events
+from voicesieve.observability.events import Event
 from voicesieve.settings import load_settings
 from voicesieve.sources.registry import kind_named, parse_query
 
@@ -61,12 +62,11 @@ async def run(
     folder.prepare()
     catalog = open_catalog(data, create=True)
     try:
-        async with opened_run("run", folder, catalog, settings, Events([seen.append])) as opened:
-            context = dataclasses.replace(opened, clock=clock)
+        async with opened_run("run", folder, catalog, settings, [seen.append]) as opened:
+            context = dataclasses.replace(opened, run=dataclasses.replace(opened.run, clock=clock))
             parsed = [parse_query(text) for text in queries]
-            rows = [await context.committer.run(discovery.register_query, query, clock()) for query in parsed]
-            tools = source_tools_of(context, settings)
-            kinds = {name: kind_named(name).open(tools) for name in {query.source for query in parsed}}
+            rows = [await context.run.committer.run(discovery.register_query, query, clock()) for query in parsed]
+            kinds = {name: kind_named(name).open(context.tools.sources) for name in {query.source for query in parsed}}
             plan = Plan(queries=rows, sources=kinds, fetch=False, analyse=False, wait_s=2 * DAY_S)
             driving = asyncio.create_task(Driver(context, plan, Ending()).run())
             end = time.monotonic() + 60

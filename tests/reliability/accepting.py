@@ -9,7 +9,7 @@ import hashlib
 import sys
 from pathlib import Path
 
-from catalog_world import World, candidate, recording
+from catalog_world import NO_ATTEMPT, World, candidate, recording
 
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog import schema
@@ -42,7 +42,7 @@ def accept(data: Path, count: int) -> None:
             (data / "scratch" / claim.token).write_bytes(content)
             path = store.adopt(data / "scratch" / claim.token, sha256, ".opus")
             fetched = FetchedRecording(Path("x"), sha256, len(content), recording("x").media, {})
-            world.step(results.finish_fetch, claim, fetched, path, world.now, rights_basis="own_channel")
+            world.step(results.finish_fetch, claim, NO_ATTEMPT, fetched, path, world.now, rights_basis="own_channel")
         for claim in world.claim_analysis():
             world.publish(claim, Outcome.ACCEPTED)
             print(claim.video, flush=True)

@@ -11,10 +11,10 @@ from voicesieve.catalog.store import open_catalog
 from voicesieve.catalog.writes import discovery, timekeeping
 from voicesieve.cli.wiring import opened_run
 from voicesieve.crawl.context import RunContext
-from voicesieve.crawl.driver import Driver, Ending, Plan, RunResult
+from voicesieve.crawl.driver import Driver, Plan, RunResult
+from voicesieve.crawl.ending import Ending
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.candidates import Query
-from voicesieve.observability.events import Events
 from voicesieve.observability.logs import LogSink
 from voicesieve.settings import load_settings
 from voicesieve.sources.protocol import Source
@@ -43,9 +43,12 @@ async def crawled(
     catalog = open_catalog(data, create=True)
     log = LogSink(folder.log, run=RUN, file_bytes=16 << 20, file_count=1, console_level=None)
     with closing(catalog), closing(log):
-        async with opened_run(RUN, folder, catalog, loaded, Events([log])) as opened:
+        async with opened_run(RUN, folder, catalog, loaded, [log]) as opened:
             context = changed(opened)
-            await context.committer.run(timekeeping.set_right, context.clock())
-            rows = [await context.committer.run(discovery.register_query, query, context.clock()) for query, _ in asked]
+            await context.run.committer.run(timekeeping.set_right, context.run.clock())
+            rows = [
+                await context.run.committer.run(discovery.register_query, query, context.run.clock())
+                for query, _ in asked
+            ]
             sources = {query.source: source for query, source in asked}
             return await Driver(context, Plan(rows, sources, wait_s=wait_s), Ending()).run()

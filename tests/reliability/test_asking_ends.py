@@ -22,11 +22,11 @@ from voicesieve.catalog.store import open_catalog
 from voicesieve.catalog.writes import discovery
 from voicesieve.cli.wiring import opened_run
 from voicesieve.crawl.discover import Unread
-from voicesieve.crawl.driver import Driver, Ending, Plan, RunResult
+from voicesieve.crawl.driver import Driver, Plan, RunResult
+from voicesieve.crawl.ending import Ending
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.candidates import Budget, Cursor, Page, Query
 from voicesieve.domain.failures import REMEDIES, Failure, FailureError, FailureKind, Remedy
-from voicesieve.observability.events import Events
 from voicesieve.settings import load_settings
 from voicesieve.sources.documents import DocumentLimits
 from voicesieve.sources.registry import parse_query
@@ -104,17 +104,19 @@ def crawl(data: Path, server: LoopbackServer, names: Sequence[str], *, wait_s: f
     catalog = open_catalog(data, create=True)
 
     async def run() -> Ran:
-        async with opened_run("test", folder, catalog, settings, Events()) as context:
+        async with opened_run("test", folder, catalog, settings) as context:
             queries = {name: parse_query(f"rss:{server.base_url}/{name}") for name in names}
             rows = [
-                await context.committer.run(discovery.register_query, query, context.clock())
+                await context.run.committer.run(discovery.register_query, query, context.run.clock())
                 for query in queries.values()
             ]
             result = await Driver(
-                context, Plan(rows, {"rss": Raising(context.client, DocumentLimits())}, wait_s=wait_s), Ending()
+                context,
+                Plan(rows, {"rss": Raising(context.tools.sources.reader, DocumentLimits())}, wait_s=wait_s),
+                Ending(),
             ).run()
-            after = {row.query: row for row in await context.committer.run(all_queries)}
-            return Ran(result, {name: after[query] for name, query in queries.items()}, context.clock())
+            after = {row.query: row for row in await context.run.committer.run(all_queries)}
+            return Ran(result, {name: after[query] for name, query in queries.items()}, context.run.clock())
 
     try:
         return asyncio.run(asyncio.wait_for(run(), 60))
@@ -289,10 +291,10 @@ def test_a_file_that_is_removed_again_and_again_is_not_fetched_without_end(tmp_p
     catalog = open_catalog(folder.root, create=True)
 
     async def run(query: Query) -> RunResult:
-        async with opened_run("test", folder, catalog, settings, Events()) as opened:
-            context = replace(opened, store=Cleaned(folder.recordings))
-            row = await context.committer.run(discovery.register_query, query, context.clock())
-            plan = Plan([row], {"rss": FeedSource(context.client, DocumentLimits())})
+        async with opened_run("test", folder, catalog, settings) as opened:
+            context = replace(opened, tools=replace(opened.tools, store=Cleaned(folder.recordings)))
+            row = await context.run.committer.run(discovery.register_query, query, context.run.clock())
+            plan = Plan([row], {"rss": FeedSource(context.tools.sources.reader, DocumentLimits())})
             return await Driver(context, plan, Ending()).run()
 
     try:

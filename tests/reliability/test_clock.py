@@ -47,7 +47,7 @@ def audio(tmp_path: Path) -> Path:
 
 
 def with_clock(clock: Callable[[], float]) -> Callable[[RunContext], RunContext]:
-    return lambda context: replace(context, clock=clock)
+    return lambda context: replace(context, run=replace(context.run, clock=clock))
 
 
 @pytest.mark.parametrize("jump_s", [-HOUR_S, HOUR_S, 24 * HOUR_S, -24 * HOUR_S])

@@ -65,11 +65,12 @@ class StoppedEngine:
 
 def run(data: Path, audio: Path, *, fetching: FailureKind | None, analysing: FailureKind | None) -> RunResult:
     def changed(context: RunContext) -> RunContext:
+        tools = context.tools
         if fetching is not None:
-            context = replace(context, fetchers={**context.fetchers, "local": Failing(fetching)})
+            tools = replace(tools, fetchers={**tools.fetchers, "local": Failing(fetching)})
         if analysing is not None:
-            context = replace(context, engine=StoppedEngine(context.engine, analysing))
-        return context
+            tools = replace(tools, engine=StoppedEngine(tools.engine, analysing))
+        return replace(context, tools=tools)
 
     return asyncio.run(crawled(data, [(Query("folder", str(audio)), FolderSource())], changed=changed))
 

@@ -260,7 +260,7 @@ def tones(folder: Path, count: int, seconds: float = 1.25) -> Path:
 
 def run_with(data: Path, audio: Path, error: Callable[[], Exception]) -> Any:
     def changed(context: RunContext) -> RunContext:
-        return replace(context, engine=Failing(error))
+        return replace(context, tools=replace(context.tools, engine=Failing(error)))
 
     query = Query("folder", str(audio))
     return asyncio.run(crawled(data, [(query, FolderSource())], changed=changed))

@@ -70,6 +70,10 @@ def decision(outcome: Outcome, revision: str = "policy-1") -> Decision:
     return Decision(outcome, (Reason("because", outcome.value),), revision)
 
 
+NO_ATTEMPT = 0
+"""The id of no attempt: ending it changes nothing."""
+
+
 class World:
     """One transaction for each call; ``now`` moves only when the test says so."""
 
@@ -131,7 +135,13 @@ class World:
 
     def fetched(self, claim: Claim, audio: str, **facts: object) -> VideoState:
         state: VideoState = self.step(
-            results.finish_fetch, claim, recording(audio, **facts), path_of(audio), self.now, rights_basis="own_channel"
+            results.finish_fetch,
+            claim,
+            NO_ATTEMPT,
+            recording(audio, **facts),
+            path_of(audio),
+            self.now,
+            rights_basis="own_channel",
         )
         return state
 
@@ -147,6 +157,7 @@ class World:
         self.step(
             results.publish,
             claim,
+            NO_ATTEMPT,
             verdict(child_s, model),
             b"scores",
             {"rms_dbfs": -20.0},
@@ -194,7 +205,7 @@ class World:
                 rules=RETRY,
             )
 
-        step: NextStep = self.step(results.fail, claim, failure, rule, self.now)
+        step: NextStep = self.step(results.fail, claim, NO_ATTEMPT, failure, rule, self.now)
         return step
 
     def withdraw(self, video: str) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from catalog_world import MODEL, World, decision
+from catalog_world import MODEL, NO_ATTEMPT, World, decision
 
 from voicesieve.audio.probe import probe
 from voicesieve.audio.store import RecordingStore, sha256_of
@@ -105,11 +105,14 @@ class ExportWorld:
         self.world.queue(Candidate("url", spoken.name, url, **facts))
         (claim,) = self.world.claim()
         recording = FetchedRecording(Path("unused"), sha256, size, media, {})
-        self.world.step(results.finish_fetch, claim, recording, path, self.world.now, rights_basis="open_licence")
+        self.world.step(
+            results.finish_fetch, claim, NO_ATTEMPT, recording, path, self.world.now, rights_basis="open_licence"
+        )
         (claim,) = self.world.claim_analysis()
         self.world.step(
             results.publish,
             claim,
+            NO_ATTEMPT,
             self.verdict(spoken),
             self.windows(spoken),
             {"rms_dbfs": -20.0},

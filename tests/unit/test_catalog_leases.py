@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from catalog_world import LEASE_S, World, candidate, decision, path_of, recording, verdict
+from catalog_world import LEASE_S, NO_ATTEMPT, World, candidate, decision, path_of, recording, verdict
 from sqlalchemy import update
 
 from voicesieve.catalog import schema
@@ -150,7 +150,7 @@ def test_a_late_fetch_changes_nothing(world: World) -> None:
     late = stale_fetch(world)
     before = world.snapshot()
     with pytest.raises(StaleLeaseError):
-        world.step(results.finish_fetch, late, recording("a"), path_of("a"), world.now, rights_basis="")
+        world.step(results.finish_fetch, late, NO_ATTEMPT, recording("a"), path_of("a"), world.now, rights_basis="")
     with pytest.raises(StaleLeaseError):
         world.fail(late, FailureKind.RATE_LIMITED)
     with pytest.raises(StaleLeaseError):
@@ -172,7 +172,7 @@ def test_a_late_analysis_changes_nothing(world: World) -> None:
     before = world.snapshot()
     with pytest.raises(StaleLeaseError):
         spoken, made = SpokenLanguage("und"), decision(Outcome.REJECTED)
-        world.step(results.publish, claim, verdict(), b"", {}, spoken, made, world.now)
+        world.step(results.publish, claim, NO_ATTEMPT, verdict(), b"", {}, spoken, made, world.now)
     assert world.snapshot() == before
 
 
@@ -244,8 +244,7 @@ def test_error_texts_of_any_origin_can_be_recorded(world: World) -> None:
     text = "cannot open caf\udce9.wav\0"
     failure = Failure(FailureKind.UNDECODABLE, text, exception_type="OSError", chain=(text,))
     step = NextStep(VideoState.GIVEN_UP, None, "given up")
-    world.step(results.fail, claim, failure, lambda *_: step, world.now)
-    world.step(leases.finish_attempt, attempt, world.now, failure=failure)
+    world.step(results.fail, claim, attempt, failure, lambda *_: step, world.now)
     assert world.row(claim.video).reasons == [{"rule": "undecodable", "message": "cannot open caf\ufffd.wav\0"}]
     (told,) = world.ask(why.attempts_of, claim.key)
     assert told["message"] == "cannot open caf\ufffd.wav\ufffd"

@@ -36,7 +36,7 @@ LEDGER = {
     "catalog/backups.py:rows_of": "a catalog too damaged to be asked; the caller says what that means for takedowns",
     "catalog/backups.py:videos_by_path": "of a damaged catalog nothing more is known; its files keep their own hashes",
     "catalog/turnstile.py:_locked_descriptor": "the lock is taken: that is when the wait in line begins",
-    "cli/crawl.py:_write_metrics": "the run meets the catalog's failure itself, stops and says so",
+    "crawl/run.py:_keep_writing_metrics": "the run meets the catalog's failure itself, stops and says so",
     "cli/errors.py:_leave_output_to_nobody": "output without a reader or without room; the exit code says so",
     "cli/errors.py:explained": "Ctrl-C and a reader that left are no errors; the exit code tells them",
     "cli/eval_language.py:eval_language": "told by the number of its line among the problems",

@@ -11,7 +11,7 @@ from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog import schema
 from voicesieve.catalog.reads import stored, verdicts
 from voicesieve.catalog.store import Catalog
-from voicesieve.datafolder.retention import DAY_S, Retained, retain
+from voicesieve.datafolder.retention import DAY_S, Retained, RetentionRules, retain
 from voicesieve.domain.decisions import Outcome
 
 ONE, TWO, THREE = candidate(1), candidate(2), candidate(3)
@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> RecordingStore:
 
 
 def purge(world: World, store: RecordingStore, days: float = 30.0) -> Retained:
-    return retain(world.catalog, store, world.now, rejected_audio_days=days, actor="na@host")
+    return retain(world.catalog, store, RetentionRules(days), world.now, actor="na@host")
 
 
 def kept(store: RecordingStore) -> set[str]:

@@ -7,7 +7,7 @@ import time
 
 from voicesieve.audio.store import RecordingStore
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, note, print_json
-from voicesieve.cli.wiring import actor, opened_catalog, settings_for
+from voicesieve.cli.wiring import actor, opened_catalog, retention_rules_of, settings_for
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.datafolder.retention import retain as purge
 
@@ -19,15 +19,15 @@ def retain(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJson = F
     See [retention] in the settings. Scores and decisions stay.
     """
     settings = settings_for(data, config)
-    days = settings.retention.model_dump()
+    rules = retention_rules_of(settings)
     with opened_catalog(data, settings) as catalog:
         store = RecordingStore(DataFolder(data).recordings)
-        done = purge(catalog, store, time.time(), **days, actor=actor())
+        done = purge(catalog, store, rules, time.time(), actor=actor())
     if as_json:
         print_json(dataclasses.asdict(done))
         return
     for_good = " Audio of rejected recordings is kept for good (retention.rejected_audio_days = 0)."
-    kept = "" if days["rejected_audio_days"] else for_good
+    kept = "" if rules.rejected_audio_days else for_good
     if not (done.rejected_audio or done.lent_descriptions or done.quarantined):
         note(f"Nothing is due to be purged.{kept}")
         return

@@ -1,8 +1,7 @@
-"""From settings to the rules and objects that the pipeline works with."""
+"""From settings to the rules and objects that commands work with."""
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import functools
 import os
@@ -10,7 +9,7 @@ import pwd
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,10 +25,11 @@ from voicesieve.catalog.store import Catalog, open_catalog
 from voicesieve.cli.detectors import configured_model, detector_choice
 from voicesieve.cli.output import OperatorError, note
 from voicesieve.cli.rights import closed_platforms
-from voicesieve.crawl.context import Rules, RunContext
-from voicesieve.crawl.ordering import Frontier, FrontierRules
+from voicesieve.crawl.context import Run, RunContext, Tools
+from voicesieve.crawl.rules import FrontierRules, Rules
 from voicesieve.datafolder.copies import BackupRules
 from voicesieve.datafolder.folder import DataFolder
+from voicesieve.datafolder.retention import RetentionRules
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.fetching import FetchLimits, Observe, unobserved
 from voicesieve.domain.platforms import DOMAINS, YOUTUBE_HOST
@@ -37,7 +37,7 @@ from voicesieve.frontier.costs import FETCH
 from voicesieve.languages.codes import normalise
 from voicesieve.languages.fusion import FusionRules
 from voicesieve.languages.recognition import Recogniser
-from voicesieve.observability.events import Events
+from voicesieve.observability.events import Events, Sink
 from voicesieve.operations.import_legacy import ImportRules
 from voicesieve.operations.withdraw import enforce
 from voicesieve.policy.acceptance import AcceptanceRules
@@ -48,6 +48,7 @@ from voicesieve.policy.screening import ScreeningRules
 from voicesieve.settings import HostCredentials, Settings, SettingsError, load_settings
 from voicesieve.sources.documents import DocumentLimits
 from voicesieve.sources.kinds import SourceSettings, SourceTools
+from voicesieve.sources.protocol import Reader
 from voicesieve.sources.registry import KINDS, NAMES, page_cost, parse_query
 from voicesieve.sources.youtube.settings import ApiAccess, YoutubeSettings
 from voicesieve.voices.detector import DetectorChoice
@@ -70,8 +71,9 @@ def settings_for(
     return load_settings(config or (own if own.exists() else None), command_line)
 
 
-def rules_of(settings: Settings, detector: DetectorChoice) -> Rules:
-    """Settings as the rules of the stages."""
+def rules_of(settings: Settings, detector: DetectorChoice, folder: DataFolder) -> Rules:
+    """Settings as the rules of a run."""
+    embedded = not settings.catalog.url.get_secret_value()
     return Rules(
         fetch_limits=fetch_limits_of(settings),
         methods=settings.fetching.methods,
@@ -97,6 +99,11 @@ def rules_of(settings: Settings, detector: DetectorChoice) -> Rules:
         page_size=settings.discovery.page_size,
         rights_basis=settings.rights.stated_basis,
         rights_statement=settings.rights.statement,
+        closed_platforms=closed_platforms(settings),
+        frontier=frontier_rules_of(settings),
+        retention=retention_rules_of(settings),
+        backups=backup_rules_of(folder, settings) if embedded else None,
+        only_driver=embedded,
     )
 
 
@@ -190,19 +197,19 @@ def source_settings_of(settings: Settings) -> SourceSettings:
     )
 
 
-def source_tools_of(context: RunContext, settings: Settings) -> SourceTools:
-    """What the sources of this run work with."""
+def source_tools_of(client: Reader, root: Path, settings: Settings, observe: Observe) -> SourceTools:
+    """What sources work with in the data folder ``root``."""
     from voicesieve.fetching.ytdlp.lister import YtDlpLister
 
     lister = YtDlpLister(
         allow_private_addresses=settings.fetching.allow_private_addresses,
         user_agent=user_agent_of(settings),
-        observe=log_requests(context.events),
+        observe=observe,
     )
     return SourceTools(
-        context.client,
+        client,
         lister=lister,
-        data=context.folder.root.absolute(),
+        data=root.absolute(),
         settings=source_settings_of(settings),
         kinds=NAMES,
     )
@@ -305,6 +312,10 @@ def _codes(given: tuple[str, ...]) -> tuple[str, ...]:
 def backup_rules_of(folder: DataFolder, settings: Settings) -> BackupRules:
     backup = settings.backup
     return BackupRules(Path(backup.folder) if backup.folder else folder.backups, backup.keep, backup.every_s)
+
+
+def retention_rules_of(settings: Settings) -> RetentionRules:
+    return RetentionRules(**settings.retention.model_dump())
 
 
 def frontier_rules_of(settings: Settings) -> FrontierRules:
@@ -417,20 +428,23 @@ def opened_catalog(data: Path, settings: Settings, *, create: bool = False) -> I
 
 @asynccontextmanager
 async def opened_run(
-    run: str, folder: DataFolder, catalog: Catalog, settings: Settings, events: Events
+    run_id: str, folder: DataFolder, catalog: Catalog, settings: Settings, sinks: Sequence[Sink] = ()
 ) -> AsyncIterator[RunContext]:
-    """Everything a run needs, opened in order and closed in reverse."""
+    """Everything a run needs, opened in order and closed in reverse. Its events go to ``sinks`` and to its metrics."""
     from voicesieve.crawl import work
     from voicesieve.engines.local import LocalEngine
     from voicesieve.fetching.http import HttpFetcher
     from voicesieve.fetching.local import LocalFetcher
     from voicesieve.fetching.ytdlp.fetcher import YtDlpFetcher
+    from voicesieve.observability.metrics import Metrics
 
+    metrics = Metrics()
+    events = Events([*sinks, metrics])
     observe = log_requests(events)
     client = client_of(settings, observe)
     ytdlp = YtDlpFetcher(user_agent=user_agent_of(settings), observe=observe)
     choice = detector_choice(settings, folder.root)
-    model, rules = configured_model(choice), rules_of(settings, choice)
+    model, rules = configured_model(choice), rules_of(settings, choice, folder)
     watch = folder.watch()
     committer = Committer(catalog, watch.check)
     engine = LocalEngine(
@@ -441,21 +455,17 @@ async def opened_run(
     )
     try:
         async with client:
-            yield RunContext(
-                run=run,
+            tools = Tools(
                 folder=folder,
                 catalog=catalog,
-                committer=committer,
                 store=RecordingStore(folder.recordings),
                 engine=engine,
-                client=client,
                 fetchers={fetcher.method: fetcher for fetcher in (HttpFetcher(client), LocalFetcher(), ytdlp)},
+                sources=source_tools_of(client, folder.root, settings, observe),
                 model=model,
-                rules=rules,
-                events=events,
-                downloads=asyncio.Semaphore(rules.max_concurrent_downloads),
-                frontier=Frontier(frontier_rules_of(settings)),
+                metrics=metrics,
             )
+            yield RunContext(Run(run_id, committer, events, actor()), tools, rules)
     finally:
         await engine.close()
         committer.close()

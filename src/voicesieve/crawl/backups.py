@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from voicesieve.catalog import backups, store
 from voicesieve.catalog.backups import Backup, StoppedError
 from voicesieve.catalog.reads import status
-from voicesieve.crawl.context import RunContext
+from voicesieve.crawl.context import Run, Tools
 from voicesieve.datafolder.copies import BackupRules, back_up
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 
@@ -25,16 +25,16 @@ LOOK_EVERY_S = 60.0
 
 
 @asynccontextmanager
-async def backed_up(context: RunContext, rules: BackupRules | None) -> AsyncIterator[None]:
+async def backed_up(run: Run, tools: Tools, rules: BackupRules | None) -> AsyncIterator[None]:
     """While the block lasts, copy the catalog whenever the newest copy is ``every_s`` old.
 
-    A copy that fails is told and counted, and raises nothing. A copy in hand may finish for `FINISH_S`.
+    A copy that fails is reported and counted, and raises nothing. A copy in hand may finish for `FINISH_S`.
     """
     if rules is None or rules.every_s == 0:
         yield
         return
     ended = asyncio.Event()
-    copying = asyncio.create_task(_keep_backing_up(context, rules, ended))
+    copying = asyncio.create_task(_keep_backing_up(run, tools, rules, ended))
     try:
         yield
         ended.set()
@@ -45,33 +45,33 @@ async def backed_up(context: RunContext, rules: BackupRules | None) -> AsyncIter
         await asyncio.wait({copying})
 
 
-async def _keep_backing_up(context: RunContext, rules: BackupRules, ended: asyncio.Event) -> None:
+async def _keep_backing_up(run: Run, tools: Tools, rules: BackupRules, ended: asyncio.Event) -> None:
     while not ended.is_set():
         try:
-            if await asyncio.to_thread(_is_due, context, rules):
-                await _one(context, rules)
-        except Exception as error:  # noqa: BLE001 - told and counted, whatever it is; a run goes on without a copy
-            await _count_failure(context, rules, error)
+            if await asyncio.to_thread(_is_due, run, tools, rules):
+                await _copy(run, tools, rules)
+        except Exception as error:  # noqa: BLE001 - reported and counted, whatever it is; a run goes on without a copy
+            await _count_failure(run, rules, error)
         with suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), LOOK_EVERY_S)
 
 
-def _is_due(context: RunContext, rules: BackupRules) -> bool:
-    now = context.clock()
+def _is_due(run: Run, tools: Tools, rules: BackupRules) -> bool:
+    now = run.clock()
     regular = (backup for backup in backups.backups_in(rules.folder) if backup.before is None)
     newest = next(regular, None)
     if newest is not None and now - rules.every_s < newest.made_at <= now:
         return False
-    with context.catalog.read() as connection:
+    with tools.catalog.read() as connection:
         return status.holds_videos(connection)
 
 
-async def _one(context: RunContext, rules: BackupRules) -> None:
+async def _copy(run: Run, tools: Tools, rules: BackupRules) -> None:
     """One copy on a thread; the end of the run stops it between two steps."""
     stop = threading.Event()
-    started = context.clock()
+    started = run.clock()
     working = asyncio.create_task(
-        asyncio.to_thread(back_up, context.folder, rules, started, stopped=stop.is_set), name="backup"
+        asyncio.to_thread(back_up, tools.folder, rules, started, stopped=stop.is_set), name="backup"
     )
     try:
         await asyncio.wait({working})
@@ -81,31 +81,31 @@ async def _one(context: RunContext, rules: BackupRules) -> None:
         await asyncio.wait({working})
         error = working.exception()
         if error is None:
-            await _count(context, working.result())
+            await _count(run, working.result())
         elif not isinstance(error, StoppedError):
-            await _count_failure(context, rules, error)
+            await _count_failure(run, rules, error)
 
 
-async def _count(context: RunContext, made: Backup) -> None:
-    await context.committer.run(store.count_backup, made.made_at)
-    took_s = context.clock() - made.made_at
-    context.events.emit("backup_made", path=str(made.path), bytes=made.bytes, took_s=took_s)
+async def _count(run: Run, made: Backup) -> None:
+    await run.committer.run(store.count_backup, made.made_at)
+    took_s = run.clock() - made.made_at
+    run.events.emit("backup_made", path=str(made.path), bytes=made.bytes, took_s=took_s)
 
 
-async def _count_failure(context: RunContext, rules: BackupRules, error: BaseException) -> None:
-    _tell(context, rules, error)
+async def _count_failure(run: Run, rules: BackupRules, error: BaseException) -> None:
+    _report(run, rules, error)
     try:
-        await context.committer.run(store.count_backup, None)
+        await run.committer.run(store.count_backup, None)
     except FailureError as refused:
         # The copy failed for the same reason, most likely; the run meets it too and says what to do.
-        _tell(context, rules, refused)
+        _report(run, rules, refused)
 
 
-def _tell(context: RunContext, rules: BackupRules, error: BaseException) -> None:
+def _report(run: Run, rules: BackupRules, error: BaseException) -> None:
     failure = (
         error.failure if isinstance(error, FailureError) else Failure.from_exception(FailureKind.INTERNAL_ERROR, error)
     )
-    context.events.emit(
+    run.events.emit(
         "backup_failed",
         folder=str(rules.folder),
         kind=failure.kind.value,

@@ -1,106 +1,72 @@
-"""What every stage of a run needs, gathered once."""
+"""What a run is made of: the run itself, its tools and its rules. Each stage is given what concerns it."""
 
 from __future__ import annotations
 
-import asyncio
 import random
 import secrets
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from weakref import WeakValueDictionary
 
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog.committer import Committer
-from voicesieve.catalog.records import Paces
 from voicesieve.catalog.store import Catalog
-from voicesieve.crawl.ordering import Frontier
-from voicesieve.crawl.pulse import Pulse
-from voicesieve.crawl.streaks import Streaks
+from voicesieve.crawl.rules import Rules
 from voicesieve.datafolder.folder import DataFolder
-from voicesieve.domain.fetching import FetchLimits
 from voicesieve.domain.verdicts import Model
 from voicesieve.engines.protocol import Engine
-from voicesieve.languages.fusion import FusionRules
-from voicesieve.languages.recognition import Recogniser
 from voicesieve.observability.events import Events
-from voicesieve.policy.acceptance import AcceptanceRules
-from voicesieve.policy.retries import RetryRules
-from voicesieve.policy.screening import ScreeningRules
-from voicesieve.sources.protocol import Reader
+from voicesieve.observability.metrics import Metrics
+from voicesieve.sources.kinds import SourceTools
 
 if TYPE_CHECKING:
     from voicesieve.fetching.methods import Fetcher
-    from voicesieve.voices.detector import DetectorChoice
 
 
 @dataclass(frozen=True)
-class Rules:
-    """The settings as the stages use them."""
+class Run:
+    """One run: its name, where it commits and reports, its clock and its chance.
 
-    fetch_limits: FetchLimits
-    methods: tuple[str, ...]
-    min_duration_s: float
-    max_concurrent_downloads: int
-    pace: Paces
-    retry: RetryRules
-    screening: ScreeningRules
-    acceptance: AcceptanceRules
-    fusion: FusionRules
-    recogniser: Recogniser | None
-    detector: DetectorChoice
-    analysis_deadline_s: float
-    refresh_s: float
-    own_refresh_s: Mapping[str, float]
-    quotas: Mapping[str, int]
-    page_size: int
-    rights_basis: str
-    rights_statement: str
+    A stage first commits, then reports what is on disk::
 
-    def refresh_of(self, kind: str) -> float:
-        """Seconds after which a remote query of ``kind`` that was read to its end is asked again."""
-        return self.own_refresh_s.get(kind, self.refresh_s)
+        await run.committer.run(leases.release, claim, run.clock())
+        run.events.emit("stale_result_dropped", video=claim.video, stage=claim.stage.value)
+
+    ``clock`` gives epoch seconds, ``chance`` numbers in [0, 1), ``new_token`` the fencing tokens of leases. ``actor``
+    is who started it, for the audit log.
+    """
+
+    id: str
+    committer: Committer
+    events: Events
+    actor: str = ""
+    clock: Callable[[], float] = time.time
+    chance: Callable[[], float] = random.SystemRandom().random
+    new_token: Callable[[], str] = lambda: secrets.token_hex(8)
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What the stages work with: the folder and its stores, the engine, and the doors to the outside.
+
+    ``sources`` is what sources are opened with, ``fetchers`` are by method; ``model`` is the one that analyses now.
+    """
+
+    folder: DataFolder
+    catalog: Catalog
+    store: RecordingStore
+    engine: Engine
+    fetchers: Mapping[str, Fetcher]
+    sources: SourceTools
+    model: Model
+    metrics: Metrics
 
 
 @dataclass(frozen=True)
 class RunContext:
-    """One run: its stores, its engine and its rules. ``clock`` gives epoch seconds.
+    """All that a run is given from outside."""
 
-    ``in_analysis`` holds a lock for each recording whose analysis is in hand, ``told`` what people were told already,
-    ``refused`` how often the source of a video refused it to this run, ``lost`` the videos whose stored file vanished.
-    ``downloads`` has a place for each download at the same time; ``between_methods`` are the tokens of claims that wait
-    for their host's next slot and take no place meanwhile. ``progressed`` is set whenever there may be something new to
-    take up, ``faulted`` when nothing may be taken up any more because the run cannot go on, ``stopping`` when somebody
-    asked the run to stop. ``streaks`` notices defects of our own, ``pulse`` that the process stood still;
-    the ``pardoned`` are videos that were excused for that, once each. ``frontier`` says what to take first.
-    """
-
-    run: str
-    folder: DataFolder
-    catalog: Catalog
-    committer: Committer
-    store: RecordingStore
-    engine: Engine
-    client: Reader
-    fetchers: Mapping[str, Fetcher]
-    model: Model
+    run: Run
+    tools: Tools
     rules: Rules
-    events: Events
-    downloads: asyncio.Semaphore
-    frontier: Frontier
-    clock: Callable[[], float] = time.time
-    random: random.Random = field(default_factory=random.SystemRandom)
-    new_token: Callable[[], str] = lambda: secrets.token_hex(8)
-    told: set[str] = field(default_factory=set)
-    refused: Counter[str] = field(default_factory=Counter)
-    lost: set[str] = field(default_factory=set)
-    in_analysis: MutableMapping[str, asyncio.Lock] = field(default_factory=WeakValueDictionary)
-    between_methods: set[str] = field(default_factory=set)
-    progressed: asyncio.Event = field(default_factory=asyncio.Event)
-    faulted: asyncio.Event = field(default_factory=asyncio.Event)
-    stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    streaks: Streaks = field(default_factory=Streaks)
-    pulse: Pulse = field(default_factory=Pulse)
-    pardoned: set[str] = field(default_factory=set)

@@ -1,11 +1,15 @@
-"""Walking one query page by page: each page's videos and the query's cursor are committed together."""
+"""Walking one query page by page: each page's videos and the query's cursor are committed together.
+
+What a crash costs: the request in hand, and nothing of the pages before it. The price of a request is booked before it
+is made, so a crash in between pays for a page that nobody read; after the commit of a page no request is repeated.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import dataclasses
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
@@ -13,18 +17,23 @@ from sqlalchemy import Connection
 from voicesieve.catalog.records import PageResult, QueryRow
 from voicesieve.catalog.writes import discovery, naming, requests, results
 from voicesieve.catalog.writes.requests import Turn
-from voicesieve.crawl.context import RunContext
+from voicesieve.crawl.context import Run, Tools
 from voicesieve.crawl.expanding import bounded
 from voicesieve.crawl.failing import RunFaultError, typed
 from voicesieve.crawl.moved import moved_files
+from voicesieve.crawl.ordering import Frontier
+from voicesieve.crawl.rules import Rules
 from voicesieve.domain.candidates import Budget, Page, SourceProblem
 from voicesieve.domain.failures import Failure, Remedy
 from voicesieve.domain.quotas import QuotaSpentError
 from voicesieve.domain.times import iso
-from voicesieve.policy.retries import NextRequest, next_request
+from voicesieve.policy.retries import NextRequest, RetryRules, next_request
 from voicesieve.policy.revision import revision_of
-from voicesieve.policy.screening import screen
+from voicesieve.policy.screening import ScreeningRules, screen
 from voicesieve.sources.protocol import Source
+
+CONCURRENT_REQUESTS = 4
+"""Discovery requests under way at the same time, so that one slow feed does not hold up the others."""
 
 SCREENING_BATCH = 1_000
 
@@ -39,11 +48,6 @@ LONGEST_NAP_S = 1.0
 """A monotonic timer stands still while a laptop sleeps; the wall clock, by which days end, does not."""
 
 
-def host_of(url: str) -> str:
-    """The host whose pace a fetch counts against; empty for local files."""
-    return (urlsplit(url).hostname or "").lower()
-
-
 @dataclass(frozen=True)
 class Unread:
     """A query that this run could not read to its end: the last failure, and what follows."""
@@ -53,75 +57,167 @@ class Unread:
     next: str
 
 
-async def walk_query(
-    context: RunContext,
-    source: Source,
-    row: QueryRow,
-    *,
-    wait_s: float,
-    progressed: Callable[[], None],
-    places: asyncio.Semaphore,
-    worth: Callable[[QueryRow], Awaitable[bool]],
-) -> Unread | None:
-    """Ask ``source`` for page after page until the query is exhausted, from where its cursor stands.
+@dataclass(frozen=True)
+class Discovering:
+    """The discovery of one run.
 
     A request that failed, or that pace, circuit or quota forbid, is made when its time comes, if that is at most
-    ``wait_s`` away and the query's budget of failures is not spent; ``places`` bounds the requests under way, not those
-    that wait. ``worth`` returns when the next page is worth its cost, and false when this run has no use for it any
-    more. Returns the failure that ended the walk, if one did.
+    ``wait_s`` away. ``worth`` returns when the next page of a query is worth its cost, and false when this run has no
+    use for it any more. ``progressed`` is set after each page. ``places`` bounds the requests under way, not those that
+    wait; ``reported`` are the obstacles that were reported already, each for all queries that it holds up.
     """
-    cursor, failures, due_at = row.cursor, row.failures, row.due_at
-    novelty = _Novelty()
-    while True:
-        now = context.clock()
-        if due_at - now > wait_s:
-            _tell_not_due(context, row, due_at - now, failures)
-            return None
-        await sleep_until(context, due_at)
-        if not await worth(row):
-            return None
-        try:
-            turn = await _reserve(context, source, row, cursor, wait_s)
-            if turn.obstacle:
-                due_at = await _put_off(context, row, turn)
+
+    run: Run
+    tools: Tools
+    rules: Rules
+    frontier: Frontier
+    wait_s: float
+    worth: Callable[[QueryRow], Awaitable[bool]]
+    progressed: asyncio.Event
+    places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT_REQUESTS))
+    reported: set[str] = field(default_factory=set)
+
+    async def walk(self, source: Source, row: QueryRow) -> Unread | None:
+        """Ask ``source`` for page after page until the query is exhausted, from where its cursor stands.
+
+        Returns the failure that ended the walk, if one did, or if the query's budget of failures is spent.
+        """
+        run = self.run
+        cursor, failures, due_at = row.cursor, row.failures, row.due_at
+        novelty = _Novelty()
+        while True:
+            now = run.clock()
+            if due_at - now > self.wait_s:
+                self._report_not_due(row, due_at - now, failures)
+                return None
+            await _sleep_until(run, due_at)
+            if not await self.worth(row):
+                return None
+            try:
+                turn = await run.committer.run(
+                    requests.reserve,
+                    source.fair_host(row.query),
+                    source.price(row.query, cursor, row.memory),
+                    run.clock(),
+                    paces=self.rules.pace,
+                    limits=self.rules.quotas,
+                    chance=run.chance(),
+                    patience_s=self.wait_s,
+                )
+                if turn.obstacle:
+                    due_at = await self._put_off(row, turn)
+                    continue
+                await _sleep_until(run, turn.at)
+                async with self.places:
+                    budget = Budget(max_candidates=self.rules.page_size)
+                    page = await source.page(row.query, cursor, row.memory, budget)
+                page = novelty.ended(page)
+                page = await run.committer.run(bounded, row, page, self.rules.frontier.max_videos_per_channel)
+                await self._commit(source, row, page)
+            except QuotaSpentError as error:
+                reset = await run.committer.run(requests.close_bucket, error.bucket, run.clock())
+                due_at = await self._put_off(row, Turn(reset, error.failure.message, error.bucket))
                 continue
-            await sleep_until(context, turn.at)
-            async with places:
-                budget = Budget(max_candidates=context.rules.page_size)
-                page = await source.page(row.query, cursor, row.memory, budget)
-            page = novelty.ended(page)
-            page = await context.committer.run(bounded, row, page, context.frontier.rules.max_videos_per_channel)
-            await _commit(context, source, row, page)
-        except QuotaSpentError as error:
-            reset = await context.committer.run(requests.close_bucket, error.bucket, context.clock())
-            due_at = await _put_off(context, row, Turn(reset, error.failure.message, error.bucket))
-            continue
-        except RunFaultError:
-            raise
-        except Exception as error:
-            failures += 1
-            failure, now = typed(error, context, of="source"), context.clock()
-            step = await _record_failure(context, source, row, cursor, failure, failures, now)
-            if failure.remedy is Remedy.STOP_RUN:
-                raise RunFaultError(failure) from error
-            if step.given_up or step.at - now > wait_s:
-                return Unread(failure, step.given_up, step.sentence)
-            due_at = step.at
-            continue
-        progressed()
-        if page.preliminary:
-            due_at = AT_ONCE
-            continue
-        if page.cursor is None:
-            return None
-        cursor, failures, due_at = page.cursor, 0, AT_ONCE
+            except RunFaultError:
+                raise
+            except Exception as error:
+                failures += 1
+                failure, now = typed(error, self.tools.folder.root, of="source"), run.clock()
+                step = await self._fail(source, row, cursor, failure, failures, now)
+                if failure.remedy is Remedy.STOP_RUN:
+                    raise RunFaultError(failure) from error
+                if step.given_up or step.at - now > self.wait_s:
+                    return Unread(failure, step.given_up, step.sentence)
+                due_at = step.at
+                continue
+            self.progressed.set()
+            if page.preliminary:
+                due_at = AT_ONCE
+                continue
+            if page.cursor is None:
+                return None
+            cursor, failures, due_at = page.cursor, 0, AT_ONCE
 
+    async def _commit(self, source: Source, row: QueryRow, page: Page) -> None:
+        run, host = self.run, source.fair_host(row.query)
+        # A look at one's own disk bothers nobody, so local sources are read again by every run.
+        refresh_s = 0.0 if host is None else self.rules.refresh_of(row.query.source)
+        seen = await run.committer.run(naming.files_seen, page.candidates)
+        moved = await asyncio.to_thread(moved_files, seen, page.candidates, self.tools.store)
+        added = await run.committer.run(_store_page, row.id, page, host, run.clock(), refresh_s, moved)
+        query = str(row.query)
+        run.events.emit(
+            "page_committed",
+            query=query,
+            found=added.found,
+            new=added.new,
+            moved=added.moved,
+            requests=page.requests,
+            passed_over=[dataclasses.asdict(thing) for thing in page.passed_over],
+        )
+        for problem in page.problems:
+            run.events.emit("source_problem", query=query, where=problem.where, message=problem.message)
+        await screen_discovered(run, self.frontier, self.rules.screening)
 
-def _tell_not_due(context: RunContext, row: QueryRow, left_s: float, failures: int) -> None:
-    after = f", after {failures} failures" if failures else ""
-    at_once = f"; `voicesieve retry '{row.query}'` makes it due now" if failures else ""
-    message = f"{row.query} is asked again in {left_s:.0f} s{after}{at_once}"
-    context.events.emit("query_not_due", message=message)
+    async def _put_off(self, row: QueryRow, turn: Turn) -> float:
+        """Record what holds up the query, and report it once for all that it holds up. Returns when to ask again."""
+        kind = "quota_spent" if turn.spent else "host_paused"
+        await self.run.committer.run(discovery.put_off, row.id, kind, turn.obstacle)
+        if (obstacle := f"{turn.spent or turn.obstacle} {turn.at:.0f}") not in self.reported:
+            self.reported.add(obstacle)
+            self.run.events.emit(
+                "source_sleeps",
+                query=str(row.query),
+                reason=turn.obstacle,
+                until=iso(turn.at),
+                bucket=turn.spent,
+                kind=kind,
+            )
+        return turn.at
+
+    async def _fail(
+        self,
+        source: Source,
+        row: QueryRow,
+        cursor: Mapping[str, object] | None,
+        failure: Failure,
+        failures: int,
+        now: float,
+    ) -> NextRequest:
+        """Commit when the same request is due again, and report it."""
+        run, host = self.run, source.fair_host(row.query)
+        step = await run.committer.run(
+            _store_failure,
+            row,
+            failure,
+            failures,
+            host,
+            self.rules.retry,
+            now,
+            midway=cursor is not None,
+            jitter=run.chance(),
+        )
+        run.events.emit(
+            "source_failed",
+            query=str(row.query),
+            stage="discover",
+            kind=failure.kind.value,
+            message=failure.message,
+            exception_type=failure.exception_type,
+            chain=list(failure.chain),
+            given_up=step.given_up,
+            next=step.sentence,
+        )
+        if host is not None and step.pause_host_until is not None:
+            until = iso(step.pause_host_until)
+            run.events.emit("host_paused", host=host, until=until, reason=failure.message)
+        return step
+
+    def _report_not_due(self, row: QueryRow, left_s: float, failures: int) -> None:
+        after = f", after {failures} failures" if failures else ""
+        at_once = f"; `voicesieve retry '{row.query}'` makes it due now" if failures else ""
+        message = f"{row.query} is asked again in {left_s:.0f} s{after}{at_once}"
+        self.run.events.emit("query_not_due", message=message)
 
 
 class _Novelty:
@@ -144,80 +240,22 @@ class _Novelty:
         return replace(page, cursor=None, problems=(*page.problems, SourceProblem("next page", message)))
 
 
-async def sleep_until(context: RunContext, at: float) -> None:
-    """Sleep, and look at the clock often enough to notice that it was set or that the machine slept, too."""
-    before = context.clock()
-    while (left := at - before) > 0:
-        await asyncio.sleep(min(left, LONGEST_NAP_S))
-        now = context.clock()
-        at -= before - now if now < before else 0.0  # set back: what is left to wait stays the same
-        before = now
-
-
-async def _reserve(
-    context: RunContext, source: Source, row: QueryRow, cursor: Mapping[str, object] | None, patience_s: float
-) -> Turn:
-    rules = context.rules
-    turn: Turn = await context.committer.run(
-        requests.reserve,
-        source.fair_host(row.query),
-        source.price(row.query, cursor, row.memory),
-        context.clock(),
-        paces=rules.pace,
-        limits=rules.quotas,
-        chance=context.random.random(),
-        patience_s=patience_s,
-    )
-    return turn
-
-
-async def _put_off(context: RunContext, row: QueryRow, turn: Turn) -> float:
-    """Note when the query may be asked again, tell it once for all queries that it holds up, and return that time."""
-    kind = "quota_spent" if turn.spent else "host_paused"
-    await context.committer.run(discovery.put_off, row.id, kind, turn.obstacle)
-    if (told := f"{turn.spent or turn.obstacle} {turn.at:.0f}") not in context.told:
-        context.told.add(told)
-        until = iso(turn.at)
-        context.events.emit(
-            "source_sleeps", query=str(row.query), reason=turn.obstacle, until=until, bucket=turn.spent, kind=kind
-        )
-    return turn.at
-
-
-async def screen_discovered(context: RunContext) -> None:
+async def screen_discovered(run: Run, frontier: Frontier, rules: ScreeningRules) -> None:
     """Judge every discovered video by the screening rules, in batches."""
-    rules = context.rules.screening
-    while await context.committer.run(
+    while await run.committer.run(
         discovery.screen_batch,
         lambda candidate: screen(candidate, rules),
         revision_of(rules),
-        context.clock(),
+        run.clock(),
         SCREENING_BATCH,
-        merit=context.frontier.merit,
+        merit=frontier.merit,
     ):
         pass
 
 
-async def _commit(context: RunContext, source: Source, row: QueryRow, page: Page) -> None:
-    host = source.fair_host(row.query)
-    # A look at one's own disk bothers nobody, so local sources are read again by every run.
-    refresh_s = 0.0 if host is None else context.rules.refresh_of(row.query.source)
-    seen = await context.committer.run(naming.files_seen, page.candidates)
-    moved = await asyncio.to_thread(moved_files, seen, page.candidates, context.store)
-    added = await context.committer.run(_store_page, row.id, page, host, context.clock(), refresh_s, moved)
-    query = str(row.query)
-    context.events.emit(
-        "page_committed",
-        query=query,
-        found=added.found,
-        new=added.new,
-        moved=added.moved,
-        requests=page.requests,
-        passed_over=[dataclasses.asdict(thing) for thing in page.passed_over],
-    )
-    for problem in page.problems:
-        context.events.emit("source_problem", query=query, where=problem.where, message=problem.message)
-    await screen_discovered(context)
+def host_of(url: str) -> str:
+    """The host whose pace a fetch counts against; empty for local files."""
+    return (urlsplit(url).hostname or "").lower()
 
 
 def _store_page(
@@ -234,44 +272,17 @@ def _store_page(
     return discovery.commit_page(connection, query, page, host_of, now, refresh_s=refresh_s, moved=moved)
 
 
-async def _record_failure(
-    context: RunContext,
-    source: Source,
-    row: QueryRow,
-    cursor: Mapping[str, object] | None,
-    failure: Failure,
-    failures: int,
-    now: float,
-) -> NextRequest:
-    """Commit when the same request is due again, and report it."""
-    host = source.fair_host(row.query)
-    step: NextRequest = await context.committer.run(_fail, context, row, cursor, failure, failures, host, now)
-    context.events.emit(
-        "source_failed",
-        query=str(row.query),
-        stage="discover",
-        kind=failure.kind.value,
-        message=failure.message,
-        exception_type=failure.exception_type,
-        chain=list(failure.chain),
-        given_up=step.given_up,
-        next=step.sentence,
-    )
-    if host is not None and step.pause_host_until is not None:
-        until = iso(step.pause_host_until)
-        context.events.emit("host_paused", host=host, until=until, reason=failure.message)
-    return step
-
-
-def _fail(
+def _store_failure(
     connection: Connection,
-    context: RunContext,
     row: QueryRow,
-    cursor: Mapping[str, object] | None,
     failure: Failure,
     failures: int,
     host: str | None,
+    rules: RetryRules,
     now: float,
+    *,
+    midway: bool,
+    jitter: float,
 ) -> NextRequest:
     """What follows a failed request: for the query, and, where the source refuses us, for its whole host."""
     refuses = failure.remedy is Remedy.PAUSE_SOURCE and host is not None
@@ -280,13 +291,23 @@ def _fail(
         failures=failures,
         host_refusals=requests.count_refusal(connection, host, now) if refuses and host is not None else failures,
         local=host is None,
-        midway=cursor is not None,
+        midway=midway,
         now=now,
-        jitter=context.random.random(),
-        rules=context.rules.retry,
+        jitter=jitter,
+        rules=rules,
     )
     if failure.remedy is not Remedy.STOP_RUN:
         discovery.query_failed(connection, row.id, failure, step.at, now, start_over=step.start_over)
     if host is not None and step.pause_host_until is not None:
         requests.leave_alone(connection, host, step.pause_host_until, failure.message, now)
     return step
+
+
+async def _sleep_until(run: Run, at: float) -> None:
+    """Sleep, and look at the clock often enough to notice that it was set or that the machine slept, too."""
+    before = run.clock()
+    while (left := at - before) > 0:
+        await asyncio.sleep(min(left, LONGEST_NAP_S))
+        now = run.clock()
+        at -= before - now if now < before else 0.0  # set back: what is left to wait stays the same
+        before = now

@@ -1,23 +1,30 @@
-"""Turning whatever went wrong in a stage into a typed failure, a committed next step and one complete event."""
+"""Attempts: how each begins, ends and fails. Whatever goes wrong becomes a typed failure, a committed next step, and
+one event with the whole story.
+
+A crash before the commit leaves an open attempt, which the next run ends as interrupted and blames on nobody; after it
+only the event is lost.
+"""
 
 from __future__ import annotations
 
-import functools
+import asyncio
 import time
-from dataclasses import dataclass
-
-from sqlalchemy import Connection
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from voicesieve.catalog.reads.why import attempts_of
 from voicesieve.catalog.records import Claim
 from voicesieve.catalog.writes import leases, results
-from voicesieve.crawl.context import RunContext
+from voicesieve.crawl.context import Run
+from voicesieve.crawl.pulse import Pulse
+from voicesieve.crawl.streaks import Streaks
 from voicesieve.domain.errors import InnerError
 from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
 from voicesieve.domain.states import VideoState
 from voicesieve.domain.times import iso
 from voicesieve.machine import MEMORY_RAN_OUT, folder_failure, machine_failure
-from voicesieve.policy.retries import NextStep, next_step
+from voicesieve.policy.retries import NextStep, RetryRules, next_step
 
 
 class RunFaultError(InnerError):
@@ -32,29 +39,9 @@ class TakenBackError(InnerError):
     """Our own process stopped or stood still: the video goes back as it was, and nobody is blamed."""
 
 
-def typed(error: Exception, context: RunContext, *, of: str = "video") -> Failure:
-    """The failure that ``error`` carries or stands for; a defect of ours becomes ``internal_error``.
-
-    ``of`` is what was worked on, a video or a source.
-
-    Fetchers type the errors of the other side, so an `OSError` that arrives here is one of our own folders. Only a file
-    that is missing may have been removed a moment ago.
-    """
-    if isinstance(error, FailureError):
-        return error.failure
-    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError | ConnectionError | TimeoutError):
-        return folder_failure(error, context.folder.root)
-    if (failure := machine_failure(error, context.folder.root)) is not None:
-        return failure
-    if isinstance(error, MemoryError):
-        return Failure.from_exception(FailureKind.OUT_OF_MEMORY, error, MEMORY_RAN_OUT)
-    message = f"a defect of voicesieve, not of the {of}: {type(error).__name__}: {error}"
-    return Failure.from_exception(FailureKind.INTERNAL_ERROR, error, message)
-
-
 @dataclass(frozen=True)
 class OpenAttempt:
-    """An attempt that has been written down and not yet ended."""
+    """An attempt that is recorded and has not ended."""
 
     id: int
     method: str
@@ -63,140 +50,161 @@ class OpenAttempt:
     """When it began, by `time.monotonic`."""
 
 
-async def open_attempt(context: RunContext, claim: Claim, method: str, scratch: str | None = None) -> OpenAttempt:
-    """Write down that a method is about to be tried."""
-    id_ = await context.committer.run(
-        leases.start_attempt, context.run, claim, method, context.clock(), scratch=scratch
-    )
-    retry = claim.item_failures + claim.machine_failures > 0
-    context.events.emit(
-        "attempt_started", video=claim.video, stage=claim.stage.value, method=method, retry=retry, title=claim.title
-    )
-    return OpenAttempt(id_, method, scratch, time.monotonic())
-
-
-async def interrupt_attempt(context: RunContext, attempt: OpenAttempt, why: str = "") -> None:
-    """The run is stopping: end the attempt without blaming anyone."""
-    await context.committer.run(
-        leases.finish_attempt,
-        attempt.id,
-        context.clock(),
-        interrupted=True,
-        next_sentence=f"{why}due again when a run starts",
-    )
-
-
 _OF_TIME = frozenset({Remedy.BACK_OFF, Remedy.RETRY_ALONE})
 """Remedies of failures that a standstill of our own can bring about: limits of time, connections that were given up."""
 
 
-async def record_failure(
-    context: RunContext, claim: Claim, attempt: OpenAttempt, failure: Failure, *, deciding: Failure | None = None
-) -> None:
-    """End the attempt with ``failure``, commit what follows for the video, and tell it with all a person needs.
+@dataclass(frozen=True)
+class Attempts:
+    """The attempts of one run, of whatever stage::
 
-    What follows is judged by ``deciding``, the most telling failure of several methods; by default it is this
-    one. Raises `RunFaultError` when the run cannot go on, `TakenBackError` when it stops and a worker ended with it, or
-    when this process stood still meanwhile, `StaleLeaseError` when the lease is no longer ours.
+        attempt = await attempts.begin(claim, "http", "0f3a/http")
+        try: ...
+        except Exception as error:
+            await attempts.fail(claim, attempt, typed(error, root))
+
+    ``stopping`` is set when somebody asked the run to stop, ``faulted`` when nothing may be taken up any more because
+    the run cannot go on. ``pulse`` notices that this process stood still, ``streaks`` a defect of our own. ``refused``
+    counts how often the source of a video refused it in this run; the ``excused`` are videos that failed because
+    this process stood still, once each.
     """
-    deciding = deciding or failure
-    if context.stopping.is_set() and deciding.remedy is Remedy.RETRY_ALONE:
-        # Who stops a program often stops its workers, too: what they had in hand did not end them.
-        await interrupt_attempt(context, attempt, f"a worker ended while the run was stopping ({failure.message}); ")
-        raise TakenBackError(deciding.message)
-    may_be_ours = deciding.remedy in _OF_TIME and claim.video not in context.pardoned
-    if may_be_ours and context.pulse.stood_still_since(attempt.started):
-        context.pardoned.add(claim.video)  # once: a machine that stands still all the time must not ask for ever
-        await interrupt_attempt(context, attempt, f"this process stood still meanwhile ({deciding.message}); ")
-        raise TakenBackError(deciding.message)
-    if deciding.remedy is Remedy.STOP_RUN:
-        context.faulted.set()  # before the video is due again, or this run would take it up once more
-    if deciding.remedy is Remedy.PAUSE_SOURCE:
-        context.refused[claim.video] += 1
-    step = await context.committer.run(_fail, context, claim, attempt, failure, deciding)
-    await tell_failure(context, claim, attempt, deciding, step.state, step.sentence)
-    if step.pause_host_until is not None:
-        until = iso(step.pause_host_until)
-        context.events.emit("host_paused", host=claim.host, until=until, reason=deciding.message)
-    if deciding.remedy is Remedy.STOP_RUN:
-        raise RunFaultError(deciding)
-    if deciding.kind is FailureKind.INTERNAL_ERROR:
-        await _stop_a_streak(context, claim, attempt, deciding)
+
+    run: Run
+    rules: RetryRules
+    stopping: asyncio.Event
+    faulted: asyncio.Event
+    pulse: Pulse
+    streaks: Streaks = field(default_factory=Streaks)
+    refused: Counter[str] = field(default_factory=Counter)
+    excused: set[str] = field(default_factory=set)
+
+    async def begin(self, claim: Claim, method: str, scratch: str | None = None) -> OpenAttempt:
+        """Record that a method is about to be tried. Raises `StaleLeaseError` if the video is no longer ours."""
+        run = self.run
+        id_ = await run.committer.run(leases.start_attempt, run.id, claim, method, run.clock(), scratch=scratch)
+        run.events.emit(
+            "attempt_started",
+            video=claim.video,
+            stage=claim.stage.value,
+            method=method,
+            retry=claim.item_failures + claim.machine_failures > 0,
+            title=claim.title,
+        )
+        return OpenAttempt(id_, method, scratch, time.monotonic())
+
+    async def interrupt(self, attempt: OpenAttempt, why: str = "") -> None:
+        """The run is stopping: end the attempt without blaming anyone."""
+        await self.run.committer.run(
+            leases.finish_attempt,
+            attempt.id,
+            self.run.clock(),
+            interrupted=True,
+            next_sentence=f"{why}due again when a run starts",
+        )
+
+    async def fail(
+        self, claim: Claim, attempt: OpenAttempt, failure: Failure, *, deciding: Failure | None = None
+    ) -> None:
+        """End the attempt with ``failure``, commit what follows for the video, and report both.
+
+        What follows is judged by ``deciding``, the most telling failure of several methods; by default it is this
+        one. Raises `RunFaultError` when the run cannot go on, `TakenBackError` when it stops and a worker ended with
+        it, or when this process stood still meanwhile, `StaleLeaseError` when the lease is no longer ours.
+        """
+        run, deciding = self.run, deciding or failure
+        if self.stopping.is_set() and deciding.remedy is Remedy.RETRY_ALONE:
+            # Who stops a program often stops its workers, too: what they had in hand did not end them.
+            await self.interrupt(attempt, f"a worker ended while the run was stopping ({failure.message}); ")
+            raise TakenBackError(deciding.message)
+        may_be_ours = deciding.remedy in _OF_TIME and claim.video not in self.excused
+        if may_be_ours and self.pulse.stood_still_since(attempt.started):
+            self.excused.add(claim.video)  # once: a machine that stands still all the time must not ask for ever
+            await self.interrupt(attempt, f"this process stood still meanwhile ({deciding.message}); ")
+            raise TakenBackError(deciding.message)
+        if deciding.remedy is Remedy.STOP_RUN:
+            self.faulted.set()  # before the video is due again, or this run would take it up once more
+        if deciding.remedy is Remedy.PAUSE_SOURCE:
+            self.refused[claim.video] += 1
+        now = run.clock()
+
+        def rule(item_failures: int, machine_failures: int, host_refusals: int) -> NextStep:
+            return next_step(
+                deciding,
+                waiting_state=claim.waiting_state,
+                item_failures=item_failures,
+                machine_failures=machine_failures,
+                host_refusals=host_refusals,
+                now=now,
+                jitter=run.chance(),
+                rules=self.rules,
+                item_refusals=self.refused[claim.video],
+            )
+
+        step = await run.committer.run(results.fail, claim, attempt.id, failure, rule, now, deciding=deciding)
+        await self.report(claim, attempt, deciding, step.state, step.sentence)
+        if step.pause_host_until is not None:
+            until = iso(step.pause_host_until)
+            run.events.emit("host_paused", host=claim.host, until=until, reason=deciding.message)
+        if deciding.remedy is Remedy.STOP_RUN:
+            raise RunFaultError(deciding)
+        if deciding.kind is FailureKind.INTERNAL_ERROR:
+            await self._stop_a_streak(claim, attempt, deciding)
+
+    async def report(
+        self, claim: Claim, attempt: OpenAttempt, failure: Failure, state: VideoState, next_sentence: str
+    ) -> None:
+        """Emit the one event in which an error carries its whole story. ``state`` is the video's from now on."""
+        attempts = await self.run.committer.run(attempts_of, claim.key)
+        self.run.events.emit(
+            "attempt_failed",
+            video=claim.video,
+            title=claim.title,
+            url=claim.url,
+            stage=claim.stage.value,
+            method=attempt.method,
+            kind=failure.kind.value,
+            message=failure.message,
+            attempts=attempts,
+            scratch=attempt.scratch,
+            recording=claim.recording_path,
+            exception_type=failure.exception_type,
+            chain=list(failure.chain),
+            state=state.value,
+            next=next_sentence,
+        )
+
+    async def _stop_a_streak(self, claim: Claim, attempt: OpenAttempt, failure: Failure) -> None:
+        """Raise `RunFaultError` where the same defect has struck too many videos in a row, and give them their budgets
+        back; they are due a little later, so that the next run begins with others."""
+        videos = self.streaks.struck(claim, attempt.method, failure)
+        if not videos:
+            return
+        self.faulted.set()
+        due = self.run.clock() + self.rules.first_delay_s
+        await self.run.committer.run(results.retry, due, ids=videos)
+        message = (
+            f"{len(videos)} different videos in a row failed in the same way while {attempt.method} worked on them, "
+            f"which is a defect of voicesieve or its installation, not theirs: {failure.message}. None of them is "
+            "given up. Report it with the log; the same command goes on, with other videos first."
+        )
+        raise RunFaultError(Failure(FailureKind.MACHINE_FAULT, message, None, failure.exception_type, failure.chain))
 
 
-async def _stop_a_streak(context: RunContext, claim: Claim, attempt: OpenAttempt, failure: Failure) -> None:
-    """Raise `RunFaultError` where the same defect has struck too many videos in a row, and give them their budgets
-    back; they are due a little later, so that the next run begins with others."""
-    videos = context.streaks.struck(claim, attempt.method, failure)
-    if not videos:
-        return
-    context.faulted.set()
-    due = context.clock() + context.rules.retry.first_delay_s
-    await context.committer.run(results.retry, due, ids=videos)
-    message = (
-        f"{len(videos)} different videos in a row failed in the same way while {attempt.method} worked on them, which "
-        f"is a defect of voicesieve or its installation, not theirs: {failure.message}. None of them is given up. "
-        "Report it with the log; the same command goes on, with other videos first."
-    )
-    raise RunFaultError(Failure(FailureKind.MACHINE_FAULT, message, None, failure.exception_type, failure.chain))
+def typed(error: Exception, root: Path, *, of: str = "video") -> Failure:
+    """The failure that ``error`` carries or stands for; a defect of ours becomes ``internal_error``.
 
+    ``of`` is what was worked on, a video or a source; ``root`` is the data folder.
 
-async def tell_failure(
-    context: RunContext, claim: Claim, attempt: OpenAttempt, failure: Failure, state: VideoState, next_sentence: str
-) -> None:
-    """Emit the one event in which an error carries its whole story. ``state`` is the video's from now on."""
-    attempts = await context.committer.run(attempts_of, claim.key)
-    context.events.emit(
-        "attempt_failed",
-        video=claim.video,
-        title=claim.title,
-        url=claim.url,
-        stage=claim.stage.value,
-        method=attempt.method,
-        kind=failure.kind.value,
-        message=failure.message,
-        attempts=attempts,
-        scratch=attempt.scratch,
-        recording=claim.recording_path,
-        exception_type=failure.exception_type,
-        chain=list(failure.chain),
-        state=state.value,
-        next=next_sentence,
-    )
-
-
-def _fail(
-    connection: Connection,
-    context: RunContext,
-    claim: Claim,
-    attempt: OpenAttempt,
-    failure: Failure,
-    deciding: Failure,
-) -> NextStep:
-    now = context.clock()
-    rule = functools.partial(_next_step, context, claim, deciding, now)
-    step = results.fail(connection, claim, deciding, rule, now)
-    leases.finish_attempt(connection, attempt.id, now, failure=failure, next_sentence=step.sentence)
-    return step
-
-
-def _next_step(
-    context: RunContext,
-    claim: Claim,
-    failure: Failure,
-    now: float,
-    item_failures: int,
-    machine_failures: int,
-    host_refusals: int,
-) -> NextStep:
-    return next_step(
-        failure,
-        waiting_state=claim.waiting_state,
-        item_failures=item_failures,
-        machine_failures=machine_failures,
-        host_refusals=host_refusals,
-        now=now,
-        jitter=context.random.random(),
-        rules=context.rules.retry,
-        item_refusals=context.refused[claim.video],
-    )
+    Fetchers type the errors of the other side, so an `OSError` that arrives here is one of our own folders. Only a file
+    that is missing may have been removed a moment ago.
+    """
+    if isinstance(error, FailureError):
+        return error.failure
+    if isinstance(error, OSError) and not isinstance(error, FileNotFoundError | ConnectionError | TimeoutError):
+        return folder_failure(error, root)
+    if (failure := machine_failure(error, root)) is not None:
+        return failure
+    if isinstance(error, MemoryError):
+        return Failure.from_exception(FailureKind.OUT_OF_MEMORY, error, MEMORY_RAN_OUT)
+    message = f"a defect of voicesieve, not of the {of}: {type(error).__name__}: {error}"
+    return Failure.from_exception(FailureKind.INTERNAL_ERROR, error, message)

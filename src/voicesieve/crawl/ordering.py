@@ -4,25 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection
 
-from voicesieve.catalog.reads import frontier
+from voicesieve.catalog.reads import frontier as reads
 from voicesieve.catalog.rows import candidate_of
+from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import arms
-from voicesieve.catalog.writes import frontier as transactions
+from voicesieve.catalog.writes import frontier as writes
 from voicesieve.catalog.writes.frontier import YieldOrder
+from voicesieve.crawl.context import Run
+from voicesieve.crawl.rules import FrontierRules
 from voicesieve.domain.candidates import Candidate
 from voicesieve.frontier import costs
 from voicesieve.frontier.facts import ArmFacts, Lesson, Lessons, Worth
 from voicesieve.frontier.learning import Knowledge, due
 from voicesieve.frontier.valuing import learn, value
 from voicesieve.frontier.words import words_of
-
-if TYPE_CHECKING:
-    from voicesieve.crawl.context import RunContext
 
 LESSONS = 50_000
 """Most decisions that words are learnt from, the newest: enough for each word that matters, and a second of work."""
@@ -32,18 +30,8 @@ ARM_BATCH = 200
 """Rows in one step of the committer, so that a relearning holds nobody up for more than some milliseconds."""
 
 
-@dataclass(frozen=True)
-class FrontierRules:
-    """``by_yield``: choose by expected yield, else in order of discovery. ``max_videos_per_channel`` bounds what the
-    crawl itself looks for in a channel, not what a person asks for."""
-
-    by_yield: bool
-    expand_channels: bool
-    max_videos_per_channel: int
-
-
 class Frontier:
-    """What one run knows. It is learnt from the catalog and kept there; another run goes on with it."""
+    """What one run knows. It is learnt from the catalog and kept there; the next run starts with it."""
 
     def __init__(self, rules: FrontierRules) -> None:
         self.rules = rules
@@ -64,57 +52,52 @@ class Frontier:
 
     def open(self, connection: Connection) -> None:
         """Take up what earlier runs have learnt."""
-        kept = frontier.knowledge(connection)
-        if kept is not None:
-            self.knowledge = Knowledge.from_json(kept)
+        stored = reads.knowledge(connection)
+        if stored is not None:
+            self.knowledge = Knowledge.from_json(stored)
 
 
-async def enrol_all(context: RunContext) -> None:
+async def enrol_all(run: Run, frontier: Frontier) -> None:
     """Give every video of an older catalog its place; a new catalog has nothing to do."""
-    while await context.committer.run(arms.enrol_missing, context.frontier.merit):
+    while await run.committer.run(arms.enrol_missing, frontier.merit):
         pass
 
 
-async def learn_when_due(context: RunContext) -> None:
+async def learn_when_due(run: Run, catalog: Catalog, frontier: Frontier) -> None:
     """Learn anew from all decisions once they have grown enough."""
-    known = context.frontier.knowledge
-    decisions = await context.committer.run(frontier.decisions)
-    if not due(decisions, known.decisions):
+    before = frontier.knowledge
+    decisions = await run.committer.run(reads.decisions)
+    if not due(decisions, before.decisions):
         return
-    context.frontier.knowledge = await asyncio.to_thread(_learn, context, known, decisions)
-    kept = context.frontier.knowledge.to_json()
-    await context.committer.run(transactions.keep_knowledge, kept, context.clock())
-    if context.frontier.rules.by_yield:
-        await _revalue(context)
-    context.events.emit("frontier_learnt", decisions=decisions, words=len(context.frontier.knowledge.words))
+    frontier.knowledge = await asyncio.to_thread(_learn, catalog, before, decisions)
+    await run.committer.run(writes.keep_knowledge, frontier.knowledge.to_json(), run.clock())
+    if frontier.rules.by_yield:
+        await _revalue(run, frontier)
+    run.events.emit("frontier_learnt", decisions=decisions, words=len(frontier.knowledge.words))
 
 
-def _learn(context: RunContext, known: Knowledge, decisions: int) -> Knowledge:
-    with context.catalog.read() as connection:
-        judged = frontier.judged_arms(connection)
+def _learn(catalog: Catalog, before: Knowledge, decisions: int) -> Knowledge:
+    with catalog.read() as connection:
+        judged = reads.judged_arms(connection)
         places = {key: place for place, (key, _) in enumerate(judged)}
         lessons = Lessons(
             Lesson(places[row.arm], words_of(candidate_of(row)), row.merit, row.state == "accepted")
-            for row in frontier.decided_with_arm(connection, LESSONS)
+            for row in reads.decided_with_arm(connection, LESSONS)
             if row.arm in places
         )
     if not judged:
-        return known
-    return learn([facts for _, facts in judged], lessons, known, decisions)
+        return before
+    return learn([facts for _, facts in judged], lessons, before, decisions)
 
 
-async def _revalue(context: RunContext) -> None:
+async def _revalue(run: Run, frontier: Frontier) -> None:
     """Give what waits its new merit and every arm its new worth, in small steps beside the crawl."""
     last = 0
-    while True:
-        rows = await context.committer.run(frontier.waiting_after, last, MERIT_BATCH)
-        if not rows:
-            break
-        merits = {row.key: context.frontier.merit(candidate_of(row)) for row in rows}
+    while rows := await run.committer.run(reads.waiting_after, last, MERIT_BATCH):
+        merits = {row.key: frontier.merit(candidate_of(row)) for row in rows}
         changed = {row.key: merits[row.key] for row in rows if abs(merits[row.key] - row.merit) > 1e-6}
-        await context.committer.run(transactions.set_merits, changed)
+        await run.committer.run(writes.set_merits, changed)
         last = rows[-1].key
-    order = context.frontier.order
-    stale = order is not None
-    while order is not None and stale:
-        stale = await context.committer.run(transactions.refresh, order, ARM_BATCH) > 0
+    order = frontier.order
+    while order is not None and await run.committer.run(writes.refresh, order, ARM_BATCH) > 0:
+        pass

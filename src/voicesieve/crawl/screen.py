@@ -1,40 +1,48 @@
-"""Screening a video that is about to be taken, and again when its platform has described it in full."""
+"""Screening a video that is about to be taken, and again when its platform has described it in full.
+
+A crash before the commit costs the question: the video is judged again when it is taken next.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sqlalchemy import Connection
-
 from voicesieve.catalog.records import Claim
-from voicesieve.catalog.writes import leases, results
-from voicesieve.crawl.context import RunContext
-from voicesieve.crawl.failing import OpenAttempt
+from voicesieve.catalog.writes import results
+from voicesieve.crawl.context import Run
 from voicesieve.domain.candidates import TAKEN, Candidate
 from voicesieve.domain.decisions import Reason
 from voicesieve.policy.revision import revision_of
-from voicesieve.policy.screening import governing_platform, screen
+from voicesieve.policy.screening import ScreeningRules, governing_platform, screen
 
 
-def objection(context: RunContext, claim: Claim) -> Reason | None:
+def objection(claim: Claim, rules: ScreeningRules) -> Reason | None:
     """The rule of today that keeps out a video that an earlier day has let in."""
-    return screen(_described(claim, claim.facts), context.rules.screening)
+    return screen(_described(claim, claim.facts), rules)
 
 
-def full_screen(context: RunContext, claim: Claim) -> Callable[[Mapping[str, object]], Reason | None] | None:
+def full_screen(claim: Claim, rules: ScreeningRules) -> Callable[[Mapping[str, object]], Reason | None] | None:
     """What judges a video by its full description, before any media is fetched; ``None`` where no platform is."""
-    rules = context.rules.screening
     if governing_platform(claim.source, claim.url, rules) is None:
         return None
     return lambda facts: screen(_described(claim, {**claim.facts, **facts, TAKEN: True}), rules)
 
 
 async def screen_out(
-    context: RunContext, claim: Claim, reason: Reason, facts: Mapping[str, object], attempt: OpenAttempt | None
+    run: Run,
+    claim: Claim,
+    reason: Reason,
+    rules: ScreeningRules,
+    facts: Mapping[str, object],
+    *,
+    attempt: int | None = None,
 ) -> None:
-    """Keep a video out, with what was learnt of it, and tell why. Nothing has failed."""
-    await context.committer.run(_screen_out, context, claim, reason, facts, attempt)
-    context.events.emit(
+    """Keep a video out, with what was learnt of it, and report why. Nothing has failed.
+
+    ``attempt`` is the attempt that learnt it and ends with it, if one was open.
+    """
+    await run.committer.run(results.screen_out, claim, reason, facts, revision_of(rules), run.clock(), attempt=attempt)
+    run.events.emit(
         "video_screened_out",
         video=claim.video,
         title=str(facts.get("title") or claim.title),
@@ -42,22 +50,6 @@ async def screen_out(
         rule=reason.rule,
         reason=reason.message,
     )
-
-
-def _screen_out(
-    connection: Connection,
-    context: RunContext,
-    claim: Claim,
-    reason: Reason,
-    facts: Mapping[str, object],
-    attempt: OpenAttempt | None,
-) -> None:
-    now = context.clock()
-    revision = revision_of(context.rules.screening)
-    results.screen_out(connection, claim, reason, facts, revision, now)
-    if attempt is not None:
-        said = f"kept out by the rule {reason.rule} before any media was fetched"
-        leases.finish_attempt(connection, attempt.id, now, screened_out=True, next_sentence=said)
 
 
 def _described(claim: Claim, facts: Mapping[str, object]) -> Candidate:

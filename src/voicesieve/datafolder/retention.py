@@ -14,6 +14,14 @@ from voicesieve.domain.audits import AuditEntry, Deed
 DAY_S = 86_400.0
 
 
+@dataclass(frozen=True)
+class RetentionRules:
+    """How many days audio of rejected recordings, and what lies in quarantine, are kept; 0 keeps them for good."""
+
+    rejected_audio_days: float
+    quarantine_days: float = 0.0
+
+
 @dataclass
 class Retained:
     """What was purged: audio of rejected recordings, descriptions and files in quarantine whose time was up."""
@@ -23,37 +31,29 @@ class Retained:
     quarantined: int = 0
 
 
-def retain(
-    catalog: Catalog,
-    store: RecordingStore,
-    now: float,
-    *,
-    rejected_audio_days: float,
-    quarantine_days: float = 0.0,
-    actor: str,
-) -> Retained:
-    """Purge what is due, a batch in one transaction, and write it down if there was anything.
+def retain(catalog: Catalog, store: RecordingStore, rules: RetentionRules, now: float, *, actor: str) -> Retained:
+    """Purge what is due, a batch in one transaction, and record it in the audit log if there was anything.
 
-    Audio that every video carrying it was rejected for ``rejected_audio_days`` goes, and what lies in quarantine for
-    ``quarantine_days``; 0 keeps them for good. The file goes
-    after the commit that forgets it, and a crash in between is made good by the next run.
+    Audio goes that every video carrying it was rejected for so long. A file goes after the commit that forgets it, and
+    a crash in between is made good by the next run.
     """
     done = Retained()
     after = ""
-    while rejected_audio_days > 0:
+    while rules.rejected_audio_days > 0:
         with catalog.write() as connection:
-            purged = retention.purge_rejected(connection, now - rejected_audio_days * DAY_S, now, after)
+            purged = retention.purge_rejected(connection, now - rules.rejected_audio_days * DAY_S, now, after)
         done.rejected_audio += len(purged)
         if len(purged) < retention.BATCH:
             break
         after = purged[-1]
     done.lent_descriptions = forget_expired(catalog, now)
     finish_deletions(catalog, store)
-    if quarantine_days > 0:
-        done.quarantined = let_go(catalog, store, before=now - quarantine_days * DAY_S)
+    if rules.quarantine_days > 0:
+        done.quarantined = let_go(catalog, store, before=now - rules.quarantine_days * DAY_S)
     if done != Retained():
         reason = (
-            f"retention.rejected_audio_days = {rejected_audio_days:g}, retention.quarantine_days = {quarantine_days:g}"
+            f"retention.rejected_audio_days = {rules.rejected_audio_days:g}, "
+            f"retention.quarantine_days = {rules.quarantine_days:g}"
         )
         details = {"rejected_audio": done.rejected_audio, "lent_descriptions": done.lent_descriptions}
         if done.quarantined:

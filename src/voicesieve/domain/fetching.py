@@ -8,7 +8,6 @@ from pathlib import Path
 
 from voicesieve.domain.decisions import Reason
 from voicesieve.domain.errors import InnerError
-from voicesieve.domain.failures import Failure
 
 
 @dataclass(frozen=True)
@@ -90,32 +89,6 @@ class Fetched:
     bytes: int
     expected_duration_s: float | None = None
     facts: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class MethodAttempt:
-    """One try of one method. ``failure`` is ``None`` exactly when it brought a usable file."""
-
-    method: str
-    started_at: float
-    ended_at: float
-    bytes: int = 0
-    failure: Failure | None = None
-
-
-@dataclass(frozen=True)
-class FetchOutcome:
-    """The result of fetching one video: a usable file, the failure that decides what happens next, or a rule's no."""
-
-    video: str
-    attempts: tuple[MethodAttempt, ...]
-    recording: FetchedRecording | None = None
-    failure: Failure | None = None
-    screened_out: Reason | None = None
-
-    def __post_init__(self) -> None:
-        if sum(part is not None for part in (self.recording, self.failure, self.screened_out)) != 1:
-            raise ValueError("a fetch outcome holds a recording, a failure or a reason, and only one of them")
 
 
 @dataclass(frozen=True)

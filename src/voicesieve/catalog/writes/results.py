@@ -16,7 +16,7 @@ from voicesieve.catalog.store import add_to_counter
 from voicesieve.catalog.writes import merging, requests
 from voicesieve.catalog.writes.changes import change, child_seconds, insert_missing
 from voicesieve.catalog.writes.languages import save_language
-from voicesieve.catalog.writes.leases import interrupt_attempts, leased
+from voicesieve.catalog.writes.leases import finish_attempt, interrupt_attempts, leased
 from voicesieve.catalog.writes.takedown import bury, channel_hashes, delete_unless_named, forget_recording, is_withdrawn
 from voicesieve.domain.decisions import Decision, Reason
 from voicesieve.domain.failures import Failure, Remedy
@@ -32,6 +32,7 @@ video, host = schema.video, schema.host
 def finish_fetch(
     connection: Connection,
     claim: Claim,
+    attempt: int,
     fetched: FetchedRecording,
     path: str,
     now: float,
@@ -40,13 +41,14 @@ def finish_fetch(
     rights_statement: str = "",
     gone: frozenset[str] = frozenset(),
 ) -> VideoState:
-    """Name the stored file. It must lie durably under ``path`` before this transaction commits.
+    """Name the stored file and end its attempt. The file must lie durably under ``path`` before this commits.
 
     ``gone`` are addresses of files with this audio that lie there no longer: this is one of them, moved, and no video
     of its own. Audio that was withdrawn is not stored again, nor is what turns out to come from a withdrawn channel:
     the video becomes withdrawn too.
     """
     row = leased(connection, claim)
+    finish_attempt(connection, attempt, now, size=fetched.bytes, next_sentence="analysed next")
     free = {"lease_token": None, "lease_until": None}
     host_recovered(connection, row.host)
     facts = dict(fetched.facts)
@@ -83,10 +85,20 @@ def finish_fetch(
 
 
 def screen_out(
-    connection: Connection, claim: Claim, reason: Reason, facts: Mapping[str, object], screened_by: str, now: float
+    connection: Connection,
+    claim: Claim,
+    reason: Reason,
+    facts: Mapping[str, object],
+    screened_by: str,
+    now: float,
+    *,
+    attempt: int | None = None,
 ) -> None:
-    """Keep out a video by a rule that knows more than it did when the video was found."""
+    """Keep out a video by a rule that knows more than when the video was found, and end ``attempt`` if there is one."""
     row = leased(connection, claim)
+    if attempt is not None:
+        sentence = f"kept out by the rule {reason.rule} before any media was fetched"
+        finish_attempt(connection, attempt, now, screened_out=True, next_sentence=sentence)
     change(
         connection,
         row,
@@ -140,6 +152,7 @@ def name_recordings(connection: Connection, stored: Sequence[tuple[FetchedRecord
 def publish(
     connection: Connection,
     claim: Claim,
+    attempt: int,
     verdict: Verdict,
     windows: bytes,
     levels: dict[str, float],
@@ -147,13 +160,14 @@ def publish(
     decision: Decision,
     now: float,
 ) -> None:
-    """The single transaction that makes a verdict count: scores, language, decision and state together.
+    """The single transaction that makes a verdict count: scores, language, decision, state and attempt together.
 
     What a person decided stays decided: of a new analysis only scores and evidence are kept.
     """
     row = leased(connection, claim)
     if row.recording is None:
         raise StaleLeaseError(claim.video)
+    finish_attempt(connection, attempt, now, next_sentence=f"decided: {decision.outcome}")
     _save_verdict(connection, row.recording, verdict, windows, levels, now)
     known = save_language(connection, row.key, language)
     free = {"lease_token": None, "lease_until": None}
@@ -236,13 +250,22 @@ def _save_verdict(
 
 
 def fail(
-    connection: Connection, claim: Claim, failure: Failure, decide_next: Callable[[int, int, int], NextStep], now: float
+    connection: Connection,
+    claim: Claim,
+    attempt: int,
+    failure: Failure,
+    decide_next: Callable[[int, int, int], NextStep],
+    now: float,
+    *,
+    deciding: Failure | None = None,
 ) -> NextStep:
-    """Record what a failure means for the video and, if the source refuses us, for its whole host.
+    """End the attempt with ``failure``, and record what follows for the video and, if refused, for its whole host.
 
+    ``deciding`` is what the video failed with, where another method said more than the last one.
     ``decide_next(item_failures, machine_failures, host_refusals)`` is the pure rule; the counts include this one.
     """
     row = leased(connection, claim)
+    last, failure = failure, deciding or failure
     remedy = failure.remedy
     blames_item = remedy in (Remedy.BACK_OFF, Remedy.GIVE_UP, Remedy.DEFER)
     item_failures = row.item_failures + (1 if blames_item else 0)
@@ -257,6 +280,7 @@ def fail(
     if blames_item and claim.stage is Stage.FETCH and row.url != claim.url:
         sentence = "its source has given it another address meanwhile, which is tried next"
         step = NextStep(claim.waiting_state, now, sentence)
+    finish_attempt(connection, attempt, now, failure=last, next_sentence=step.sentence)
     failed = step.state in (VideoState.FAILED, VideoState.GIVEN_UP)
     change(
         connection,
