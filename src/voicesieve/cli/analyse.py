@@ -14,19 +14,11 @@ from typing import Annotated, Any
 import typer
 
 from voicesieve.cli.detectors import configured_model, detector_choice
-from voicesieve.cli.output import (
-    DEFAULT_DATA,
-    EXIT_OK,
-    EXIT_OPERATOR,
-    AsJson,
-    Config,
-    Data,
-    OperatorError,
-    print_json,
-)
+from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, print_json
 from voicesieve.cli.report import tracks_line
 from voicesieve.cli.wiring import acceptance_of, settings_for, worker_count
 from voicesieve.crawl import work
+from voicesieve.domain.errors import EXIT_OK, EXIT_OPERATOR
 from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
 from voicesieve.domain.verdicts import OperatingPoint, Verdict
 from voicesieve.engines.local import LocalEngine

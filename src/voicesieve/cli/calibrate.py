@@ -14,21 +14,10 @@ import typer
 
 from voicesieve.cli.detectors import calibration_file
 from voicesieve.cli.labelled import told, usable_labels, workshop
-from voicesieve.cli.output import (
-    DEFAULT_DATA,
-    EXIT_OK,
-    EXIT_OPERATOR,
-    AsJson,
-    Config,
-    Data,
-    OperatorError,
-    Quiet,
-    note,
-    print_json,
-    say,
-)
+from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, Quiet, note, print_json, say
 from voicesieve.cli.wiring import settings_for
 from voicesieve.datafolder.folder import DataFolder
+from voicesieve.domain.errors import EXIT_OK, EXIT_OPERATOR
 from voicesieve.engines.loop import run_loop
 from voicesieve.evaluation import scoring, statistics
 from voicesieve.evaluation.figures import Voice

@@ -17,19 +17,7 @@ import typer
 
 from voicesieve.catalog.reads import due
 from voicesieve.catalog.store import Catalog
-from voicesieve.cli.output import (
-    DEFAULT_DATA,
-    EXIT_FAULT,
-    EXIT_INTERRUPTED,
-    EXIT_OK,
-    EXIT_OPERATOR,
-    AsJson,
-    Config,
-    Data,
-    OperatorError,
-    note,
-    print_json,
-)
+from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, note, print_json
 from voicesieve.cli.progress import Progress
 from voicesieve.cli.report import print_status
 from voicesieve.cli.rights import refuse_without_basis
@@ -39,6 +27,7 @@ from voicesieve.crawl.ending import Ending
 from voicesieve.crawl.run import Request, run
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.candidates import Query
+from voicesieve.domain.errors import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT_OPERATOR
 from voicesieve.domain.failures import FailureError
 from voicesieve.domain.passwords import without_password
 from voicesieve.domain.times import iso

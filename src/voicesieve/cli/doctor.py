@@ -10,10 +10,11 @@ import typer
 
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog.reads import stored
-from voicesieve.cli.output import DEFAULT_DATA, EXIT_OK, EXIT_OPERATOR, AsJson, Config, Data, note, print_json
+from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, note, print_json
 from voicesieve.cli.progress import steps
 from voicesieve.cli.wiring import backup_rules_of, opened_catalog, settings_for
 from voicesieve.datafolder.folder import DataFolder
+from voicesieve.domain.errors import EXIT_OK, EXIT_OPERATOR
 from voicesieve.observability.terminal import safe_text
 from voicesieve.operations.doctor import examine
 from voicesieve.operations.doctor import fix as apply_fixes

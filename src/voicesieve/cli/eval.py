@@ -16,19 +16,9 @@ from rich.text import Text
 
 from voicesieve.cli.detectors import choice_named, tell_licence
 from voicesieve.cli.labelled import Workshop, told, usable_labels, workshop
-from voicesieve.cli.output import (
-    DEFAULT_DATA,
-    EXIT_OK,
-    EXIT_OPERATOR,
-    AsJson,
-    Config,
-    Data,
-    OperatorError,
-    Quiet,
-    note,
-    print_json,
-)
+from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, Quiet, note, print_json
 from voicesieve.cli.wiring import settings_for
+from voicesieve.domain.errors import EXIT_OK, EXIT_OPERATOR
 from voicesieve.domain.failures import FailureError, Remedy
 from voicesieve.domain.verdicts import Model
 from voicesieve.engines.loop import run_loop

@@ -15,18 +15,9 @@ from rich.table import Table
 from voicesieve.catalog.reads import lookup
 from voicesieve.catalog.reads.evidence import stored_language
 from voicesieve.catalog.records import UnknownVideoError
-from voicesieve.cli.output import (
-    DEFAULT_DATA,
-    EXIT_OK,
-    EXIT_OPERATOR,
-    AsJson,
-    Config,
-    Data,
-    OperatorError,
-    note,
-    print_json,
-)
+from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, note, print_json
 from voicesieve.cli.wiring import fusion_of, opened_catalog, settings_for
+from voicesieve.domain.errors import EXIT_OK, EXIT_OPERATOR
 from voicesieve.domain.languages import SpokenLanguage
 from voicesieve.files import read_person_text
 from voicesieve.languages.accuracy import KindAccuracy, accuracy_by_kind

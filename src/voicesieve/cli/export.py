@@ -13,18 +13,7 @@ import typer
 from voicesieve.audio.identity import fingerprint_program
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog.reads.exportable import exportable_hashes
-from voicesieve.cli.output import (
-    DEFAULT_DATA,
-    EXIT_OK,
-    EXIT_OPERATOR,
-    AsJson,
-    Config,
-    Data,
-    OperatorError,
-    Quiet,
-    note,
-    print_json,
-)
+from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, Quiet, note, print_json
 from voicesieve.cli.progress import steps
 from voicesieve.cli.wiring import actor, opened_catalog, settings_for, worker_count
 from voicesieve.corpus.card_settings import CardSettings
@@ -37,6 +26,7 @@ from voicesieve.corpus.verifying import Verified
 from voicesieve.corpus.verifying import verify as verify_folder
 from voicesieve.crawl import work
 from voicesieve.datafolder.folder import DataFolder
+from voicesieve.domain.errors import EXIT_OK, EXIT_OPERATOR
 from voicesieve.domain.languages import UNDETERMINED
 from voicesieve.engines.local import LocalEngine
 from voicesieve.languages.codes import normalise

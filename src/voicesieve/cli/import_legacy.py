@@ -10,29 +10,20 @@ from typing import Annotated, Any
 
 import typer
 
-from voicesieve.cli.output import (
-    DEFAULT_DATA,
-    EXIT_OK,
-    EXIT_OPERATOR,
-    AsJson,
-    Config,
-    Data,
-    OperatorError,
-    Quiet,
-    note,
-    print_json,
-)
+from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, Quiet, note, print_json
 from voicesieve.cli.progress import steps
-from voicesieve.cli.wiring import actor, import_rules_of, opened_catalog, settings_for, worker_count
+from voicesieve.cli.wiring import actor, opened_catalog, settings_for, worker_count
 from voicesieve.crawl import work
 from voicesieve.datafolder.deletions import finish_deletions
 from voicesieve.datafolder.folder import DataFolder
+from voicesieve.domain.errors import EXIT_OK, EXIT_OPERATOR
 from voicesieve.engines.local import LocalEngine
 from voicesieve.engines.loop import run_loop
 from voicesieve.legacy.plan import Ending, Item, Plan, make_plan
 from voicesieve.legacy.tree import survey
 from voicesieve.observability.terminal import safe_text
-from voicesieve.operations.import_legacy import Destination, import_plan
+from voicesieve.operations.import_legacy import Destination, ImportRules, import_plan
+from voicesieve.settings import Settings
 
 SHOWN = 20
 """Refusals told one by one on a terminal; ``--json`` has all of them."""
@@ -102,7 +93,7 @@ async def _import(plan: Plan, data: Path, config: Path | None, *, dry_run: bool,
             trial=work.prove_decoder,
         )
         progress = stack.enter_context(steps(quiet=quiet))
-        destination = Destination(target, catalog, engine, import_rules_of(settings), dry_run)
+        destination = Destination(target, catalog, engine, _rules(settings), dry_run)
         try:
             items = await import_plan(
                 plan, destination, actor(), lambda done: progress("importing", done, len(plan.items))
@@ -112,6 +103,16 @@ async def _import(plan: Plan, data: Path, config: Path | None, *, dry_run: bool,
         if catalog is not None and not dry_run:
             finish_deletions(catalog, destination.store)
         return items
+
+
+def _rules(settings: Settings) -> ImportRules:
+    return ImportRules(
+        min_duration_s=settings.fetching.min_duration_s,
+        max_duration_s=settings.fetching.max_duration_s,
+        deadline_s=settings.analysis.deadline_s,
+        rights_basis=settings.rights.stated_basis,
+        rights_statement=settings.rights.statement,
+    )
 
 
 def _report(plan: Plan, items: Sequence[Item], *, dry_run: bool, as_json: bool) -> None:

@@ -11,10 +11,6 @@ from typing import Annotated, Any
 
 import typer
 
-from voicesieve.domain.errors import EXIT_FAULT as EXIT_FAULT
-from voicesieve.domain.errors import EXIT_INTERRUPTED as EXIT_INTERRUPTED
-from voicesieve.domain.errors import EXIT_OK as EXIT_OK
-from voicesieve.domain.errors import EXIT_OPERATOR as EXIT_OPERATOR
 from voicesieve.domain.errors import VoicesieveError
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.observability.terminal import ascii_json, safe_json, safe_lines

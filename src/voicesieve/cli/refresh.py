@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from voicesieve.catalog.store import Catalog
-from voicesieve.cli.output import DEFAULT_DATA, EXIT_OK, EXIT_OPERATOR, AsJson, Config, Data, note, print_json
+from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, note, print_json
 from voicesieve.cli.progress import Steps, steps
 from voicesieve.cli.wiring import client_of, opened_catalog, paces_of, quotas_of, settings_for, youtube_of
+from voicesieve.domain.errors import EXIT_OK, EXIT_OPERATOR
 from voicesieve.engines.loop import run_loop
 from voicesieve.operations.refresh import Refreshed
 from voicesieve.operations.refresh import refresh as renew_lent

@@ -38,7 +38,6 @@ from voicesieve.languages.codes import normalise
 from voicesieve.languages.fusion import FusionRules
 from voicesieve.languages.recognition import Recogniser
 from voicesieve.observability.events import Events, Sink
-from voicesieve.operations.import_legacy import ImportRules
 from voicesieve.operations.withdraw import enforce
 from voicesieve.policy.acceptance import AcceptanceRules
 from voicesieve.policy.language import LanguageRules
@@ -225,16 +224,6 @@ def fetch_limits_of(settings: Settings) -> FetchLimits:
         max_duration_s=fetching.max_duration_s,
         max_redirects=fetching.max_redirects,
         allow_private_addresses=fetching.allow_private_addresses,
-    )
-
-
-def import_rules_of(settings: Settings) -> ImportRules:
-    return ImportRules(
-        min_duration_s=settings.fetching.min_duration_s,
-        max_duration_s=settings.fetching.max_duration_s,
-        deadline_s=settings.analysis.deadline_s,
-        rights_basis=settings.rights.stated_basis,
-        rights_statement=settings.rights.statement,
     )
 
 
