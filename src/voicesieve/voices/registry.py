@@ -9,7 +9,7 @@ _AUDEERING_TERMS = "No commercial use; what is derived from it is shared alike; 
 DETECTORS = (
     DetectorKind(
         name="network",
-        about="embedded",
+        about="embedded, the default",
         load="voicesieve.voices.network:load_network",
         facts="network.json",
         takes_calibration=True,
