@@ -14,7 +14,7 @@ import pytest
 from crawling import CLIPS, QUICK, Ended, events_named, files_below, one_paragraph, voicesieve
 
 from voicesieve.catalog.backups import backup_catalog, backups_in
-from voicesieve.datafolder.belongings import MARK
+from voicesieve.datafolder.names import MARK
 
 CHILD, ADULT = CLIPS["child-en-zoo"].body, CLIPS["adult-man-news"].body
 SHA256 = hashlib.sha256(CHILD).hexdigest()

@@ -62,7 +62,7 @@ LEDGER = {
     "machine.py:_full_temporary_folder": "a folder that cannot be measured is not the full one that is looked for",
     "crawl/backups.py:_keep_backing_up": "the time-out is the pause that was asked for",
     "datafolder/belongings.py:holds_catalog": "what SQLite cannot read is no catalog of ours; the folder is refused",
-    "datafolder/belongings.py:read_mark": "no mark of ours is there, and the caller looks what else is",
+    "datafolder/mark.py:read_mark": "no mark of ours is there, and the caller looks what else is",
     "operations/doctor.py:damaged": "the copy that cannot be put back is the finding itself",
     "crawl/driver.py:_leased": "stale results are told as an event; what was put off goes back to the queue",
     "crawl/driver.py:_worth": "the time-out is the pause that was asked for",

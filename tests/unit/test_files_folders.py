@@ -18,8 +18,8 @@ import pytest
 from tests.integration.crawling import files_below
 from voicesieve.corpus.publishing import MARKER, ExportError, publish
 from voicesieve.corpus.staging import open_staging
-from voicesieve.datafolder.belongings import MARK
 from voicesieve.datafolder.folder import AnotherRunError, DataFolder, DataFolderError
+from voicesieve.datafolder.names import MARK
 
 HOLD = """
     import sys

@@ -1,11 +1,8 @@
-"""What in a data folder is ours: its mark, and the names that we make. Everything else is somebody's, and stays."""
+"""What in a data folder is ours, by its name and its form. Everything else is somebody's, and stays."""
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -15,17 +12,22 @@ from urllib.parse import quote
 from voicesieve.audio.store import is_ours as is_recording
 from voicesieve.catalog.backups import CATALOG_FILE, RESTORING, is_copy, is_unfinished_copy
 from voicesieve.catalog.store import TURNSTILE
-from voicesieve.files import becoming, unfinished_in, write_text
-
-MARK = "voicesieve-data.json"
-"""Lies in every data folder, and behind each folder of it that is a link. A folder without it is not ours."""
-
-SETTINGS = "voicesieve.toml"
-QUERIES = "queries.toml"
-LOCK = "run.lock"
-LOG = "voicesieve.jsonl"
-METRICS = "metrics.prom"
-RESTORING_FOLDER = "restoring"
+from voicesieve.datafolder.names import (
+    BACKUPS,
+    CALIBRATIONS,
+    LOCK,
+    LOG,
+    LOGS,
+    MARK,
+    METRICS,
+    QUARANTINE,
+    QUERIES,
+    RECORDINGS,
+    RESTORING_FOLDER,
+    SCRATCH,
+    SETTINGS,
+)
+from voicesieve.files import becoming, unfinished_in
 
 _OF_THE_SYSTEM = frozenset({"lost+found", ".DS_Store"})
 """What file systems and desktops put into any folder."""
@@ -42,14 +44,11 @@ _CALIBRATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.json")
 _QUARANTINED = re.compile(r"[0-9a-f]{64}(\.[0-9a-z]+)?")
 _SHORTENED_CALIBRATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,39}")
 
-LINKABLE = ("recordings", "scratch", "logs", "quarantine")
-"""Folders that may be links to another disk, where they carry the mark too: two data folders would sweep each other."""
-
 _UNFINISHED: dict[str, Callable[[str], bool]] = {
     ".": becoming(SETTINGS, QUERIES, MARK, RESTORING, RESTORING_FOLDER),
-    "logs": becoming(METRICS),
-    "backups": is_unfinished_copy,
-    "calibrations": lambda name: _SHORTENED_CALIBRATION.fullmatch(name) is not None,
+    LOGS: becoming(METRICS),
+    BACKUPS: is_unfinished_copy,
+    CALIBRATIONS: lambda name: _SHORTENED_CALIBRATION.fullmatch(name) is not None,
 }
 """What is written under a temporary name, by folder."""
 
@@ -140,16 +139,16 @@ def _others_named(path: Path) -> Iterator[str]:
 
 
 _FOLDERS: dict[str, Callable[[Path], Iterator[str]]] = {
-    "recordings": _other_recordings,
-    "scratch": lambda folder: _others(folder, is_scratch),
-    "logs": lambda folder: _others(
+    RECORDINGS: _other_recordings,
+    SCRATCH: lambda folder: _others(folder, is_scratch),
+    LOGS: lambda folder: _others(
         folder, lambda path: path.name == METRICS or bool(_LOG.fullmatch(path.name)) or _is_unfinished(path)
     ),
-    "backups": lambda folder: _others(folder, lambda path: is_copy(path.name) or _is_unfinished(path)),
-    "calibrations": lambda folder: _others(
+    BACKUPS: lambda folder: _others(folder, lambda path: is_copy(path.name) or _is_unfinished(path)),
+    CALIBRATIONS: lambda folder: _others(
         folder, lambda path: bool(_CALIBRATION.fullmatch(path.name)) or _is_unfinished(path)
     ),
-    "quarantine": lambda folder: _others(folder, lambda path: _QUARANTINED.fullmatch(path.name) is not None),
+    QUARANTINE: lambda folder: _others(folder, lambda path: _QUARANTINED.fullmatch(path.name) is not None),
     RESTORING_FOLDER: lambda folder: _others(folder, lambda path: _CATALOG.fullmatch(path.name) is not None),
 }
 """Our folders, and what in each is not ours."""
@@ -175,23 +174,3 @@ def holds_catalog(root: Path) -> bool:
     except sqlite3.DatabaseError:
         return False
     return {"alembic_version", "video", "recording"} <= names
-
-
-def read_mark(folder: Path) -> dict[str, str] | None:
-    """The mark in ``folder``, ``None`` if there is none that is ours. Raises `OSError`."""
-    try:
-        found = json.loads((folder / MARK).read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-    return found if isinstance(found, dict) and isinstance(found.get("id"), str) else None
-
-
-def write_mark(folder: Path, root: Path, identity: str = "") -> dict[str, str]:
-    """Make ``folder`` ours, as the data folder ``root`` or as a linked part of it. Returns the mark."""
-    mark = {
-        "what": "data folder of voicesieve: files under its own names are made and deleted here",
-        "id": identity or secrets.token_hex(16),
-        "folder": os.fsdecode(root.resolve()),
-    }
-    write_text(folder / MARK, json.dumps(mark, indent=1) + "\n")
-    return mark

@@ -8,17 +8,17 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicesieve.datafolder import belongings, permissions
+from voicesieve.datafolder import belongings, mark, names, permissions
+from voicesieve.datafolder.watch import FolderWatch
 from voicesieve.domain.errors import VoicesieveError
-from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.failures import FailureError
 from voicesieve.files import (
     create_private,
-    identity_of,
     make_folder,
     refuse_little_space,
     sweep_unfinished,
@@ -52,35 +52,35 @@ class DataFolder:
 
     @property
     def recordings(self) -> Path:
-        return self.root / "recordings"
+        return self.root / names.RECORDINGS
 
     @property
     def scratch(self) -> Path:
-        return self.root / "scratch"
+        return self.root / names.SCRATCH
 
     @property
     def log(self) -> Path:
-        return self.root / "logs" / belongings.LOG
+        return self.root / names.LOGS / names.LOG
 
     @property
     def metrics(self) -> Path:
-        return self.root / "logs" / belongings.METRICS
+        return self.root / names.LOGS / names.METRICS
 
     @property
     def backups(self) -> Path:
-        return self.root / "backups"
+        return self.root / names.BACKUPS
 
     @property
     def calibrations(self) -> Path:
-        return self.root / "calibrations"
+        return self.root / names.CALIBRATIONS
 
     @property
     def settings(self) -> Path:
-        return self.root / belongings.SETTINGS
+        return self.root / names.SETTINGS
 
     @property
     def quarantine(self) -> Path:
-        return self.root / "quarantine"
+        return self.root / names.QUARANTINE
 
     def prepare(self) -> None:
         """Make the folder ours and create what is missing.
@@ -111,14 +111,14 @@ class DataFolder:
         try:
             if not self.root.is_dir():
                 make_folder(self.root, private=True)
-            mark = belongings.read_mark(self.root)
-            if mark is None:
+            own = mark.read_mark(self.root)
+            if own is None:
                 others = [] if belongings.holds_catalog(self.root) else list(belongings.strangers(self.root))
                 self._refuse(others, among_others=among_others)
                 if not others and not belongings.holds_catalog(self.root):
                     permissions.tighten(self.root)
-                mark = belongings.write_mark(self.root, self.root)
-            self._claim_links(mark)
+                own = mark.write_mark(self.root, self.root)
+            self._claim_links(own)
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -138,18 +138,18 @@ class DataFolder:
             f"folder with --data. If this one is meant, `voicesieve init --data {self.root}` makes it a data folder."
         )
 
-    def _claim_links(self, mark: dict[str, str]) -> None:
-        for path in (self.root / name for name in belongings.LINKABLE):
+    def _claim_links(self, own: dict[str, str]) -> None:
+        for path in (self.root / name for name in names.LINKABLE):
             if not path.is_symlink():
                 continue
             if not path.is_dir():
                 raise DataFolderError(
                     f"{path} is a link to {path.resolve()}, which is no folder. Is its disk mounted? Nothing was done."
                 )
-            there = belongings.read_mark(path)
+            there = mark.read_mark(path)
             if there is None:
-                belongings.write_mark(path, self.root, mark["id"])
-            elif there["id"] != mark["id"]:
+                mark.write_mark(path, self.root, own["id"])
+            elif there["id"] != own["id"]:
                 raise DataFolderError(
                     f"{path} is a link to {path.resolve()}, where the data folder {there.get('folder')} keeps its "
                     "files. Let it lead to a folder of its own."
@@ -172,7 +172,7 @@ class DataFolder:
         The folder itself is locked, too: a lock file that somebody removes would let a second run in. Raises
         `AnotherRunError` at once when it is taken, `DataFolderError` when the folder cannot be written.
         """
-        path = self.root / belongings.LOCK
+        path = self.root / names.LOCK
         with ExitStack() as opened:
             try:
                 descriptor = create_private(path)
@@ -253,34 +253,3 @@ class DataFolder:
         for path in leftovers:
             shutil.rmtree(path)
         return leftovers
-
-
-class FolderWatch:
-    """Whether folders are still the ones that they were: what is stored in one that was removed or replaced is lost.
-
-    Each is held open, so that its number on the disk is given to no other meanwhile.
-    """
-
-    def __init__(self, folders: Iterable[Path]) -> None:
-        self._opened = {
-            path: os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) for path in folders if path.is_dir()
-        }
-
-    def check(self) -> None:
-        """Raise `FailureError` for the first folder that is gone."""
-        for path, descriptor in self._opened.items():
-            opened = os.fstat(descriptor)
-            if identity_of(path) != (opened.st_dev, opened.st_ino):
-                raise FailureError(Failure(FailureKind.CATALOG_UNAVAILABLE, _lost(path)))
-
-    def close(self) -> None:
-        for descriptor in self._opened.values():
-            os.close(descriptor)
-
-
-def _lost(path: Path) -> str:
-    return (
-        f"the folder {path} was removed, moved or replaced while the run worked in it, and what was stored there since "
-        "may be lost. Put it back as it was and start the same command again; `voicesieve doctor` then compares rows "
-        "and files"
-    )

@@ -7,7 +7,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from voicesieve.datafolder.belongings import LINKABLE, is_folder_of_root, strangers
+from voicesieve.datafolder.belongings import is_folder_of_root, strangers
+from voicesieve.datafolder.names import BACKUPS, LINKABLE
 from voicesieve.files import PRIVATE_FILE, PRIVATE_FOLDER
 
 
@@ -19,7 +20,7 @@ def is_open_to_others(path: Path) -> bool:
 def places(root: Path) -> Iterator[Path]:
     """The folders that keep others out: the data folder, and those that its links lead to."""
     yield root
-    yield from (root / name for name in (*LINKABLE, "backups") if (root / name).is_symlink() and (root / name).is_dir())
+    yield from (root / name for name in (*LINKABLE, BACKUPS) if (root / name).is_symlink() and (root / name).is_dir())
 
 
 def open_paths(root: Path) -> Iterator[Path]:

@@ -17,11 +17,9 @@ from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import strays
 from voicesieve.catalog.writes.strays import NEWER, Stray
 from voicesieve.datafolder.belongings import is_quarantined
+from voicesieve.datafolder.names import QUARANTINE, RECORDINGS
 from voicesieve.datafolder.permissions import tighten
 from voicesieve.files import make_folder, move_durably, sync_folder
-
-QUARANTINE = "quarantine"
-RECORDINGS = "recordings"
 
 
 def quarantine_of(store: RecordingStore) -> Path:

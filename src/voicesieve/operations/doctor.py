@@ -22,7 +22,8 @@ from voicesieve.catalog.writes.strays import NEWER
 from voicesieve.datafolder import belongings, permissions
 from voicesieve.datafolder.deletions import finish_deletions
 from voicesieve.datafolder.folder import DataFolder
-from voicesieve.datafolder.strays import QUARANTINE, RECORDINGS, let_go, list_quarantine, quarantine, quarantine_of
+from voicesieve.datafolder.names import MARK, QUARANTINE, RECORDINGS
+from voicesieve.datafolder.strays import let_go, list_quarantine, quarantine, quarantine_of
 from voicesieve.files import WORKING_SPACE
 
 BATCH = 200
@@ -124,7 +125,7 @@ def _look_at_rows(catalog: Catalog, store: RecordingStore, report: Report, progr
 def _look_at_files(catalog: Catalog, store: RecordingStore, report: Report) -> None:
     """Files that no row names: of a takedown, newer than the catalog, left by a crash, or not ours at all."""
     files = list(store.files())
-    report.not_ours = [f"{RECORDINGS}/{path}" for path in files if not is_ours(path) and path != belongings.MARK]
+    report.not_ours = [f"{RECORDINGS}/{path}" for path in files if not is_ours(path) and path != MARK]
     with catalog.read() as connection:
         newer = {stray.path.partition("/")[2] for stray in strays.listed(connection) if stray.reason == NEWER}
     for batch in _batches([path for path in files if is_ours(path)]):
@@ -148,7 +149,7 @@ def _look_at_quarantine(store: RecordingStore, report: Report) -> None:
         if belongings.is_quarantined(path.name):
             report.quarantined += 1
             report.quarantined_bytes += path.lstat().st_size
-        elif path.name != belongings.MARK:
+        elif path.name != MARK:
             report.not_ours.append(f"{QUARANTINE}/{path.name}")
 
 

@@ -12,8 +12,8 @@ from voicesieve.catalog import backups, soundness, store
 from voicesieve.catalog.backups import BackupError
 from voicesieve.catalog.turnstile import Turnstile
 from voicesieve.catalog.writes import audits, inheritance
-from voicesieve.datafolder.belongings import RESTORING_FOLDER
 from voicesieve.datafolder.folder import DataFolder
+from voicesieve.datafolder.names import RESTORING_FOLDER
 from voicesieve.datafolder.strays import list_quarantine, note_newer
 from voicesieve.domain.audits import AuditEntry, Deed
 from voicesieve.files import create_private, unfinished_folder
