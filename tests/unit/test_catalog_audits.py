@@ -14,7 +14,7 @@ from voicesieve.catalog import schema
 from voicesieve.catalog.reads import history, lookup
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import audits, takedown
-from voicesieve.corpus.publishing import ExportError
+from voicesieve.corpus.errors import ExportError
 from voicesieve.corpus.removed import COLUMNS, csv_line, write_removed
 from voicesieve.domain.audits import AuditEntry, Deed
 

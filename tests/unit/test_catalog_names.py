@@ -17,7 +17,7 @@ from voicesieve.catalog.reads.stored import pending_deletions
 from voicesieve.catalog.store import Catalog, open_catalog
 from voicesieve.catalog.writes import arms, takedown
 from voicesieve.catalog.writes.arms import arm_key
-from voicesieve.corpus.plan import group_of
+from voicesieve.corpus.splits import group_of
 from voicesieve.domain.names import name_key
 from voicesieve.domain.text import clean_text
 from voicesieve.operations.withdraw import Kind, NothingToWithdrawError, Takedown, enforce, withdraw
@@ -49,7 +49,7 @@ def test_spellings_that_look_alike_are_one_name_and_others_are_not() -> None:
     assert clean_text(NFD) == NFC
     assert str(parse_query(f"youtube:{NFD}")) == str(parse_query(f"youtube:{NFC}"))
     assert len({arm_key("url", "a.example", name) for name in SPELLINGS}) == 1
-    assert len({group_of({"source": "url", "channel": name, "sha256": ""}) for name in SPELLINGS}) == 1
+    assert len({group_of("url", name, "") for name in SPELLINGS}) == 1
     plain = hashlib.sha256(b"url\0a.example\0kids").hexdigest()
     assert arm_key("url", "a.example", "kids") == plain, "hashes of catalogs before stay as they are"
 

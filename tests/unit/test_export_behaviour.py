@@ -20,9 +20,9 @@ from voicesieve.audio.encode import encode
 from voicesieve.audio.identity import fingerprint_program
 from voicesieve.catalog.reads import exportable, history
 from voicesieve.catalog.store import Catalog
+from voicesieve.corpus.errors import ExportError
 from voicesieve.corpus.formats.registry import FORMATS
 from voicesieve.corpus.options import Audio, CutRules, Duplicates, ExportOptions, Filters, Unit, parse_split
-from voicesieve.corpus.publishing import ExportError
 from voicesieve.corpus.urls import export_urls
 from voicesieve.corpus.verifying import Verified
 from voicesieve.corpus.verifying import verify as verify_folder

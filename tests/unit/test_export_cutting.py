@@ -21,15 +21,16 @@ from voicesieve.audio.quality import (
 from voicesieve.corpus.options import CutRules, Filters, parse_split
 from voicesieve.corpus.segmenting import LEVEL_HZ, cut, spans
 from voicesieve.corpus.splits import split_of
+from voicesieve.domain.verdicts import Label, Segment
 
 RATE = 16_000
 
 
-def segment(start: float, end: float, label: str = "child", score: float = 0.9) -> dict[str, object]:
-    return {"start": start, "end": end, "label": label, "score": score}
+def segment(start: float, end: float, label: str = "child", score: float = 0.9) -> Segment:
+    return Segment(start, end, Label(label), score)
 
 
-def clips(segments: list[dict[str, object]], duration_s: float = 100.0, **rules: float) -> list[tuple[float, float]]:
+def clips(segments: list[Segment], duration_s: float = 100.0, **rules: float) -> list[tuple[float, float]]:
     chosen = CutRules(**rules)
     return [clip for span in spans(segments, duration_s, chosen) for clip in cut(span, chosen)]
 
@@ -83,14 +84,14 @@ def test_clips_keep_every_rule(
         assert rules.min_s - 1e-6 <= end - start <= rules.max_s + 1e-6
         assert 0 <= start < end <= 90
         for other in segments:
-            if other["label"] in ("adult", "unsure"):
-                assert end <= other["start"] + 1e-9 or start >= other["end"] - 1e-9
+            if other.label in ("adult", "unsure"):
+                assert end <= other.start + 1e-9 or start >= other.end - 1e-9
     for (_, end), (start, _) in itertools.pairwise(found):
         assert end <= start + 1e-9
     for child in segments:
-        if child["label"] == "child" and child["end"] - child["start"] >= rules.min_s:
-            covered = sum(max(0, min(e, child["end"]) - max(s, child["start"])) for s, e in found)
-            assert covered == pytest.approx(child["end"] - child["start"], abs=1e-6), "no speech is lost"
+        if child.label == "child" and child.end - child.start >= rules.min_s:
+            covered = sum(max(0, min(e, child.end) - max(s, child.start)) for s, e in found)
+            assert covered == pytest.approx(child.end - child.start, abs=1e-6), "no speech is lost"
 
 
 @pytest.mark.parametrize("text", ["90/5", "1/2/3/4", "a=50,a=50", "90/5/-5", "../x=100", "x", "nan/100/0"])

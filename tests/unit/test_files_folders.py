@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.crawling import files_below
-from voicesieve.corpus.publishing import MARKER, ExportError, publish
+from voicesieve.corpus.errors import ExportError
+from voicesieve.corpus.marker import MARKER
+from voicesieve.corpus.publishing import publish
 from voicesieve.corpus.staging import open_staging
 from voicesieve.datafolder.folder import AnotherRunError, DataFolder, DataFolderError
 from voicesieve.datafolder.names import MARK

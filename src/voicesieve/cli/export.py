@@ -284,21 +284,21 @@ def _export_urls(where: Where, present: Present, *, as_json: bool, quiet: bool) 
 def _tell(
     kind: str, target: Path, options: ExportOptions, done: Exported, took_s: float, *, as_json: bool, quiet: bool
 ) -> None:
-    facts = done.facts.as_json()
+    facts = done.facts
     if as_json:
         counts = {"cut": done.cut, "kept": done.kept, "skipped": done.skipped, "took_s": round(took_s, 3)}
-        print_json({"format": kind, "path": str(target), **facts, **counts})
+        print_json({"format": kind, "path": str(target), **facts.as_json(), **counts})
         return
     for video, reason in sorted(done.skipped.items()):
         note(f"left out {safe_text(video, limit=80)}: {safe_text(reason, limit=200)}")
     if quiet:
         return
-    what = f"{facts['items']} {options.unit} of {facts['recordings']} recordings"
-    hours = f"{facts['child_s'] / 60:.1f} min of child speech"
+    what = f"{facts.items} {options.unit} of {facts.recordings} recordings"
+    hours = f"{facts.child_s / 60:.1f} min of child speech"
     note(f"Wrote {target}: {what}, {hours}, in {took_s:.1f} s.")
-    if done.facts.left_out:
-        note("Left out: " + ", ".join(f"{count} {reason}" for reason, count in facts["left_out"].items()) + ".")
-    for warning in split_warnings(options, done.facts):
+    if facts.left_out:
+        note("Left out: " + ", ".join(f"{count} {reason}" for reason, count in sorted(facts.left_out.items())) + ".")
+    for warning in split_warnings(options, facts):
         note(warning)
     if options.duplicates is Duplicates.EXACT:
         note("Re-uploads in another encoding were not looked for: fpcalc (Chromaprint) is not installed or not wanted.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from voicesieve import __version__
 from voicesieve.audio.store import sha256_of
@@ -12,11 +11,12 @@ from voicesieve.corpus.card_settings import CardSettings
 from voicesieve.corpus.facts import CorpusFacts
 from voicesieve.corpus.formats.hub_columns import COLUMNS
 from voicesieve.corpus.formats.protocol import FileSet, Order
+from voicesieve.corpus.json_lines import Json, Row
 from voicesieve.corpus.options import Audio
-from voicesieve.corpus.plan import day
 from voicesieve.corpus.provenance import LIMITS, accuracy, how
+from voicesieve.domain.times import day
 
-CONTEXT: dict[str, Any] = {
+CONTEXT: Row = {
     "@language": "en",
     "@vocab": "https://schema.org/",
     "arrayShape": "cr:arrayShape",
@@ -71,11 +71,11 @@ MEDIA = {
 SOUND = {"flac": "audio/flac", "wav": "audio/wav", "opus": "audio/ogg", "original": "audio/*"}
 
 
-def croissant(order: Order, facts: CorpusFacts, settings: CardSettings, description: str) -> dict[str, Any]:
+def croissant(order: Order, facts: CorpusFacts, settings: CardSettings, description: str) -> Row:
     """The description of the finished files in ``order.folder``."""
     files = _tables(order)
     distribution = [_file_object(order, path) for path in files] + _file_sets(order)
-    found: dict[str, Any] = {
+    found: Row = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "name": settings.name,
@@ -96,7 +96,7 @@ def croissant(order: Order, facts: CorpusFacts, settings: CardSettings, descript
     return found | ({"recordSet": records} if records else {})
 
 
-def _rai(order: Order, facts: CorpusFacts, settings: CardSettings) -> dict[str, Any]:
+def _rai(order: Order, facts: CorpusFacts, settings: CardSettings) -> Row:
     removal = settings.takedown or "no address is set"
     return {
         "rai:dataCollection": " ".join(how(order, facts)[:2]),
@@ -122,7 +122,7 @@ def _tables(order: Order) -> list[Path]:
     return sorted(matching)
 
 
-def _file_object(order: Order, path: Path) -> dict[str, Any]:
+def _file_object(order: Order, path: Path) -> Row:
     name = path.relative_to(order.folder).as_posix()
     return {
         "@type": "cr:FileObject",
@@ -135,7 +135,7 @@ def _file_object(order: Order, path: Path) -> dict[str, Any]:
     }
 
 
-def _file_sets(order: Order) -> list[dict[str, Any]]:
+def _file_sets(order: Order) -> list[Row]:
     return [
         {
             "@type": "cr:FileSet",
@@ -156,34 +156,36 @@ def _sound_files(order: Order) -> list[FileSet]:
     return [FileSet("sound", f"{order.format.sound_files}{suffix}", SOUND[audio])]
 
 
-def _record_sets(order: Order, files: Sequence[Path]) -> list[dict[str, Any]]:
+def _record_sets(order: Order, files: Sequence[Path]) -> list[Row]:
     """Clips as records, where a table holds their columns under the names that all formats share."""
     if order.format.clip_set:
-        source = {"fileSet": {"@id": order.format.clip_set}}
-        records = _record_set("clips", source)
+        source: Row = {"fileSet": {"@id": order.format.clip_set}}
+        fields = _column_fields("clips", source)
         if order.options.audio is not Audio.NONE:
-            sound = _field("clips", "audio", "sc:AudioObject", source)
-            sound["source"]["transform"] = {"jsonPath": "bytes"}
-            records["field"].insert(0, sound)
-        return [records]
+            fields.insert(0, _field("clips", "audio", "sc:AudioObject", source, transform={"jsonPath": "bytes"}))
+        return [_record_set("clips", fields)]
     sets = []
     for path in files:
         if order.format.clip_tables and path.name.startswith(order.format.clip_tables):
             name = path.relative_to(order.folder).as_posix()
-            sets.append(_record_set(name.removesuffix(".jsonl").replace("/", "_"), {"fileObject": {"@id": name}}))
+            records = name.removesuffix(".jsonl").replace("/", "_")
+            sets.append(_record_set(records, _column_fields(records, {"fileObject": {"@id": name}})))
     return sets
 
 
-def _record_set(name: str, source: dict[str, Any]) -> dict[str, Any]:
-    fields = [_field(name, column, TYPES[kind], source) for column, kind in COLUMNS.items()]
+def _record_set(name: str, fields: Sequence[Row]) -> Row:
     return {"@type": "cr:RecordSet", "@id": name, "name": name, "key": {"@id": f"{name}/id"}, "field": fields}
 
 
-def _field(record: str, column: str, kind: str, source: dict[str, Any]) -> dict[str, Any]:
+def _column_fields(record: str, source: Row) -> list[Row]:
+    return [_field(record, column, TYPES[kind], source) for column, kind in COLUMNS.items()]
+
+
+def _field(record: str, column: str, kind: str, source: Row, **further: Json) -> Row:
     return {
         "@type": "cr:Field",
         "@id": f"{record}/{column}",
         "name": column,
         "dataType": kind,
-        "source": {**source, "extract": {"column": column}},
+        "source": {**source, "extract": {"column": column}, **further},
     }

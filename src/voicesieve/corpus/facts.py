@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import Any
+from dataclasses import dataclass
 
 from voicesieve.corpus.formats.protocol import Item
+from voicesieve.corpus.json_lines import Row
+from voicesieve.domain.verdicts import Label
 
 MAX_NAMES = 50_000
 """Channels that are counted by name; what comes later is counted together."""
 REST = "(further channels)"
 DURATION_BINS_S = (0, 1, 2, 4, 6, 8, 10, 15, 20, 30, 60, 300, 1800)
+
+
+@dataclass
+class Tally:
+    """Items, and their seconds of child speech."""
+
+    items: int = 0
+    seconds: float = 0.0
 
 
 class CorpusFacts:
@@ -22,7 +32,7 @@ class CorpusFacts:
         self.child_s = 0.0
         self.segments = 0
         self.recordings = 0
-        self.by: dict[str, dict[str, list[float]]] = defaultdict(dict)
+        self.by: dict[str, dict[str, Tally]] = defaultdict(dict)
         self.left_out: Counter[str] = Counter()
         self.score_bins = [0.0] * 10
         self.detectors: Counter[str] = Counter()
@@ -35,54 +45,48 @@ class CorpusFacts:
 
     def add(self, item: Item) -> None:
         row = item.recording
-        child_s = item.duration_s
-        children = [segment for segment in item.segments if segment["label"] == "child"]
-        if item.segments:
-            child_s = sum(segment["end"] - segment["start"] for segment in children)
+        children = [segment for segment in item.segments if segment.label == Label.CHILD]
+        child_s = sum(segment.end - segment.start for segment in children) if item.segments else item.duration_s
         self.items += 1
         self.segments += len(item.segments) or 1
         self.seconds += item.duration_s
         self.child_s += child_s
-        if row["id"] != self._last:
-            self._last = row["id"]
+        if row.id != self._last:
+            self._last = row.id
             self.recordings += 1
-            self.detectors[f"{row['detector']} {row['detector_revision']} ({row['operating_point']})"] += 1
-            self.newest_change = max(self.newest_change, row["changed_at"])
+            self.detectors[f"{row.detector} {row.detector_revision} ({row.operating_point})"] += 1
+            self.newest_change = max(self.newest_change, row.changed_at)
         self._count("language", item.language, child_s)
-        self._count("licence", row["licence"] or "not stated", child_s)
-        self._count("rights_basis", row["rights_basis"] or "not stated", child_s)
-        self._count("source", row["source"], child_s)
+        self._count("licence", row.licence or "not stated", child_s)
+        self._count("rights_basis", row.rights_basis or "not stated", child_s)
+        self._count("source", row.source, child_s)
         self._count("split", item.split, child_s)
         self._count("split and language", f"{item.split} / {item.language}", child_s)
-        channel = row["channel"] or "(no channel)"
-        self._count(
-            "channel",
-            channel if len(self.by["channel"]) < MAX_NAMES or channel in self.by["channel"] else REST,
-            child_s,
-        )
-        for length, score in [(s["end"] - s["start"], s["score"]) for s in children] or [
-            (item.duration_s, item.columns["score"])
-        ]:
+        channel = row.channel or "(no channel)"
+        full = len(self.by["channel"]) >= MAX_NAMES and channel not in self.by["channel"]
+        self._count("channel", REST if full else channel, child_s)
+        stretches = [(segment.end - segment.start, segment.score) for segment in children]
+        for length, score in stretches or [(item.duration_s, item.score)]:
             self.score_bins[min(9, int(score * 10))] += length
             bin_start = max(start for start in DURATION_BINS_S if start <= length)
             self._count("length", f"{bin_start}", length)
 
     def _count(self, what: str, name: str, seconds: float) -> None:
-        entry = self.by[what].setdefault(name, [0, 0.0])
-        entry[0] += 1
-        entry[1] += seconds
+        tally = self.by[what].setdefault(name, Tally())
+        tally.items += 1
+        tally.seconds += seconds
 
     def table(self, what: str, most: int = 20) -> list[tuple[str, int, float]]:
         """Names with count and hours, the most hours first; what follows the first ``most`` is one row."""
-        rows = sorted(self.by[what].items(), key=lambda entry: (-entry[1][1], entry[0]))
-        shown = [(name, int(count), seconds / 3600) for name, (count, seconds) in rows[:most]]
-        rest = rows[most:]
+        rows = sorted(self.by[what].items(), key=lambda entry: (-entry[1].seconds, entry[0]))
+        shown = [(name, tally.items, tally.seconds / 3600) for name, tally in rows[:most]]
+        rest = [tally for _, tally in rows[most:]]
         if rest:
-            count, seconds = sum(int(e[1][0]) for e in rest), sum(e[1][1] for e in rest)
-            shown.append((f"{len(rest)} more", count, seconds / 3600))
+            hours = sum(tally.seconds for tally in rest) / 3600
+            shown.append((f"{len(rest)} more", sum(tally.items for tally in rest), hours))
         return shown
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Row:
         return {
             "items": self.items,
             "recordings": self.recordings,

@@ -1,16 +1,25 @@
-"""Tables of JSON lines: one object a line, in UTF-8."""
+"""JSON as exports hold it: the types of its values, and tables of one object a line in UTF-8."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+Json: TypeAlias = "str | int | float | bool | Sequence[Json] | Mapping[str, Json] | None"
+Row: TypeAlias = dict[str, Json]
+"""A row of a table: its columns in order."""
 
 
-def line(row: Mapping[str, Any]) -> bytes:
-    """One line of JSON; half a surrogate pair in remote text is written as its escape."""
-    return json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+def encoded(value: Mapping[str, Json], indent: int | None = None) -> bytes:
+    """JSON in UTF-8; half a surrogate pair in remote text is written as its escape."""
+    return json.dumps(value, ensure_ascii=False, indent=indent).encode("utf-8", "backslashreplace")
+
+
+def line(row: Mapping[str, Json]) -> bytes:
+    """One line of JSON."""
+    return encoded(row) + b"\n"
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:

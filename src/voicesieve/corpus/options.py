@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+
+from voicesieve.corpus.json_lines import Row
 
 
 class Unit(StrEnum):
@@ -74,7 +76,11 @@ class Filters:
     max_overlap: float | None = None
     max_nonspeech: float | None = None
 
-    def refused(self, columns: dict[str, Any]) -> str | None:
+    def wants(self, language: str) -> bool:
+        """Whether a clip or recording in ``language`` (BCP-47) may enter."""
+        return not self.languages or language.split("-")[0].lower() in self.languages
+
+    def refused(self, columns: Mapping[str, float]) -> str | None:
         """The name of the first filter that ``columns`` of a clip do not pass."""
         least = {"score": self.min_score, "snr_db": self.min_snr_db, "bandwidth_hz": self.min_bandwidth_hz}
         most = {
@@ -119,9 +125,19 @@ class ExportOptions:
         """Hz of the stored sound, where we make it."""
         return None if self.audio in (Audio.ORIGINAL, Audio.NONE) else 16_000
 
-    def as_json(self) -> dict[str, Any]:
+    @property
+    def cuts_sound(self) -> bool:
+        """Whether clips are written or measured."""
+        return self.measured or self.audio is not Audio.NONE
+
+    @property
+    def opens_recordings(self) -> bool:
+        """Whether the recordings are opened at all."""
+        return self.cuts_sound or self.duplicates is not Duplicates.KEEP
+
+    def as_json(self) -> Row:
         """Plain values that name the export; ``keep_going`` is about this run, not about the corpus."""
-        values = dataclasses.asdict(self)
+        values: Row = dataclasses.asdict(self)
         del values["keep_going"]
         values["split"] = dict(self.split)
         return values

@@ -6,59 +6,157 @@ of sound are cut, and memory does not grow with the corpus.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from voicesieve.corpus.json_lines import Json, Row, read_lines
 from voicesieve.domain.languages import UNDETERMINED, LanguageEvidence, SpokenLanguage
-from voicesieve.domain.names import name_key
-
-PUBLIC = (
-    "id",
-    "video",
-    "also_videos",
-    "source",
-    "url",
-    "title",
-    "channel",
-    "published",
-    "path",
-    "sha256",
-    "duration_s",
-    "language",
-    "licence",
-    "rights_basis",
-    "rights_statement",
-    "score",
-    "child_s",
-    "verdict",
-    "detector",
-    "detector_revision",
-    "operating_point",
-    "sources",
-)
-"""Fields of a recording that exports show; the plan holds more beside them."""
 
 
-def language_at(row: Mapping[str, Any], start: float, end: float) -> str:
-    """The language of a stretch of a planned recording (seconds)."""
-    heard = [LanguageEvidence(code, "", sure, start=a, end=b) for a, b, code, sure in row.get("parts", ())]
-    return SpokenLanguage(row["language"] or UNDETERMINED, tuple(heard)).at(start, end)
+@dataclass(frozen=True)
+class Source:
+    """A video that carries a recording."""
+
+    video: str
+    url: str
+    title: str
+    channel: str
+    licence: str | None
+    rights_basis: str | None
 
 
-def public(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a recording that exports show."""
-    return {name: row[name] for name in PUBLIC}
+@dataclass(frozen=True)
+class LanguagePart:
+    """What a recogniser made of the stretch from ``start`` to ``end`` (seconds)."""
+
+    start: float
+    end: float
+    code: str
+    probability: float
 
 
-def group_of(row: Mapping[str, Any]) -> str:
-    """What must not be torn apart by a split: a channel of a source; a recording of no channel stands for itself."""
-    return f"{row['source']}\0{name_key(row['channel'])}" if row["channel"] else f"recording\0{row['sha256']}"
+@dataclass(frozen=True)
+class PlannedSegment:
+    """A labelled stretch in seconds, rounded to milliseconds. The shares are 0..1, as `voices.shares` gives them."""
+
+    start: float
+    end: float
+    label: str
+    score: float
+    nonspeech_share: float
+    overlap_share: float
 
 
-def day(seconds: float | None) -> str | None:
-    """An epoch second as a date in UTC; ``None`` for what no calendar holds."""
-    try:
-        return None if seconds is None else datetime.fromtimestamp(seconds, UTC).date().isoformat()
-    except (OverflowError, OSError, ValueError):
-        return None
+@dataclass(frozen=True)
+class Span:
+    """A stretch of child speech in seconds; ``pauses`` are the gaps inside it, ``score`` its mean by duration."""
+
+    start: float
+    end: float
+    score: float
+    pauses: tuple[tuple[float, float], ...]
+
+    @property
+    def seconds(self) -> float:
+        return self.end - self.start
+
+
+@dataclass(frozen=True)
+class PlannedSpan(Span):
+    """A span, rounded to milliseconds, from which clips are cut."""
+
+    nonspeech_share: float
+    overlap_share: float
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """One accepted recording.
+
+        row = PlanRow(id="9f86d081884c7d65", video="url:a", sha256="9f86d081...", duration_s=7.0, segments=(...), ...)
+        row.path                     # audio/9f/9f86d081....wav: where an export lays the file as it was fetched
+        row.language_at(3.0, 5.0)    # vi
+
+    ``id`` is the beginning of the hash of its audio. ``video`` is the first that carried this audio, as are its title,
+    channel and so on; all of them are ``sources``. ``stored`` is its file below the store of recordings. ``spans`` are
+    the stretches that clips are cut from, ``segments`` everything that was labelled. ``place`` orders recordings by
+    when they were found. ``metadata`` is what the source said beside.
+    """
+
+    id: str
+    video: str
+    source: str
+    url: str
+    title: str
+    channel: str
+    published: str | None
+    sha256: str
+    stored: str
+    duration_s: float
+    sample_rate: int
+    language: str | None
+    licence: str | None
+    rights_basis: str | None
+    rights_statement: str | None
+    score: float
+    child_s: float
+    verdict: str
+    detector: str
+    detector_revision: str
+    operating_point: str
+    sources: tuple[Source, ...]
+    changed_at: float
+    place: tuple[int, int, int]
+    metadata: Mapping[str, Json]
+    parts: tuple[LanguagePart, ...]
+    segments: tuple[PlannedSegment, ...]
+    spans: tuple[PlannedSpan, ...]
+
+    @property
+    def also_videos(self) -> list[str]:
+        return [source.video for source in self.sources[1:]]
+
+    @property
+    def path(self) -> str:
+        return f"audio/{self.stored}"
+
+    @property
+    def spoken(self) -> str:
+        """The language of the whole, ``und`` where none is known."""
+        return self.language or UNDETERMINED
+
+    def language_at(self, start: float, end: float) -> str:
+        """The language of a stretch (seconds)."""
+        pieces = [LanguageEvidence(p.code, "", p.probability, start=p.start, end=p.end) for p in self.parts]
+        return SpokenLanguage(self.spoken, tuple(pieces)).at(start, end)
+
+    def source_rows(self) -> list[Row]:
+        """``sources`` as exports show them."""
+        return [dict(vars(source)) for source in self.sources]
+
+
+def plan_line(row: PlanRow) -> bytes:
+    return json.dumps(vars(row), default=vars).encode() + b"\n"
+
+
+def read_plan(path: Path) -> Iterator[PlanRow]:
+    """The rows of a plan, one at a time."""
+    return map(_plan_row, read_lines(path))
+
+
+def _plan_row(values: dict[str, Any]) -> PlanRow:
+    nested = {
+        "sources": tuple(Source(**source) for source in values["sources"]),
+        "place": tuple(values["place"]),
+        "parts": tuple(LanguagePart(**part) for part in values["parts"]),
+        "segments": tuple(PlannedSegment(**segment) for segment in values["segments"]),
+        "spans": tuple(PlannedSpan(**{**span, "pauses": _pairs(span["pauses"])}) for span in values["spans"]),
+    }
+    return PlanRow(**{**values, **nested})
+
+
+def _pairs(values: list[list[float]]) -> tuple[tuple[float, float], ...]:
+    return tuple((start, end) for start, end in values)

@@ -2,87 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from voicesieve.catalog.reads.exportable import Carrier, Exportable
-from voicesieve.corpus.options import ExportOptions
-from voicesieve.corpus.plan import day
+from voicesieve.corpus.options import CutRules
+from voicesieve.corpus.plan import LanguagePart, PlannedSegment, PlannedSpan, PlanRow, Source
 from voicesieve.corpus.segmenting import spans
+from voicesieve.domain.languages import LanguageEvidence
+from voicesieve.domain.times import day
+from voicesieve.domain.verdicts import Label, Segment
 
 ID_CHARS = 16
 """Hex digits of the hash that name a recording: 64 bits, one collision to be expected among four billion."""
 
 Shares = Callable[[float, float], Mapping[str, float]]
-"""Columns of a stretch from a verdict's stored window scores."""
+"""``nonspeech_share`` and ``overlap_share`` of a stretch (seconds), from a verdict's stored window scores."""
 
 
-def plan_row(found: Exportable, options: ExportOptions, shares: Shares) -> dict[str, Any]:
-    """The line of one recording. ``video`` is the first that carried this audio; all of them are in ``sources``."""
-    recording, verdict, first = found.recording, found.verdict, found.carriers[0]
+def plan_row(accepted: Exportable, rules: CutRules, shares: Shares) -> PlanRow:
+    """The row of one recording."""
+    recording, verdict, first = accepted.recording, accepted.verdict, accepted.carriers[0]
     segments = [
-        {
-            "start": round(segment["start"], 3),
-            "end": round(segment["end"], 3),
-            "label": segment["label"],
-            "score": round(segment["score"], 4),
-        }
+        Segment(
+            round(segment["start"], 3), round(segment["end"], 3), Label(segment["label"]), round(segment["score"], 4)
+        )
         for segment in verdict.segments
     ]
-    for segment in segments:
-        segment |= shares(segment["start"], segment["end"])
-    return {
-        "id": recording.sha256[:ID_CHARS],
-        "video": first.id,
-        "also_videos": [carrier.id for carrier in found.carriers[1:]],
-        "source": first.source,
-        "url": shown_url(first.url),
-        "title": first.title,
-        "channel": first.channel,
-        "published": day(first.published_at),
-        "path": f"audio/{recording.path}",
-        "sha256": recording.sha256,
-        "duration_s": round(recording.duration_s, 3),
-        "language": first.language,
-        "licence": first.licence,
-        "rights_basis": first.rights_basis or None,
-        "rights_statement": first.rights_statement or None,
-        "score": round(verdict.score, 4),
-        "child_s": round(verdict.child_s, 3),
-        "verdict": verdict.label,
-        "detector": verdict.model,
-        "detector_revision": verdict.revision,
-        "operating_point": verdict.operating_point,
-        "sources": [_source(carrier) for carrier in found.carriers],
-        "stored": recording.path,
-        "sample_rate": recording.sample_rate,
-        "changed_at": max(carrier.changed_at for carrier in found.carriers),
-        "place": first.place,
-        "metadata": first.metadata,
-        "parts": [[piece.start, piece.end, piece.code, piece.probability] for piece in first.heard],
-        "segments": segments,
-        "spans": [
-            {
-                "start": round(span.start, 3),
-                "end": round(span.end, 3),
-                "score": round(span.score, 4),
-                "pauses": [[round(a, 3), round(b, 3)] for a, b in span.pauses],
+    return PlanRow(
+        id=recording.sha256[:ID_CHARS],
+        video=first.id,
+        source=first.source,
+        url=shown_url(first.url),
+        title=first.title,
+        channel=first.channel,
+        published=day(first.published_at),
+        sha256=recording.sha256,
+        stored=recording.path,
+        duration_s=round(recording.duration_s, 3),
+        sample_rate=recording.sample_rate,
+        language=first.language,
+        licence=first.licence,
+        rights_basis=first.rights_basis or None,
+        rights_statement=first.rights_statement or None,
+        score=round(verdict.score, 4),
+        child_s=round(verdict.child_s, 3),
+        verdict=verdict.label,
+        detector=verdict.model,
+        detector_revision=verdict.revision,
+        operating_point=verdict.operating_point,
+        sources=tuple(_source(carrier) for carrier in accepted.carriers),
+        changed_at=max(carrier.changed_at for carrier in accepted.carriers),
+        place=first.place,
+        metadata=first.metadata,
+        parts=_parts(first.heard),
+        segments=tuple(
+            PlannedSegment(
+                start=segment.start,
+                end=segment.end,
+                label=segment.label,
+                score=segment.score,
+                **shares(segment.start, segment.end),
+            )
+            for segment in segments
+        ),
+        spans=tuple(
+            PlannedSpan(
+                start=round(span.start, 3),
+                end=round(span.end, 3),
+                score=round(span.score, 4),
+                pauses=tuple((round(start, 3), round(end, 3)) for start, end in span.pauses),
                 **shares(span.start, span.end),
-            }
-            for span in spans(segments, recording.duration_s, options.cut)
-        ],
-    }
+            )
+            for span in spans(segments, recording.duration_s, rules)
+        ),
+    )
 
 
-def _source(carrier: Carrier) -> dict[str, Any]:
-    return {
-        "video": carrier.id,
-        "url": shown_url(carrier.url),
-        "title": carrier.title,
-        "channel": carrier.channel,
-        "licence": carrier.licence,
-        "rights_basis": carrier.rights_basis or None,
-    }
+def _source(carrier: Carrier) -> Source:
+    return Source(
+        carrier.id,
+        shown_url(carrier.url),
+        carrier.title,
+        carrier.channel,
+        carrier.licence,
+        carrier.rights_basis or None,
+    )
+
+
+def _parts(pieces: Sequence[LanguageEvidence]) -> tuple[LanguagePart, ...]:
+    return tuple(
+        LanguagePart(piece.start, piece.end, piece.code, piece.probability)
+        for piece in pieces
+        if piece.start is not None and piece.end is not None
+    )
 
 
 def shown_url(url: str) -> str:

@@ -24,7 +24,7 @@ def write_plots(folder: Path, facts: CorpusFacts) -> None:
     scores = [(f"{index / 10:.1f}", facts.score_bins[index] / 3600) for index in range(least, 10)]
     plots = {
         "language": bars("Hours of child speech by language", languages),
-        "length": bars("Hours by length of segment, from ... seconds", [(e, lengths[e][1] / 3600) for e in edges]),
+        "length": bars("Hours by length of segment, from ... seconds", [(e, lengths[e].seconds / 3600) for e in edges]),
         "score": bars("Hours by detector score, from ...", scores),
     }
     for name, svg in plots.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from voicesieve.corpus.facts import CorpusFacts
+from voicesieve.corpus.facts import CorpusFacts, Tally
 from voicesieve.corpus.formats.protocol import Order
 from voicesieve.corpus.options import Duplicates, ExportOptions, Unit
 from voicesieve.observability.terminal import safe_text
@@ -80,7 +80,7 @@ def split_warnings(options: ExportOptions, facts: CorpusFacts) -> list[str]:
     """A sentence if a part of the split is far from its share: less than half or more than twice of it."""
     if not options.split or not facts.child_s:
         return []
-    came = {name: 100 * facts.by["split"].get(name, [0, 0.0])[1] / facts.child_s for name, _ in options.split}
+    came = {name: 100 * facts.by["split"].get(name, Tally()).seconds / facts.child_s for name, _ in options.split}
     if all(share / 2 <= came[name] <= 2 * share for name, share in options.split):
         return []
     told = ", ".join(f"{name} {came[name]:.0f} % instead of {share:g} %" for name, share in options.split)

@@ -11,13 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from voicesieve.corpus.errors import ExportError
+from voicesieve.corpus.marker import MARKER
 from voicesieve.corpus.sums import SUMS, foreign_files
-from voicesieve.domain.errors import VoicesieveError
 from voicesieve.files import OUT_OF_SPACE, TEMPORARY_MARK, becoming, sweep_unfinished, sync_file_system, sync_folder
 from voicesieve.observability.terminal import safe_text
-
-MARKER = "voicesieve-export.json"
-"""Lies in every folder we publish; a folder without it is not ours and is never replaced."""
 
 REMOVED = "REMOVED.csv"
 """What takedowns removed; people put this list of ours into an export that they hold."""
@@ -29,10 +27,6 @@ SHORT = 30
 """Characters of the target's name in that of its predecessor, which must fit into the name of a temporary."""
 
 MAX_NAME_BYTES = 255
-
-
-class ExportError(VoicesieveError):
-    """The export cannot be made. The message says why; an earlier export in the same place is unchanged."""
 
 
 @contextmanager

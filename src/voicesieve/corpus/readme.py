@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 from voicesieve.corpus.card_settings import CardSettings
 from voicesieve.corpus.facts import CorpusFacts
 from voicesieve.corpus.formats.protocol import Order
+from voicesieve.corpus.json_lines import Row
 from voicesieve.corpus.provenance import LIMITS, accuracy, how, plain, split_warnings
 
 _HUB_LICENCE = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)+")
@@ -59,7 +59,7 @@ COLUMNS = """\
 def _front_matter(order: Order, facts: CorpusFacts, settings: CardSettings) -> str:
     """The hub's header; values are JSON, which is YAML too."""
     languages = sorted({name for name, _, _ in facts.table("language", 1000)} - {"und"})
-    header: dict[str, Any] = {
+    header: Row = {
         "pretty_name": settings.name,
         "license": settings.licence if _HUB_LICENCE.fullmatch(settings.licence) else "other",
         "language": [code.split("-")[0] for code in languages] or ["und"],
@@ -69,7 +69,7 @@ def _front_matter(order: Order, facts: CorpusFacts, settings: CardSettings) -> s
     }
     if header["license"] == "other":
         header["license_name"] = settings.licence or "mixed"
-    items = {name: int(count) for name, (count, _) in facts.by["split"].items()}
+    items = {name: tally.items for name, tally in facts.by["split"].items()}
     header |= order.format.hub_header(order.options, items)
     return (
         "---\n" + "".join(f"{key}: {json.dumps(value, ensure_ascii=True)}\n" for key, value in header.items()) + "---\n"

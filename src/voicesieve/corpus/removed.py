@@ -9,7 +9,8 @@ from typing import Any
 
 from voicesieve.catalog.reads import history
 from voicesieve.catalog.store import Catalog
-from voicesieve.corpus.publishing import REMOVED, ExportError
+from voicesieve.corpus.errors import ExportError
+from voicesieve.corpus.publishing import REMOVED
 from voicesieve.domain.times import iso
 from voicesieve.files import SHARED_FILE, atomic_file, make_folder
 

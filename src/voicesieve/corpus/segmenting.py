@@ -2,46 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from voicesieve.corpus.options import CutRules
+from voicesieve.corpus.plan import Span
+from voicesieve.domain.verdicts import Label, Segment
 
-CHILD = "child"
-OTHER_VOICES = frozenset({"adult", "unsure"})
+OTHER_VOICES = frozenset({Label.ADULT, Label.UNSURE})
 """Labels that a clip of child speech never reaches into."""
 
 LEVEL_HZ = 50
 """Levels of a recording come for each 20 ms."""
 
 
-@dataclass(frozen=True)
-class Span:
-    """A stretch of child speech in seconds; ``pauses`` are the gaps inside it, ``score`` its mean by duration."""
-
-    start: float
-    end: float
-    score: float
-    pauses: tuple[tuple[float, float], ...] = ()
-
-    @property
-    def seconds(self) -> float:
-        return self.end - self.start
-
-
-def spans(segments: Sequence[Mapping[str, Any]], duration_s: float, rules: CutRules) -> list[Span]:
+def spans(segments: Sequence[Segment], duration_s: float, rules: CutRules) -> list[Span]:
     """Merged and padded child speech of one recording, in order of time. Spans may still be longer than allowed."""
-    ordered = sorted(segments, key=lambda segment: (segment["start"], segment["end"]))
-    others = [(s["start"], s["end"]) for s in ordered if s["label"] in OTHER_VOICES]
-    merged: list[list[Mapping[str, Any]]] = []
+    ordered = sorted(segments, key=lambda segment: (segment.start, segment.end))
+    others = [(segment.start, segment.end) for segment in ordered if segment.label in OTHER_VOICES]
+    merged: list[list[Segment]] = []
     for segment in ordered:
-        if segment["label"] != CHILD or segment["end"] <= segment["start"]:
+        if segment.label != Label.CHILD or segment.end <= segment.start:
             continue
-        if merged and _may_join(merged[-1][-1]["end"], segment["start"], others, rules):
+        if merged and _may_join(merged[-1][-1].end, segment.start, others, rules):
             merged[-1].append(segment)
         else:
             merged.append([segment])
@@ -54,21 +39,21 @@ def _may_join(end: float, start: float, others: Sequence[tuple[float, float]], r
     return not any(other_start < start and other_end > end for other_start, other_end in others)
 
 
-def _span(group: Sequence[Mapping[str, Any]]) -> Span:
-    seconds = [segment["end"] - segment["start"] for segment in group]
-    score = sum(s["score"] * length for s, length in zip(group, seconds, strict=True)) / sum(seconds)
-    pauses = [(a["end"], b["start"]) for a, b in pairwise(group) if b["start"] > a["end"]]
-    return Span(group[0]["start"], max(segment["end"] for segment in group), score, tuple(pauses))
+def _span(group: Sequence[Segment]) -> Span:
+    seconds = [segment.end - segment.start for segment in group]
+    score = sum(segment.score * length for segment, length in zip(group, seconds, strict=True)) / sum(seconds)
+    pauses = [(before.end, after.start) for before, after in pairwise(group) if after.start > before.end]
+    return Span(group[0].start, max(segment.end for segment in group), score, tuple(pauses))
 
 
 def _padded(
-    found: list[Span], others: Sequence[tuple[float, float]], duration_s: float, padding_s: float
+    unpadded: list[Span], others: Sequence[tuple[float, float]], duration_s: float, padding_s: float
 ) -> list[Span]:
     padded: list[Span] = []
-    for index, span in enumerate(found):
+    for index, span in enumerate(unpadded):
         # Half of the way to the next child span, so that clips never share sound; all of it up to another voice.
-        floor = (found[index - 1].end + span.start) / 2 if index else 0.0
-        ceiling = (span.end + found[index + 1].start) / 2 if index + 1 < len(found) else duration_s
+        floor = (unpadded[index - 1].end + span.start) / 2 if index else 0.0
+        ceiling = (span.end + unpadded[index + 1].start) / 2 if index + 1 < len(unpadded) else duration_s
         floor = max([floor, *(end for _, end in others if end <= span.start)])
         ceiling = min([ceiling, *(start for start, _ in others if start >= span.end)])
         start = min(span.start, max(floor, span.start - padding_s, 0.0))

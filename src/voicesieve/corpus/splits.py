@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 
+from voicesieve.domain.names import name_key
+
 WHOLE = "train"
 """Name of the only part of a corpus that is not split."""
 
@@ -27,3 +29,8 @@ def split_of(group: str, split: tuple[tuple[str, float], ...]) -> str:
             return name
         position -= share
     return next(name for name, share in reversed(split) if share > 0)
+
+
+def group_of(source: str, channel: str, sha256: str) -> str:
+    """What a split never divides: a channel of a source; a recording of no channel stands for itself."""
+    return f"{source}\0{name_key(channel)}" if channel else f"recording\0{sha256}"

@@ -7,17 +7,17 @@ after a crash, a full disk or Ctrl-C cuts only what is missing; ``tree/`` is wha
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from voicesieve.audio.store import sha256_of
-from voicesieve.corpus.cutting import CutOrder
-from voicesieve.corpus.publishing import ExportError, prepare, refused_by_the_system
+from voicesieve.corpus.cut_orders import CutOrder
+from voicesieve.corpus.errors import ExportError
+from voicesieve.corpus.outcomes import Outcome, SoundFile, read_outcome
+from voicesieve.corpus.publishing import prepare, refused_by_the_system
 from voicesieve.files import make_folder, typed_disk_errors
 
 SUFFIX = ".voicesieve-part"
@@ -36,38 +36,20 @@ class Staging:
     def folder_of(self, recording: str) -> Path:
         return self.cuts / recording[:2]
 
-    def outcome_of(self, recording: str) -> dict[str, Any] | None:
+    def outcome_of(self, recording: str) -> Outcome | None:
         """What was cut of a recording, if anything was."""
         return read_outcome(self.folder_of(recording) / f"{recording}.json")
 
-    def outcome(self, order: CutOrder, *, check_sound: bool) -> dict[str, Any] | None:
-        """What was cut for ``order``, if it is all there; ``check_sound`` compares hashes too, after a restart."""
-        found = read_outcome(order.outcome)
-        if found is None or found.get("key") != order.key:
-            return None
-        for piece in pieces(found):
-            path = order.folder / piece["name"]
-            if not path.is_file() or path.stat().st_size != piece["bytes"]:
-                return None
-            if check_sound and sha256_of(path) != piece["sha256"]:
-                return None
-        return found
+    def holds(self, order: CutOrder) -> bool:
+        """Whether what ``order`` asks for is cut already and undamaged."""
+        outcome = read_outcome(order.outcome)
+        if outcome is None or outcome.key != order.key:
+            return False
+        return all(_is_whole(order.folder / piece.name, piece) for _, piece in outcome.pieces())
 
 
-def read_outcome(path: Path) -> dict[str, Any] | None:
-    """The outcome in ``path``; ``None`` if there is none that can be read, which means: cut again."""
-    try:
-        found = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def pieces(outcome: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The files of an outcome, each with ``name``, ``sha256`` and ``bytes``."""
-    if "file" in outcome:
-        yield outcome["file"]
-    yield from (clip for clip in outcome["clips"] if "name" in clip)
+def _is_whole(path: Path, piece: SoundFile) -> bool:
+    return path.is_file() and path.stat().st_size == piece.bytes and sha256_of(path) == piece.sha256
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from voicesieve.catalog.reads import exportable
 from voicesieve.catalog.store import Catalog
-from voicesieve.corpus.publishing import ExportError, refused_by_the_system
+from voicesieve.corpus.errors import ExportError
+from voicesieve.corpus.publishing import refused_by_the_system
 from voicesieve.domain.candidates import MAX_URL_CHARS
 from voicesieve.files import SHARED_FILE, atomic_file, becoming, make_folder, sweep_unfinished
 

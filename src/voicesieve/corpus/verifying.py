@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from voicesieve.audio.store import sha256_of
-from voicesieve.corpus.assembly import INDEX, read_index
-from voicesieve.corpus.publishing import REMOVED, ExportError
+from voicesieve.corpus.errors import ExportError
+from voicesieve.corpus.index import INDEX, read_index
+from voicesieve.corpus.marker import read_marker
+from voicesieve.corpus.publishing import REMOVED
 from voicesieve.corpus.sums import SUMS, foreign_files, read_sums
-from voicesieve.corpus.updating import read_marker
 
 MAX_LISTED = 1_000
 """Names of each kind that are kept; the counts go on."""
@@ -42,8 +43,8 @@ def verify(
     Raises `ExportError` if it is no export, or none of the format ``kind``.
     """
     marker = read_marker(folder)
-    if marker["format"] != kind:
-        raise ExportError(f"{folder} is a {marker['format']} export, not {kind}.")
+    if marker.format != kind:
+        raise ExportError(f"{folder} is a {marker.format} export, not {kind}.")
     found = Verified(kind)
     if not (folder / SUMS).is_file():
         raise ExportError(f"{folder / SUMS} is gone, so nothing can be compared. Export again.")
@@ -70,11 +71,11 @@ def _note(names: list[str], name: str) -> None:
 def _compare(folder: Path, found: Verified, current: Iterator[str]) -> None:
     accepted = next(current, None)
     for entry in read_index(folder):
-        while accepted is not None and accepted < entry["sha256"]:
+        while accepted is not None and accepted < entry.sha256:
             found.new += 1
             accepted = next(current, None)
-        if accepted == entry["sha256"]:
+        if accepted == entry.sha256:
             accepted = next(current, None)
-        elif "left_out" not in entry:
-            _note(found.withdrawn, entry["videos"][0])
+        elif not entry.left_out:
+            _note(found.withdrawn, entry.videos[0])
     found.new += (accepted is not None) + sum(1 for _ in current)

@@ -7,41 +7,44 @@ next start.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from voicesieve import __version__
 from voicesieve.audio.identity import fingerprint_program
 from voicesieve.audio.store import NotStoredError, RecordingStore
 from voicesieve.catalog.reads import exportable
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import audits
-from voicesieve.corpus.assembly import assemble, cut_order, is_cut, merge_duplicates
+from voicesieve.corpus.assembly import assemble
 from voicesieve.corpus.card import write_card
 from voicesieve.corpus.card_settings import CardSettings
-from voicesieve.corpus.cutting import CutOrder, cut_recording
+from voicesieve.corpus.cut_orders import CutOrder, cut_order
+from voicesieve.corpus.cutting import cut_recording
+from voicesieve.corpus.errors import ExportError
 from voicesieve.corpus.facts import CorpusFacts
 from voicesieve.corpus.formats.protocol import Order
 from voicesieve.corpus.formats.registry import FORMATS
-from voicesieve.corpus.json_lines import line, read_lines
+from voicesieve.corpus.marker import MARKER, write_marker
+from voicesieve.corpus.merging import merge_duplicates
 from voicesieve.corpus.options import ExportOptions
+from voicesieve.corpus.plan import PlanRow, plan_line, read_plan
 from voicesieve.corpus.planning import plan_row
-from voicesieve.corpus.publishing import MARKER, ExportError, publish
+from voicesieve.corpus.publishing import publish
+from voicesieve.corpus.replacing import refuse_other_options, refuse_stranger, refuse_to_replace
 from voicesieve.corpus.staging import Staging, open_staging
 from voicesieve.corpus.sums import SUMS, sum_lines
-from voicesieve.corpus.updating import Earlier, read_marker, refuse_stranger, refuse_to_replace
+from voicesieve.corpus.updating import Earlier
 from voicesieve.domain.audits import AuditEntry, Deed
 from voicesieve.domain.failures import FailureError, Remedy
 from voicesieve.engines.loop import run_loop
 from voicesieve.engines.protocol import Engine
-from voicesieve.files import SHARED_FILE, new_file, write_text
+from voicesieve.files import new_file
 from voicesieve.voices.scores import WindowScores
 from voicesieve.voices.shares import shares
 
@@ -95,7 +98,7 @@ def export(job: ExportJob) -> Exported:
     form = FORMATS[job.options.format]
     form.refuse()
     if job.update and target.is_dir():
-        _refuse_other_options(target, job.options)
+        refuse_other_options(target, job.options)
     refuse_present = (lambda _: None) if job.update or job.replace else refuse_to_replace
     with open_staging(target, refuse_present) as staging:
         with job.catalog.read() as connection:
@@ -105,10 +108,10 @@ def export(job: ExportJob) -> Exported:
         if job.update and target.is_dir():
             refuse_stranger(target, staging.plan)
         done = Exported(CorpusFacts())
-        if is_cut(job.options):
+        if job.options.opens_recordings:
             earlier = Earlier(target, form) if job.update and target.is_dir() else None
             run_loop(_cut_all(job, earlier, staging, total, done))
-        merged = merge_duplicates(staging, job.options)
+        merged = merge_duplicates(staging, job.options.duplicates)
         staging.tree.mkdir()
         order = Order(form, staging.tree, target, job.options, job.card.name)
         source_of = _source_of(job.store)
@@ -117,25 +120,14 @@ def export(job: ExportJob) -> Exported:
             shutil.rmtree(staging.root)
             raise ExportError(_nothing_to_export(target, total, done))
         write_card(order, done.facts, job.card)
-        _write_sums(staging, job.options, job.card.name)
+        write_marker(staging.tree, job.card.name, job.options)
+        _write_sums(staging)
         with job.catalog.read() as connection:
             _refuse_changed(staging, exportable.exportable_hashes(connection))
         _write_down(job, target, done)
         publish(staging.tree, target)
         shutil.rmtree(staging.root)
     return done
-
-
-def _refuse_other_options(target: Path, options: ExportOptions) -> None:
-    was, now = read_marker(target)["options"], json.loads(json.dumps(options.as_json()))
-    different = sorted(name for name in {*was, *now} if was.get(name) != now.get(name))
-    if different:
-        told = "; ".join(
-            f"{name}: {json.dumps(was.get(name))} then, {json.dumps(now.get(name))} now" for name in different
-        )
-        raise ExportError(
-            f"{target} was exported with other options ({told}). Use the same, or export without --update."
-        )
 
 
 def _nothing_to_export(target: Path, total: int, done: Exported) -> str:
@@ -151,16 +143,17 @@ def _nothing_to_export(target: Path, total: int, done: Exported) -> str:
 def _write_plan(rows: Iterator[exportable.Exportable], total: int, staging: Staging, job: ExportJob) -> int:
     count = 0
     with new_file(staging.plan) as plan:
-        for found in rows:
-            scores = WindowScores.from_bytes(found.verdict.windows) if found.verdict.windows else WindowScores.empty()
-            plan.write(line(plan_row(found, job.options, partial(shares, scores))))
+        for accepted in rows:
+            windows = accepted.verdict.windows
+            scores = WindowScores.from_bytes(windows) if windows else WindowScores.empty()
+            plan.write(plan_line(plan_row(accepted, job.options.cut, partial(shares, scores))))
             count += 1
             job.progressed("reading the catalog", count, total)
     return count
 
 
-def _source_of(store: RecordingStore) -> Callable[[Mapping[str, Any]], Path]:
-    return lambda row: store.path(row["stored"])
+def _source_of(store: RecordingStore) -> Callable[[PlanRow], Path]:
+    return lambda row: store.path(row.stored)
 
 
 def _write_down(job: ExportJob, target: Path, done: Exported) -> None:
@@ -178,7 +171,7 @@ async def _cut_all(job: ExportJob, earlier: Earlier | None, staging: Staging, to
     source_of, program = _source_of(job.store), fingerprint_program()
     seen = 0
 
-    async def one(order: CutOrder, row: dict[str, Any]) -> None:
+    async def one(order: CutOrder, row: PlanRow) -> None:
         nonlocal seen
         try:
             await engine.run(cut_recording, order, deadline_s=DEADLINE_S)
@@ -192,12 +185,12 @@ async def _cut_all(job: ExportJob, earlier: Earlier | None, staging: Staging, to
 
     try:
         async with asyncio.TaskGroup() as tasks:
-            for row in read_lines(staging.plan):
-                if why := job.store.refusal(row["stored"]):
-                    _skip_or_raise(job, row, NotStoredError(row["stored"], why), done)
+            for row in read_plan(staging.plan):
+                if why := job.store.refusal(row.stored):
+                    _skip_or_raise(job, row, NotStoredError(row.stored, why), done)
                     continue
-                order = cut_order(row, job.options, staging, source_of(row), program)
-                if staging.outcome(order, check_sound=True) or (earlier and earlier.take_over(order)):
+                order = cut_order(row, job.options, staging.folder_of(row.id), source_of(row), program)
+                if staging.holds(order) or (earlier and earlier.take_over(order)):
                     done.kept += 1
                     seen += 1
                     job.progressed("cutting", seen, total)
@@ -211,13 +204,13 @@ async def _cut_all(job: ExportJob, earlier: Earlier | None, staging: Staging, to
         await engine.close()
 
 
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    found = group.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
-def _skip_or_raise(job: ExportJob, row: Mapping[str, Any], error: FailureError | OSError, done: Exported) -> None:
-    path = job.store.root / row["stored"]
+def _skip_or_raise(job: ExportJob, row: PlanRow, error: FailureError | OSError, done: Exported) -> None:
+    path = job.store.root / row.stored
     if isinstance(error, FailureError):
         if error.failure.remedy is Remedy.STOP_RUN:
             raise error
@@ -227,34 +220,24 @@ def _skip_or_raise(job: ExportJob, row: Mapping[str, Any], error: FailureError |
     else:
         reason = "missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
     if not job.options.keep_going:
-        raise ExportError(f"The audio of {row['video']} cannot be used ({path}): {reason}. {MEND}") from error
-    done.skipped[row["video"]] = reason
+        raise ExportError(f"The audio of {row.video} cannot be used ({path}): {reason}. {MEND}") from error
+    done.skipped[row.video] = reason
 
 
-def _write_sums(staging: Staging, options: ExportOptions, name: str) -> None:
-    tree = staging.tree
-    marker = {
-        "format": options.format,
-        "name": name,
-        "version": 2,
-        "written_by": f"voicesieve {__version__}",
-        "options": options.as_json(),
-    }
-    write_text(tree / MARKER, json.dumps(marker, indent=1, sort_keys=True) + "\n", mode=SHARED_FILE)
+def _write_sums(staging: Staging) -> None:
     growing = staging.root / SUMS
     with new_file(growing) as sums:
-        sums.writelines(sum_lines(tree))
-    growing.rename(tree / SUMS)
+        sums.writelines(sum_lines(staging.tree))
+    growing.rename(staging.tree / SUMS)
 
 
 def _refuse_changed(staging: Staging, current: Iterator[str]) -> None:
     """What was withdrawn or rejected while the export ran must not be published."""
     now = next(current, None)
-    for row in read_lines(staging.plan):
-        while now is not None and now < row["sha256"]:
+    for row in read_plan(staging.plan):
+        while now is not None and now < row.sha256:
             now = next(current, None)
-        if now != row["sha256"]:
+        if now != row.sha256:
             raise ExportError(
-                f"{row['video']} was withdrawn or decided anew while the export ran. "
-                "Start it again; what is cut is kept."
+                f"{row.video} was withdrawn or decided anew while the export ran. Start it again; what is cut is kept."
             )

@@ -16,10 +16,10 @@ class AudioFolderWriter:
         self._tables = Tables(order, lambda split: order.folder / hub_split(split) / "metadata.jsonl")
 
     def add(self, item: Item) -> Place:
-        name = f"{item.recording['id'][:2]}/{item.id}{item.suffix}"
+        name = f"{item.recording.id[:2]}/{item.id}{item.suffix}"
         place = place_file(self._order, item, f"{hub_split(item.split)}/{name}")
         columns = {column: item.columns.get(column) for column in COLUMNS}
-        sources = [source["url"] for source in item.columns["sources"]]
+        sources = [source.url for source in item.recording.sources]
         self._tables.row(item.split, {"file_name": name, **columns, "sources": sources})
         return place
 

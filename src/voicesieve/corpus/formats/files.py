@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import gzip
 import io
-import json
 import os
 import shutil
 import tarfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from voicesieve.corpus.formats.protocol import Item, Order, Place
-from voicesieve.corpus.json_lines import line
+from voicesieve.corpus.json_lines import Json, encoded, line
 from voicesieve.files import new_file
 
 GZIP_LEVEL = 6
@@ -48,7 +47,7 @@ class Tables:
     def write(self, split: str, text: bytes) -> None:
         self.file(split).write(text)
 
-    def row(self, split: str, row: Mapping[str, Any]) -> None:
+    def row(self, split: str, row: Mapping[str, Json]) -> None:
         self.file(split).write(line(row))
 
     def file(self, split: str) -> IO[bytes]:
@@ -79,7 +78,7 @@ def place_file(order: Order, item: Item, relative: str) -> Place:
 
 def audio_path(item: Item) -> str:
     """``audio/<first two digits>/<id>.<suffix>``: no folder gets more than a 256th of the files."""
-    return f"audio/{item.recording['id'][:2]}/{item.id}{item.suffix}"
+    return f"audio/{item.recording.id[:2]}/{item.id}{item.suffix}"
 
 
 class TarShards:
@@ -119,8 +118,8 @@ class TarShards:
         self._tar.addfile(info, io.BytesIO(data))
         return offset
 
-    def add_json(self, name: str, row: Mapping[str, Any]) -> None:
-        self.add(name, json.dumps(row, ensure_ascii=False).encode("utf-8", "backslashreplace"))
+    def add_json(self, name: str, row: Mapping[str, Json]) -> None:
+        self.add(name, encoded(row))
 
     def close(self) -> None:
         if self._tar is not None and self._raw is not None:

@@ -8,11 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
+from voicesieve.corpus.errors import ExportError
 from voicesieve.corpus.formats.files import sound_of
 from voicesieve.corpus.formats.hub_columns import COLUMNS, features, hub_split
 from voicesieve.corpus.formats.protocol import SOUND, FileSet, Format, Item, Order, Place
 from voicesieve.corpus.options import Audio, ExportOptions, Unit
-from voicesieve.corpus.publishing import ExportError
 from voicesieve.domain.extras import how_to_install
 from voicesieve.files import new_file
 
@@ -25,7 +25,7 @@ class ParquetWriter:
 
     def __init__(self, order: Order) -> None:
         self._order = order
-        self._with_audio = order.options.audio != "none"
+        self._with_audio = order.options.audio is not Audio.NONE
         self._splits: dict[str, _Shards] = {}
 
     def add(self, item: Item) -> Place | None:
@@ -70,7 +70,7 @@ class _Shards:
 
     def _row(self, item: Item) -> dict[str, Any]:
         row: dict[str, Any] = {name: item.columns.get(name) for name in COLUMNS}
-        row["sources"] = [source["url"] for source in item.columns["sources"]]
+        row["sources"] = [source.url for source in item.recording.sources]
         if self._with_audio:
             row["audio"] = {"bytes": sound_of(item), "path": f"{item.id}{item.suffix}"}
         return row

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from voicesieve.corpus.formats.files import Tables, audio_path, place_file
-from voicesieve.corpus.formats.protocol import ANY_SOUND, Format, Item, Order, Place
+from voicesieve.corpus.formats.protocol import ANY_SOUND, Format, Item, LabelledSegment, Order, Place
+from voicesieve.corpus.json_lines import Row
 from voicesieve.corpus.options import Audio, Unit
-from voicesieve.corpus.plan import public
+from voicesieve.corpus.plan import PlanRow
 
 
 class JsonlWriter:
@@ -15,7 +14,7 @@ class JsonlWriter:
 
     def __init__(self, order: Order) -> None:
         self._order = order
-        self._clips = order.options.unit == "clips"
+        self._clips = order.options.unit is Unit.CLIPS
         self._recordings = Tables(order, lambda split: order.table("recordings", split, ".jsonl"))
         name = "clips" if self._clips else "segments"
         self._segments = Tables(order, lambda split: order.table(name, split, ".jsonl"))
@@ -24,11 +23,10 @@ class JsonlWriter:
     def add(self, item: Item) -> Place | None:
         place = self._place(item)
         path = self._order.shown(place.file) if place else None
-        if item.recording["id"] != self._last:
-            self._last = item.recording["id"]
-            row = {**public(item.recording), "split": item.split}
-            row["path"] = path if not self._clips else None
-            self._recordings.row(item.split, row)
+        if item.recording.id != self._last:
+            self._last = item.recording.id
+            row = _recording_row(item.recording, path if not self._clips else None)
+            self._recordings.row(item.split, {**row, "split": item.split})
         if self._clips:
             self._segments.row(item.split, {**item.columns, "path": path})
         for segment in item.segments:
@@ -38,26 +36,52 @@ class JsonlWriter:
     def _place(self, item: Item) -> Place | None:
         if item.audio is None or item.sha256 is None:
             return None
-        original = self._order.options.audio == "original"
-        return place_file(self._order, item, item.recording["path"] if original else audio_path(item))
+        original = self._order.options.audio is Audio.ORIGINAL
+        return place_file(self._order, item, item.recording.path if original else audio_path(item))
 
     def close(self) -> None:
         self._recordings.close()
         self._segments.close()
 
 
-def _segment_row(item: Item, segment: Any) -> dict[str, Any]:
-    rest = {name: value for name, value in segment.items() if name not in ("id", "start", "end", "label", "score")}
+def _recording_row(row: PlanRow, path: str | None) -> Row:
     return {
-        "id": segment["id"],
-        "recording": item.recording["id"],
-        "video": item.recording["video"],
-        "start": segment["start"],
-        "end": segment["end"],
-        "label": segment["label"],
-        "score": segment["score"],
-        "language": item.recording["language"],
-        **rest,
+        "id": row.id,
+        "video": row.video,
+        "also_videos": row.also_videos,
+        "source": row.source,
+        "url": row.url,
+        "title": row.title,
+        "channel": row.channel,
+        "published": row.published,
+        "path": path,
+        "sha256": row.sha256,
+        "duration_s": row.duration_s,
+        "language": row.language,
+        "licence": row.licence,
+        "rights_basis": row.rights_basis,
+        "rights_statement": row.rights_statement,
+        "score": row.score,
+        "child_s": row.child_s,
+        "verdict": row.verdict,
+        "detector": row.detector,
+        "detector_revision": row.detector_revision,
+        "operating_point": row.operating_point,
+        "sources": row.source_rows(),
+    }
+
+
+def _segment_row(item: Item, segment: LabelledSegment) -> Row:
+    return {
+        "id": segment.id,
+        "recording": item.recording.id,
+        "video": item.recording.video,
+        "start": segment.start,
+        "end": segment.end,
+        "label": segment.label,
+        "score": segment.score,
+        "language": segment.language or item.recording.language,
+        **segment.columns(),
     }
 
 

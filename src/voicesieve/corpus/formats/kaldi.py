@@ -21,7 +21,7 @@ class KaldiWriter:
 
     def __init__(self, order: Order) -> None:
         self._order = order
-        whole = order.options.unit == "recordings"
+        whole = order.options.unit is Unit.RECORDINGS
         self._tables = {
             name: Tables(order, lambda split, name=name: order.part(split) / name)  # type: ignore[misc]
             for name in NAMES
@@ -35,9 +35,8 @@ class KaldiWriter:
         if "segments" in self._tables:
             length = item.samples / item.rate
             utterances = [
-                (segment["id"], segment["start"], min(segment["end"], length), segment.get("language", item.language))
-                for segment in item.segments
-                if segment["label"] == "child" and segment["start"] < length
+                (segment.id, segment.start, min(segment.end, length), segment.language or item.language)
+                for segment in item.child_segments
             ]
         if not utterances:
             return place

@@ -6,10 +6,9 @@ they have no field for stands in ``custom``.
 
 from __future__ import annotations
 
-from typing import Any
-
 from voicesieve.corpus.formats.files import Tables, audio_path, place_file
-from voicesieve.corpus.formats.protocol import ANY_SOUND, Format, Item, Order, Place
+from voicesieve.corpus.formats.protocol import ANY_SOUND, Format, Item, LabelledSegment, Order, Place
+from voicesieve.corpus.json_lines import Row
 from voicesieve.corpus.options import Unit
 
 CUSTOM = (
@@ -68,7 +67,7 @@ class LhotseWriter:
             table.close()
 
 
-def recording_of(item: Item, source: dict[str, Any]) -> dict[str, Any]:
+def recording_of(item: Item, source: Row) -> Row:
     """A Recording; its duration is exactly ``num_samples / sampling_rate``."""
     return {
         "id": item.id,
@@ -80,27 +79,24 @@ def recording_of(item: Item, source: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def supervisions_of(item: Item) -> list[dict[str, Any]]:
+def supervisions_of(item: Item) -> list[Row]:
     """SupervisionSegments: one over a whole clip, or one for each child segment of a recording."""
     if not item.segments:
         custom = {name: item.columns[name] for name in CUSTOM if name in item.columns}
         return [_supervision(item, item.id, item.language, 0.0, item.samples / item.rate, custom)]
-    found = []
     length = item.samples / item.rate
-    for segment in item.segments:
-        if segment["label"] != "child" or segment["start"] >= length:
-            continue
-        custom = {name: segment[name] for name in OF_SEGMENT if name in segment}
-        custom |= {name: item.columns[name] for name in ("video", "url", "channel", "licence")}
-        seconds = min(segment["end"], length) - segment["start"]
-        language = segment.get("language", item.language)
-        found.append(_supervision(item, segment["id"], language, segment["start"], seconds, custom))
-    return found
+    return [_segment_supervision(item, segment, length) for segment in item.child_segments]
 
 
-def _supervision(
-    item: Item, name: str, language: str, start: float, duration: float, custom: dict[str, Any]
-) -> dict[str, Any]:
+def _segment_supervision(item: Item, segment: LabelledSegment, length: float) -> Row:
+    row = segment.as_row()
+    custom = {name: row[name] for name in OF_SEGMENT if name in row}
+    custom |= {name: item.columns[name] for name in ("video", "url", "channel", "licence")}
+    seconds = min(segment.end, length) - segment.start
+    return _supervision(item, segment.id, segment.language or item.language, segment.start, seconds, custom)
+
+
+def _supervision(item: Item, name: str, language: str, start: float, duration: float, custom: Row) -> Row:
     return {
         "id": name,
         "recording_id": item.id,
@@ -113,7 +109,7 @@ def _supervision(
     }
 
 
-def cut_of(item: Item, recording: dict[str, Any], supervisions: list[dict[str, Any]]) -> dict[str, Any]:
+def cut_of(item: Item, recording: Row, supervisions: list[Row]) -> Row:
     """A MonoCut over the whole recording."""
     return {
         "id": item.id,

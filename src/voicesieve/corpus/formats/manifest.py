@@ -8,15 +8,13 @@ characters of the video's own id, and the recording's id.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from voicesieve.corpus.formats.files import create, place_file
 from voicesieve.corpus.formats.protocol import ANY_SOUND, Format, Item, Order, Place
+from voicesieve.corpus.json_lines import Row, encoded
 from voicesieve.corpus.options import Audio, Unit
-from voicesieve.corpus.plan import day
+from voicesieve.domain.times import day
 
 FOLDERS = ("vi", "en", "unknown", "unclassified")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
@@ -47,16 +45,16 @@ class ManifestWriter:
 
     def add(self, item: Item) -> Place | None:
         self._index += 1
-        native = native_id(item.recording["video"])
-        folder = folder_of(item.recording["language"])
+        native = native_id(item.recording.video)
+        folder = folder_of(item.recording.language)
         short = (_UNSAFE.sub("_", native) + "________")[:8]
-        name = f"final_audio/{folder}/{self._index:04d}_{short}_{item.recording['id']}{item.suffix}"
+        name = f"final_audio/{folder}/{self._index:04d}_{short}_{item.recording.id}{item.suffix}"
         place = place_file(self._order, item, name) if item.audio and item.sha256 else None
-        for source in item.columns["sources"]:
-            self._urls.write(_one_line(source["url"]) + b"\n")
+        for source in item.recording.sources:
+            self._urls.write(_one_line(source.url) + b"\n")
         before = b"[\n" if self._index == 1 else b",\n"
-        self._videos.write(before + _indented(_video(item, native)))
-        self._manifest.write(before + _indented(_record(item, native, self._index, folder, place, self._order)))
+        self._videos.write(before + encoded(_video(item, native), indent=2))
+        self._manifest.write(before + encoded(_record(item, native, self._index, folder, place, self._order), indent=2))
         self._duration_s += item.duration_s
         return place
 
@@ -85,45 +83,41 @@ def _one_line(url: str) -> bytes:
     return re.sub(r"[\x00-\x20\x7f]", "", url).encode("utf-8", "backslashreplace")
 
 
-def _indented(row: Mapping[str, Any]) -> bytes:
-    return json.dumps(row, ensure_ascii=False, indent=2).encode("utf-8", "backslashreplace")
-
-
-def _video(item: Item, native: str) -> dict[str, Any]:
-    known = item.recording["metadata"]
+def _video(item: Item, native: str) -> Row:
+    known = item.recording.metadata
     return {
         "video_id": native,
-        "title": item.recording["title"],
+        "title": item.recording.title,
         "channel_id": known.get("channel_id", ""),
-        "channel_title": item.recording["channel"],
+        "channel_title": item.recording.channel,
         "description": known.get("description", ""),
-        "published_at": item.recording["published"],
+        "published_at": item.recording.published,
         "duration_seconds": item.duration_s,
         "view_count": known.get("view_count", 0),
         "like_count": known.get("like_count", 0),
         "comment_count": known.get("comment_count", 0),
         "thumbnail_url": "",
         "tags": known.get("tags", []),
-        "source": SOURCES.get(item.recording["source"], "manual"),
+        "source": SOURCES.get(item.recording.source, "manual"),
     }
 
 
-def _record(item: Item, native: str, index: int, folder: str, place: Place | None, order: Order) -> dict[str, Any]:
-    when = day(item.recording["changed_at"])
+def _record(item: Item, native: str, index: int, folder: str, place: Place | None, order: Order) -> Row:
+    when = day(item.recording.changed_at)
     return {
         "video_id": native,
-        "url": item.recording["url"],
+        "url": item.recording.url,
         "output_path": f"{order.target.name}/{place.file}" if place else None,
         "status": "success",
         "timestamp": f"{when}T00:00:00Z",
         "duration_seconds": item.duration_s,
-        "title": item.recording["title"],
+        "title": item.recording.title,
         "language_folder": folder,
         "download_index": index,
         "classified": True,
         "classification_timestamp": f"{when}T00:00:00Z",
         "containing_children_voice": True,
-        "voice_analysis_confidence": item.recording["score"],
+        "voice_analysis_confidence": item.recording.score,
         "uploaded": False,
         "file_available": place is not None,
         "all_downloads_failed": False,

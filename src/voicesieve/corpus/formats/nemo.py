@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from voicesieve.corpus.formats.files import Tables, audio_path, place_file
 from voicesieve.corpus.formats.protocol import ANY_SOUND, Format, Item, Order, Place
+from voicesieve.corpus.json_lines import Row
 from voicesieve.corpus.options import Unit
 
 EXTRA = ("video", "url", "channel", "licence", "score", "snr_db", "nonspeech_share", "overlap_share", "bandwidth_hz")
@@ -27,19 +26,19 @@ class NemoWriter:
         if not item.segments:
             self._tables.row(item.split, row_of(item, path))
         length = item.samples / item.rate
-        for segment in item.segments:
-            if segment["label"] == "child" and segment["start"] < length:
-                row = row_of(item, path) | {name: segment[name] for name in EXTRA if name in segment}
-                row["lang"] = segment.get("language", item.language)
-                row["duration"] = round(min(segment["end"], length) - segment["start"], 3)
-                self._tables.row(item.split, {**row, "offset": segment["start"]})
+        for segment in item.child_segments:
+            columns = segment.as_row()
+            row = row_of(item, path) | {name: columns[name] for name in EXTRA if name in columns}
+            row["lang"] = segment.language or item.language
+            row["duration"] = round(min(segment.end, length) - segment.start, 3)
+            self._tables.row(item.split, {**row, "offset": segment.start})
         return place
 
     def close(self) -> None:
         self._tables.close()
 
 
-def row_of(item: Item, path: str) -> dict[str, Any]:
+def row_of(item: Item, path: str) -> Row:
     extra = {name: item.columns[name] for name in EXTRA if name in item.columns}
     return {
         "audio_filepath": path,

@@ -9,9 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from voicesieve.corpus.json_lines import Json, Row
 from voicesieve.corpus.options import Audio, ExportOptions, Unit
+from voicesieve.corpus.outcomes import Quality
+from voicesieve.corpus.plan import PlanRow
+from voicesieve.domain.verdicts import Label
 
 SOUND = (Audio.FLAC, Audio.OPUS, Audio.WAV)
 """Sound that we make: 16 kHz mono."""
@@ -19,12 +23,48 @@ ANY_SOUND = (*SOUND, Audio.ORIGINAL, Audio.NONE)
 
 
 @dataclass(frozen=True)
+class LabelledSegment:
+    """A stretch of a whole recording; seconds. ``language`` is only stated where it is another than the recording's,
+    ``quality`` only of child speech, and where it was measured."""
+
+    id: str
+    start: float
+    end: float
+    label: str
+    score: float
+    nonspeech_share: float
+    overlap_share: float
+    language: str | None = None
+    quality: Quality | None = None
+
+    def columns(self) -> dict[str, float]:
+        """What is scored and measured of it."""
+        shares = {"nonspeech_share": self.nonspeech_share, "overlap_share": self.overlap_share}
+        return {"score": self.score, **shares, **({} if self.quality is None else vars(self.quality))}
+
+    def as_row(self) -> Row:
+        """All that is said of it, under the names that all formats share."""
+        return {
+            "start": self.start,
+            "end": self.end,
+            "label": self.label,
+            "score": self.score,
+            "nonspeech_share": self.nonspeech_share,
+            "overlap_share": self.overlap_share,
+            "id": self.id,
+            **({} if self.language is None else {"language": self.language}),
+            **({} if self.quality is None else vars(self.quality)),
+        }
+
+
+@dataclass(frozen=True)
 class Item:
-    """One clip, or one whole recording with ``segments`` (``start, end, label, score`` and columns, in order).
+    """One clip, or one whole recording with ``segments``, in order.
 
     ``audio`` is the file with its sound, which may be linked or read but not changed; ``None`` without sound.
-    ``sha256`` is of that file. ``samples`` and ``rate`` describe the sound; of a whole recording the rate is that of
-    the file. ``columns`` are plain values, ``recording`` is the line of the plan.
+    ``sha256`` is of that file; ``None`` where it is no copy but the stored recording. ``samples`` and ``rate`` describe
+    the sound; of a whole recording the rate is that of the file. ``columns`` are what tables show of it, the same in
+    every format.
     """
 
     id: str
@@ -34,22 +74,26 @@ class Item:
     rate: int
     audio: Path | None
     sha256: str | None
-    columns: Mapping[str, Any]
-    recording: Mapping[str, Any]
-    segments: Sequence[Mapping[str, Any]] = ()
+    language: str
+    score: float
+    columns: Row
+    recording: PlanRow
+    segments: Sequence[LabelledSegment] = ()
 
     @property
     def suffix(self) -> str:
         return "" if self.audio is None else self.audio.suffix
 
     @property
-    def language(self) -> str:
-        return str(self.columns.get("language") or self.recording["language"] or "und")
-
-    @property
     def speaker(self) -> str:
         """A pseudonym: nobody is told apart across recordings, so each recording is a speaker of its own."""
-        return str(self.recording["id"])
+        return self.recording.id
+
+    @property
+    def child_segments(self) -> list[LabelledSegment]:
+        """Those that begin within the sound."""
+        length = self.samples / self.rate
+        return [segment for segment in self.segments if segment.label == Label.CHILD and segment.start < length]
 
 
 @dataclass(frozen=True)
@@ -160,7 +204,7 @@ class Format:
     clip_tables: str = ""
     clip_set: str = ""
     on_hub: bool = False
-    hub_header: Callable[[ExportOptions, Mapping[str, int]], Mapping[str, Any]] = lambda options, items: {}
+    hub_header: Callable[[ExportOptions, Mapping[str, int]], Mapping[str, Json]] = lambda options, items: {}
 
     def loading_line(self, options: ExportOptions) -> str:
         """What to type to open an export with ``options``."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from voicesieve.corpus.formats.files import Tables
 from voicesieve.corpus.formats.protocol import Format, Item, Order
 from voicesieve.corpus.options import Audio, Unit
+from voicesieve.domain.verdicts import Label
 
-VOICES = frozenset({"child", "adult", "unsure"})
+VOICES = frozenset({Label.CHILD, Label.ADULT, Label.UNSURE})
 
 
 class RttmWriter:
@@ -19,11 +20,9 @@ class RttmWriter:
     def add(self, item: Item) -> None:
         self._uem.write(item.split, f"{item.id} 1 0.000 {item.duration_s:.3f}\n".encode())
         for segment in item.segments:
-            if segment["label"] in VOICES:
-                seconds = segment["end"] - segment["start"]
-                text = (
-                    f"SPEAKER {item.id} 1 {segment['start']:.3f} {seconds:.3f} <NA> <NA> {segment['label']} <NA> <NA>\n"
-                )
+            if segment.label in VOICES:
+                seconds = segment.end - segment.start
+                text = f"SPEAKER {item.id} 1 {segment.start:.3f} {seconds:.3f} <NA> <NA> {segment.label} <NA> <NA>\n"
                 self._rttm.write(item.split, text.encode())
 
     def close(self) -> None:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import dataclass
 
 from voicesieve.corpus.formats.files import SplitShards, sound_of
 from voicesieve.corpus.formats.protocol import SOUND, FileSet, Format, Item, Order, Place
+from voicesieve.corpus.json_lines import Row
 from voicesieve.corpus.options import Audio, Unit
 from voicesieve.files import SHARED_FILE, write_text
+
+
+@dataclass
+class _Counts:
+    """Of one tar."""
+
+    items: int = 0
+    duration_s: float = 0.0
 
 
 class WebDatasetWriter:
@@ -17,28 +26,27 @@ class WebDatasetWriter:
     def __init__(self, order: Order) -> None:
         self._order = order
         self._tars = SplitShards(order, lambda split, n: order.folder / f"{split}-{n:06d}.tar")
-        self._counts: dict[str, dict[str, Any]] = {}
+        self._counts: dict[str, _Counts] = {}
 
     def add(self, item: Item) -> Place:
         tar = self._tars.of(item.split)
         tar.begin()
         key = item.id.replace(".", "_")
         offset = tar.add(f"{key}{item.suffix}", sound_of(item))
-        columns = dict(item.columns)
+        columns: Row = dict(item.columns)
         if item.segments:
-            columns["segments"] = list(item.segments)
+            columns["segments"] = [segment.as_row() for segment in item.segments]
         tar.add_json(f"{key}.json", columns)
-        counts = self._counts.setdefault(tar.path.name, {"items": 0, "duration_s": 0.0})
-        counts["items"] += 1
-        counts["duration_s"] = round(counts["duration_s"] + item.duration_s, 3)
+        counts = self._counts.setdefault(tar.path.name, _Counts())
+        counts.items += 1
+        counts.duration_s = round(counts.duration_s + item.duration_s, 3)
         return Place(str(tar.path.relative_to(self._order.folder)), offset)
 
     def close(self) -> None:
         self._tars.close()
         for name, counts in self._counts.items():
-            write_text(
-                self._order.folder / name.replace(".tar", "_stats.json"), json.dumps(counts) + "\n", mode=SHARED_FILE
-            )
+            file = self._order.folder / name.replace(".tar", "_stats.json")
+            write_text(file, json.dumps(vars(counts)) + "\n", mode=SHARED_FILE)
 
 
 FORMAT = Format(
