@@ -47,7 +47,12 @@ def escaped(text: str) -> str:
     """``text`` as it is shown to a person: each unsafe character replaced by its escape, such as ``\\u202e``."""
     if text.isprintable():
         return text
-    return "".join(char.encode("unicode_escape").decode("ascii") if is_unsafe(char) else char for char in text)
+    return "".join(escape_of(char) if is_unsafe(char) else char for char in text)
+
+
+def escape_of(char: str) -> str:
+    """``char`` as Python would write it, such as ``\\u202e``."""
+    return char.encode("unicode_escape").decode("ascii")
 
 
 def is_unsafe(char: str) -> bool:

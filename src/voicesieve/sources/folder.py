@@ -1,4 +1,4 @@
-"""The recordings below a local folder."""
+"""The audio and video files below a local folder."""
 
 from __future__ import annotations
 
@@ -46,25 +46,25 @@ _OWN = "folders of voicesieve itself"
 _READ_ALREADY = "linked folders that are read under another name"
 _IN_A_CIRCLE = "folders that lead in a circle"
 _TOO_MANY = f"linked folders beyond the first {MAX_LINKED:,}"
-_LOST = "links that lead nowhere"
+_BROKEN = "links that lead nowhere"
 _LINKED_FILES = "links to files that are read under their own names"
 
 
 class FolderSource:
     """Walks a folder depth first, each folder in the byte order of its names.
 
-    Symbolic links to folders are entered, each folder once: a link is passed over when it leads to what the walk
-    reads anyway, to what another link has led to, or in a circle. So are hidden files and folders, files without a
-    media suffix, and ``left_out``, our own folder; each sort is counted. The cursor is the relative path up to which
-    the walk came, with the links that it has entered. What is held in memory are the listings from the top to where the
-    walk stands, never the tree.
+    Symbolic links to folders are followed, and each folder is read once: a link is passed over if it leads to a folder
+    that the walk reads anyway or has read through another link, or in a circle. Hidden files and folders, files without
+    a media suffix, and ``left_out`` (our own data folder) are passed over too; each kind of omission is counted. The
+    cursor holds the relative path that the walk has reached and the links that it has followed. Memory holds the
+    listings from the top folder down to the current one, never the whole tree.
 
-    A file is known by its real path, whatever way leads to it. A candidate's metadata holds its ``size`` in bytes.
+    A file is identified by its real path, however it was reached. A candidate's metadata holds its ``size`` in bytes.
     """
 
     def __init__(self, left_out: Path | None = None) -> None:
         self._left_out = left_out
-        # A walk that stays open between two pages spares listing a large folder anew for every page.
+        # Keeping a walk open between two pages saves listing a large folder again for every page.
         self._open_walks: dict[str, tuple[Cursor, Findings]] = {}
 
     def fair_host(self, query: Query) -> str | None:
@@ -79,14 +79,14 @@ class FolderSource:
     def _page(self, argument: str, cursor: Cursor | None, budget: Budget) -> Page:
         top = Path(argument)
         _check_is_folder(top)
-        found_before = cursor is not None and cursor.get("found") is True
+        had_files = cursor is not None and cursor.get("found") is True
         findings = self._continued(argument, cursor) or Findings(_Walk(top, self._left_out, cursor).findings())
         taken = findings.take(budget)
-        found = found_before or bool(taken.candidates)
+        has_files = had_files or bool(taken.candidates)
         if taken.resume is None:
-            nothing = () if found else (SourceProblem(shown(argument), _nothing_found()),)
+            nothing = () if has_files else (SourceProblem(shown(argument), _nothing_found()),)
             return Page(taken.candidates, problems=taken.problems + nothing, passed_over=taken.passed_over)
-        next_cursor = {**taken.resume, "found": found}
+        next_cursor = {**taken.resume, "found": has_files}
         self._open_walks[argument] = (next_cursor, findings)
         return Page(taken.candidates, cursor=next_cursor, problems=taken.problems, passed_over=taken.passed_over)
 
@@ -99,8 +99,8 @@ class FolderSource:
 class _Level:
     """One folder of the walk: ``prefix`` is its relative path with a trailing slash (empty at the top).
 
-    ``real`` is its path without links, ``place`` its device and inode. ``links`` are those of ``names`` that are
-    symbolic links, ``folders`` those that lead to folders, be they links or not.
+    ``real`` is its path without links, ``place`` its device and inode. ``links`` are the ``names`` that are symbolic
+    links; ``folders`` are the ``names`` that are folders or links to folders.
     """
 
     prefix: bytes
@@ -114,9 +114,9 @@ class _Level:
 
 @dataclass
 class _Walk:
-    """Everything below ``top`` behind the place at which ``cursor`` stands.
+    """Everything below ``top`` after the position of ``cursor``.
 
-    ``entered`` has the linked folders that were entered, by their real paths, each with the link's relative path.
+    ``entered`` maps the real path of each linked folder that was entered to the relative path of the link.
     """
 
     top: Path
@@ -157,7 +157,7 @@ class _Walk:
             raise _unreadable(self.top, error) from error
 
     def _below(self, levels: Sequence[_Level], name: bytes) -> _Level | SourceProblem | PassedOver:
-        """The folder ``name`` of the last of ``levels``, or why it is not entered."""
+        """The folder ``name`` in the last of ``levels``, or the reason why it is not entered."""
         level, top = levels[-1], levels[0].real
         relative = level.prefix + name
         where = _shown_path(relative)
@@ -178,7 +178,7 @@ class _Walk:
             folder = _level(relative + b"/", real, below)
         except OSError as error:
             return SourceProblem(where, f"the folder cannot be read ({error.strerror}); its files are left out")
-        if folder.place in {one.place for one in levels}:  # one that is mounted below itself
+        if folder.place in {above.place for above in levels}:  # a folder that is mounted below itself
             return PassedOver(_IN_A_CIRCLE, 1, where)
         if is_link:
             self._enter(real, relative)
@@ -204,8 +204,8 @@ class _Walk:
             return PassedOver(_HIDDEN, 1, where)
         text = os.fsdecode(name)
         if not is_media_name(text):
-            lost = name in level.links and not Path(os.fsdecode(level.real + b"/" + name)).exists()
-            return PassedOver(_LOST if lost else _sort_of(text), 1, where)
+            is_broken = name in level.links and not Path(os.fsdecode(level.real + b"/" + name)).exists()
+            return PassedOver(_BROKEN if is_broken else _sort_of(text), 1, where)
         real = level.real + b"/" + name
         if name in level.links:
             real = os.path.realpath(real)
@@ -219,7 +219,7 @@ class _Walk:
 
 
 def _level(prefix: bytes, real: bytes, bound: Sequence[bytes]) -> _Level:
-    """The listing of one folder behind ``bound``. Raises OSError when the folder cannot be listed."""
+    """The listing of one folder after ``bound``. Raises OSError if the folder cannot be listed."""
     folders: set[bytes] = set()
     links: set[bytes] = set()
     names: list[bytes] = []
@@ -247,7 +247,7 @@ def _level(prefix: bytes, real: bytes, bound: Sequence[bytes]) -> _Level:
 def _is_folder(entry: os.DirEntry[bytes]) -> bool:
     try:
         return entry.is_dir()
-    except OSError:  # a link that leads to itself, which is looked at as a file and named as a problem
+    except OSError:  # a link to itself: it is examined as a file and reported as a problem
         return False
 
 
@@ -257,7 +257,7 @@ def _is_within(path: bytes, folder: bytes) -> bool:
 
 
 def _is_reached(path: bytes, folder: bytes) -> bool:
-    """Whether a walk through ``folder`` comes to ``path`` by itself, which it does not below a hidden folder."""
+    """Whether a walk through ``folder`` reaches ``path`` without links; it does not enter hidden folders."""
     if not _is_within(path, folder):
         return False
     return not any(part.startswith(b".") for part in path[len(folder) :].split(b"/"))
@@ -275,19 +275,19 @@ def _shown_path(relative: bytes) -> str:
 
 
 def _describe(path: Path, real: Path, where: str) -> Candidate | SourceProblem:
-    """The file that ``path`` leads to and that really lies at ``real``."""
+    """The candidate for the file at ``path``, whose real path is ``real``."""
     try:
         status = path.stat()
         identity = file_identity(real)
-        spelled = file_identity(path)
+        as_given = file_identity(path)
     except OSError as error:
-        return SourceProblem(where, f"the file cannot be looked at ({error.strerror})")
+        return SourceProblem(where, f"the file cannot be examined ({error.strerror})")
     except ValueError as error:
         return SourceProblem(where, str(error))
     if not stat.S_ISREG(status.st_mode):
         return SourceProblem(where, "not a regular file")
-    # Older catalogs know a file by the path by which it was found.
-    former = (Name(NameKind.ADDRESS, f"{spelled.source}:{spelled.native_id}"),) if spelled != identity else ()
+    # Older catalogs identify a file by the path at which it was first seen.
+    former = (Name(NameKind.ADDRESS, f"{as_given.source}:{as_given.native_id}"),) if as_given != identity else ()
     return Candidate(
         source=identity.source,
         native_id=identity.native_id,
@@ -300,7 +300,7 @@ def _describe(path: Path, real: Path, where: str) -> Candidate | SourceProblem:
 
 
 def _file_name(status: os.stat_result) -> Name:
-    """What stays of a file when it is moved, also with the whole file system to another mount point."""
+    """What stays the same when a file is moved, even if its whole file system gets another mount point."""
     facts = f"{status.st_ino} {status.st_size} {status.st_mtime_ns}"
     return Name(NameKind.FILE, hashlib.sha256(f"file {facts}".encode()).hexdigest())
 
@@ -341,7 +341,7 @@ def _unreadable(top: Path, error: OSError) -> FailureError:
 
 
 def _nothing_found() -> str:
-    return "no audio or video file in it; these suffixes are looked for: " + " ".join(sorted(MEDIA_SUFFIXES))
+    return "it holds no audio or video file; these suffixes are recognised: " + " ".join(sorted(MEDIA_SUFFIXES))
 
 
 def _parse(argument: str) -> str:

@@ -1,4 +1,4 @@
-"""What a kind of source is, as one record: its words, how its argument is read, how it is opened, and what it costs."""
+"""A kind of source as one record: its words, how its argument is read, how it is opened, and what it costs."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class SourceSettings:
 class SourceTools:
     """What a source is given to work with.
 
-    ``data`` is our own data folder, which no source reads; ``kinds`` are the names of all kinds, by which a query is
-    recognised where an address is expected. ``lister`` reads lists of YouTube.
+    ``lister`` reads lists of YouTube. ``data`` is our own data folder, which no source reads. ``kinds`` are the names
+    of all kinds, by which a list of addresses recognises a query that stands in it.
     """
 
     reader: Reader
@@ -39,7 +39,7 @@ class SourceTools:
     kinds: tuple[str, ...] = ()
 
 
-def _asks_nobody(argument: str, cursor: Cursor | None, settings: SourceSettings) -> dict[str, int]:
+def _no_requests(argument: str, cursor: Cursor | None, settings: SourceSettings) -> dict[str, int]:
     return {}
 
 
@@ -53,9 +53,9 @@ def _nothing_missing(settings: SourceSettings) -> str:
 
 @dataclass(frozen=True)
 class SourceKind:
-    """One kind of source: all that the rest of the program knows of it.
+    """Everything the rest of the program knows about one kind of source.
 
-    A kind is a module with a record, and that record's place in `voicesieve.sources.registry.KINDS`:
+    To add a kind, write a module with a record and add the record to `voicesieve.sources.registry.KINDS`:
 
         KIND = SourceKind(
             name="folder",
@@ -66,26 +66,26 @@ class SourceKind:
             open=lambda tools: FolderSource(left_out=tools.data),
         )
 
-    Words: ``name`` stands before the colon of a query, ``argument`` is its placeholder behind it, ``summary`` says what
-    is read. The command line's help and the table in docs/guide.md show them.
+    A query is written ``name:argument``. The command line's help and the table in docs/guide.md show ``name``,
+    ``argument`` (a placeholder) and ``summary`` (what is read).
 
-    - ``parse`` gives the normal form of an argument, so that equal queries are spelt alike; parsing twice changes
-      nothing. Raises ValueError with what is wrong and what to write instead.
-    - ``open`` makes the source of a run.
-    - ``platform`` is the platform with rights of its own that every query asks (`domain.platforms`), empty where it is
-      that of the argument's host, if any.
-    - ``refresh_setting`` is the setting (in seconds) after which a query that was read to its end is asked again; empty
-      for what lies on this machine, which every run reads again.
-    - ``quotas`` maps each bucket of a daily quota to the setting that says how many units there are.
-    - ``estimate`` gives the most requests that the rest of a query takes, by bucket of a quota or else by host, from
-      its argument and cursor; empty where nobody is asked.
+    - ``parse`` returns the normal form of an argument, so that equal queries are equal strings; parsing twice changes
+      nothing. It raises ValueError, which says what is wrong and what to write instead.
+    - ``open`` makes the source for a run.
+    - ``platform`` is the platform with rights of its own (`domain.platforms`) that every query asks. If empty, the host
+      of the argument decides.
+    - ``refresh_setting`` names the setting (in seconds) after which a query that was read to its end is asked again.
+      It is empty for local files, which every run reads again.
+    - ``quotas`` maps each bucket of a daily quota to the setting that holds its size in units.
+    - ``estimate`` returns the most requests that the rest of a query may take, from its argument and cursor: by bucket
+      of a quota, or by host where there is no quota. It is empty if no requests are made.
     - ``page_cost`` is the cost of one request for a page, from the argument (unit: `voicesieve.frontier.costs`).
-    - ``missing`` says what the settings lack for asking at all; empty where nothing is missing.
-    - ``takes_phrases``: an argument may be a phrase to search for, so ``queries.toml`` may name this kind.
-    - ``lists_channels``: ``channel:ID`` is an argument, with the ``channel_id`` in a candidate's metadata for ID.
-    - ``is_respelt``: catalogs of earlier releases hold arguments in spellings that ``parse`` now brings into another.
-    - ``declares`` is what the language that it states of a candidate speaks of.
-    - ``preload`` names modules that the process which reads documents has from its start.
+    - ``missing`` says what the settings lack before a request can be made; empty if nothing is missing.
+    - ``takes_phrases``: an argument may be a search phrase, so ``queries.toml`` may name this kind.
+    - ``lists_channels``: ``channel:ID`` is a valid argument, where ID is the ``channel_id`` in a candidate's metadata.
+    - ``is_respelt``: catalogs of earlier releases hold arguments in spellings that ``parse`` changes.
+    - ``declares`` is the kind of evidence that the language stated for a candidate is.
+    - ``preload`` names the modules that the process which reads documents imports at its start.
     """
 
     name: str
@@ -97,7 +97,7 @@ class SourceKind:
     platform: str = ""
     refresh_setting: str = ""
     quotas: Mapping[str, str] = field(default_factory=dict)
-    estimate: Callable[[str, Cursor | None, SourceSettings], dict[str, int]] = _asks_nobody
+    estimate: Callable[[str, Cursor | None, SourceSettings], dict[str, int]] = _no_requests
     page_cost: Callable[[str], float] = _list_page
     missing: Callable[[SourceSettings], str] = _nothing_missing
     takes_phrases: bool = False
@@ -108,11 +108,11 @@ class SourceKind:
 
     @property
     def is_remote(self) -> bool:
-        """Whether it asks other machines."""
+        """Whether it makes requests to other machines."""
         return bool(self.refresh_setting)
 
     def platform_of(self, argument: str) -> str | None:
-        """The platform that is asked, if any: a feed or page of YouTube is YouTube, too."""
+        """The platform that a query asks, if any. A feed or page on a host of YouTube counts as YouTube."""
         return self.platform or platform_of(argument)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Paths as people write them, and the one path of a folder, however they have spelt it."""
+"""Paths as people write them, and the one canonical path of a folder."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from voicesieve.sources.cleaning import shown
 
 
 def absolute_path(argument: str) -> str:
-    """The path that a person wrote, made absolute; ``~`` is their home.
+    """The path that a person wrote, made absolute; ``~`` is the home folder.
 
-    Raises ValueError for one that no catalog can hold.
+    Raises ValueError for a path that the catalog cannot store.
     """
     if "\x00" in argument:
         raise ValueError("a path cannot hold a NUL character")
@@ -30,9 +30,9 @@ def absolute_path(argument: str) -> str:
 def real_folder(path: Path) -> Path:
     """The absolute path of ``path`` without links and ``..``, each name as its folder lists it.
 
-    File systems that take names in any case or any Unicode form list one spelling. Where they take only that one, a
-    name that is not there stands for the only one that reads the same, as ``é`` of one and of two code points do.
-    What does not exist keeps its spelling.
+    A file system that accepts a name in any case or Unicode form lists it in one spelling, which is used here. On other
+    file systems a name that does not exist stands for the only listed name that reads the same, as ``é`` of one and of
+    two code points does. A path that does not exist keeps its spelling.
     """
     real = Path(os.path.realpath(path))
     listed = Path(real.anchor)

@@ -1,4 +1,4 @@
-"""What every source of candidates promises, and the little it needs of an HTTP client and of yt-dlp."""
+"""What every source promises, and the small part of an HTTP client and of yt-dlp that it needs."""
 
 from __future__ import annotations
 
@@ -13,37 +13,49 @@ from voicesieve.domain.quotas import Price
 class Source(Protocol):
     """A place where candidates come from, asked page by page.
 
-    A source holds no durable state: everything needed to go on stands in the cursor, which is plain JSON. Its caller
-    commits a page's candidates and its cursor in one transaction, so a restart goes on behind the last committed page
+    A source holds no durable state: everything needed to resume is in the cursor, which is plain JSON. The caller
+    commits a page's candidates and its cursor in one transaction, so a restart resumes after the last committed page
     and repeats no finished request. In return a source promises:
 
-    - The order of what it finds is stable, and the same cursor gives the same continuation as long as the other side
-      does not change. Where the other side did change, the walk may begin again: it may show a candidate twice (the
-      catalog knows it by its id), but it misses none that is still there.
-    - A page keeps within its budget. A remote source spends one request or none (``Page.requests`` says which).
-    - What cannot be used costs only itself: it becomes a ``SourceProblem`` and the walk goes on.
+    - The order of its findings is stable, and the same cursor gives the same continuation as long as the other side
+      does not change. If the other side changed, the walk may start again: it may return a candidate twice (the
+      catalog recognises it by its id), but it misses none that is still there.
+    - A page keeps within its budget. A remote source makes at most one request (``Page.requests`` says whether it did).
+    - An item that cannot be used costs only itself: it becomes a ``SourceProblem`` and the walk continues.
     - Every candidate is clean: bounded text without NUL or lone surrogates, an address that was checked and
       normalised, an id that holds no remote text.
+
+    A source of one recording, complete:
+
+        class OneFile:
+            def fair_host(self, query):
+                return None
+
+            def price(self, query, cursor, memory):
+                return None
+
+            async def page(self, query, cursor, memory, budget):
+                return Page((Candidate(*file_identity(Path(query.argument))),))
     """
 
     def fair_host(self, query: Query) -> str | None:
-        """The host whose pace the next request of ``query`` counts against; ``None`` when nothing remote is asked."""
+        """The host whose pace the next request of ``query`` counts against; ``None`` if it makes no request."""
         ...
 
     def price(self, query: Query, cursor: Cursor | None, memory: Cursor) -> Price | None:
-        """What the next request of ``query`` takes out of a daily quota; ``None`` where nobody counts."""
+        """What the next request of ``query`` takes from a daily quota; ``None`` if there is no quota."""
         ...
 
     async def page(self, query: Query, cursor: Cursor | None, memory: Cursor, budget: Budget) -> Page:
         """The next page of ``query``.
 
-        ``cursor`` is ``None`` at the start, else the cursor of the page before. ``memory`` is what the last exhausted
-        walk of this query left (an ETag, say; empty at first); it matters only at the start. The answer's ``memory``
-        replaces it. An answer without cursor means that the query is exhausted.
+        ``cursor`` is ``None`` at the start, else the cursor of the page before. ``memory`` is what the last complete
+        walk of this query left (an ETag, for example; empty at first); it matters only at the start. The page's
+        ``memory`` replaces it. A page without a cursor means that the query was read to its end.
 
         Raises:
-            FailureError: the request failed as a whole; nothing was found and the same cursor may be asked again.
-            QuotaSpentError: as above, and the quota of its price is spent until the day ends.
+            FailureError: the whole request failed and found nothing; the same cursor may be used again.
+            QuotaSpentError: as above, and the quota that it counts against is spent until the day ends.
         """
         ...
 
@@ -76,7 +88,7 @@ class Reader(Protocol):
         headers: Mapping[str, str] | None = None,
         any_status: bool = False,
     ) -> Answer:
-        """The answer to a GET of ``url``, redirects followed; 304 is an answer, with ``any_status`` so are errors.
+        """The answer to a GET of ``url`` after redirects. 304 is an answer; with ``any_status``, so are errors.
 
         Raises:
             FailureError: no complete answer of at most ``max_bytes`` within ``deadline_s`` seconds, or a status of 400

@@ -1,4 +1,4 @@
-"""The kinds of sources: one record each, and nothing else that knows them by name."""
+"""The kinds of sources, one record each. Nothing else knows a kind by name."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KINDS = (
     site.KIND,
     api.KIND,
 )
-"""Every kind, in the order in which the help and the guide show them."""
+"""Every kind, in the order of the help and the guide."""
 
 NAMES = tuple(kind.name for kind in KINDS)
 
@@ -37,7 +37,7 @@ def kind_named(name: str) -> SourceKind:
 
 
 def parse_query(text: str) -> Query:
-    """The query that ``KIND:ARGUMENT`` names: a path made absolute, an address as it was given, fit for a request.
+    """The query that ``KIND:ARGUMENT`` names, with its argument in normal form.
 
     Raises ValueError with what is wrong and what to write instead.
     """
@@ -54,9 +54,10 @@ def parse_query(text: str) -> Query:
 
 
 def as_known(query: Query, known: Iterable[Query]) -> Query:
-    """The one of the ``known`` queries that asks for the same; ``query`` itself if none does.
+    """The query among ``known`` that asks for the same thing; ``query`` itself if there is none.
 
-    Older catalogs hold folders under the path as it was typed; going on under it is what keeps them from doubling.
+    Older catalogs hold folders under the path as it was typed. Continuing under that path keeps the query from being
+    stored twice.
     """
     kind = _BY_NAME.get(query.source)
     if kind is None or not kind.is_respelt:
@@ -66,7 +67,7 @@ def as_known(query: Query, known: Iterable[Query]) -> Query:
 
 
 def platform_of_query(query: Query) -> str | None:
-    """The platform that is asked to answer ``query``, if any."""
+    """The platform that ``query`` asks, if any."""
     return kind_named(query.source).platform_of(query.argument)
 
 
@@ -76,14 +77,14 @@ def page_cost(query: Query) -> float:
 
 
 def declared_as(name: str | None) -> EvidenceKind:
-    """What the language that a source of this kind states speaks of; without a source it is the word on the audio."""
+    """The kind of evidence that a language stated by a source of this kind is; without a source, that of the audio."""
     return EvidenceKind.DECLARED_AUDIO if name is None else kind_named(name).declares
 
 
 def channel_query(name: str, metadata: Mapping[str, object]) -> Query | None:
-    """The query for all uploads of the channel of a video, by what its source says of it.
+    """The query for all uploads of a video's channel, from the metadata that its source gave.
 
-    ``None`` where there is none: a feed or a page is its channel already, and of a list nothing more is known.
+    ``None`` if there is none: a feed or a page is its own channel, and a list says nothing about channels.
     """
     kind, channel = _BY_NAME.get(name), metadata.get("channel_id")
     if kind is None or not kind.lists_channels or not isinstance(channel, str):

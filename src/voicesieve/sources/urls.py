@@ -1,4 +1,4 @@
-"""A plain text list of addresses, one a line, as people and programs really write them."""
+"""A text file of addresses, one a line, as people and programs really write them."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 class UrlListSource:
     """Reads a list of ``http`` and ``https`` addresses in UTF-8 or UTF-16.
 
-    Blank lines and comments (``#``, ``;`` or ``]`` at the start of a line, ``#`` after white space) are passed over; so
-    is an address that a page already has. What stands behind an address and a tab is its title. A list with a heading
-    that has a column ``url`` is read as a table. The cursor is a byte offset with the size and time of the file: a file
-    that changed between two pages is read again from its start.
+    Blank lines and comments (``#``, ``;`` or ``]`` at the start of a line, ``#`` after white space) are skipped, and so
+    is an address that the page already holds. Text after an address and a tab is its title. A list whose heading has a
+    column ``url`` is read as a table. The cursor is a byte offset with the size and time of the file: a file that
+    changed between two pages is read again from its start.
 
-    ``kinds`` are the names of all kinds of sources: a line such as ``rss:...`` is told from an address by them.
+    ``kinds`` are the names of all kinds of sources, which tell a line such as ``rss:...`` from an address.
     """
 
     def __init__(self, kinds: tuple[str, ...] = ()) -> None:
@@ -55,7 +55,7 @@ class UrlListSource:
 
 @dataclass(frozen=True)
 class _Position:
-    """Byte offset of a line, the number of lines before it, and how many of its addresses were already given."""
+    """Byte offset of a line, the number of lines before it, and how many of its addresses were already returned."""
 
     offset: int = 0
     line: int = 0
@@ -64,7 +64,7 @@ class _Position:
 
 @dataclass(frozen=True)
 class _Form:
-    """How a list is written. ``heading`` is the number of the line with the names of its columns."""
+    """How a list is written. ``heading`` is the number of the line that names its columns."""
 
     encoding: str
     table: Table | None = None
@@ -89,22 +89,22 @@ def _findings(handle: BinaryIO, start: _Position, form: _Form, kinds: tuple[str,
     while raw := _raw_line(handle, form.encoding):
         number = position.line + 1
         text = raw.decode(form.encoding, "replace")
-        found: list[Entry]
+        entries: list[Entry]
         if len(raw) > _MAX_LINE_BYTES:
-            found = [SourceProblem(f"line {number}", f"longer than {_MAX_LINE_BYTES} bytes: {shown(text[:400])}")]
+            entries = [SourceProblem(f"line {number}", f"longer than {_MAX_LINE_BYTES} bytes: {shown(text[:400])}")]
         elif number == form.heading:
-            found = []
+            entries = []
         else:
-            found = read_line(text, f"line {number}", form.table, kinds)
+            entries = read_line(text, f"line {number}", form.table, kinds)
         behind = _Position(handle.tell(), number)
-        for count, what in enumerate(found[position.taken :], start=position.taken + 1):
+        for count, what in enumerate(entries[position.taken :], start=position.taken + 1):
             within = _Position(position.offset, position.line, count)
-            yield Finding(what, _resume(behind if count == len(found) else within))
+            yield Finding(what, _resume(behind if count == len(entries) else within))
         position = behind
 
 
 def _raw_line(handle: BinaryIO, encoding: str) -> bytes:
-    """The next line with its end; of one beyond the greatest length only the beginning, which is longer than that."""
+    """The next line with its line break. A line that is too long is cut, but stays longer than the limit."""
     newline = _NEWLINES[encoding]
     raw = b""
     while piece := handle.readline(_MAX_LINE_BYTES):
@@ -131,7 +131,7 @@ def _position(cursor: Cursor | None, fingerprint: Cursor) -> _Position:
 
 def _open_regular(path: Path) -> BinaryIO:
     try:
-        # Without O_NONBLOCK a named pipe would hold us until somebody writes to it.
+        # Without O_NONBLOCK, opening a named pipe would block until something writes to it.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
         message = f"there is no file {shown(str(path))}: correct the path in --source urls:PATH"
@@ -149,7 +149,7 @@ def _open_regular(path: Path) -> BinaryIO:
 
 
 def _form(path: Path, handle: BinaryIO) -> _Form:
-    """How the list is written, by its beginning. Raises FailureError for what is no text."""
+    """How the list is written, judged by its beginning. Raises FailureError if it is not text."""
     head = handle.read(_SNIFFED_BYTES)
     encoding = sniffed(head) or "utf-8"
     if encoding not in _NEWLINES or _NO_TEXT.search(head.decode(encoding, "ignore")):
