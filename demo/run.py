@@ -99,7 +99,7 @@ def _fetches(story: dict[str, Any]) -> list[dict[str, Any]]:
 def _print_places(data: Path, corpus: Path, stories: list[dict[str, Any]]) -> None:
     print(
         f"\nThe corpus lies in {corpus}: audio/, recordings.jsonl, segments.jsonl.\n"
-        f"Catalog, recordings and logs lie in {data}. To look further:\n"
+        f"Catalog, recordings and logs are in {data}. To look further:\n"
         f"  {_hint('status', data)}\n"
         f"  {_hint('why ' + stories[0]['video'], data)}\n"
         "Your own audio: voicesieve crawl --source folder:DIR"

@@ -78,7 +78,7 @@ def test_too_few_clips_are_refused_with_what_is_needed(reviewed: Path, tmp_path:
 @pytest.mark.parametrize("name", ["../escape", "", "a/b", "x" * 65, "a.b"])
 def test_a_name_that_could_be_a_path_is_refused(reviewed: Path, tmp_path: Path, name: str) -> None:
     told = voicesieve("calibrate", reviewed / "labels.csv", "--name", name, "--data", tmp_path / "data", code=1)
-    one_paragraph(told, "is no name for a calibration")
+    one_paragraph(told, "is not a name for a calibration")
 
 
 def test_removing_what_is_not_there_is_told(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_rows_that_cannot_be_used_are_told_by_line(data: Path, tmp_path: Path) -
         tmp_path, f"language,video,who\nvi,{candidate(0).id},x\nklingon,{candidate(1).id},x\nvi,nobody\x1b,x\n"
     )
     ended = voicesieve("eval-language", file, "--data", data, code=1)
-    assert "line 3: 'klingon' is no language code" in ended.err
+    assert "line 3: 'klingon' is not a known language code" in ended.err
     assert "line 4: no video 'nobody" in ended.err
     assert "\x1b" not in ended.err
     assert "all together" in ended.out
@@ -100,4 +100,4 @@ def test_status_counts_languages_and_what_could_not_run(data: Path) -> None:
     }
     shown = voicesieve("status", "--data", data).out
     assert "languages: und 2, en 1, vi 1" in shown
-    assert "language unavailable: whisper 1; `voicesieve retry --language` listens again" in shown
+    assert "language unavailable: whisper 1; `voicesieve retry --language` analyses them again" in shown

@@ -106,7 +106,7 @@ def test_a_channel_that_matches_nothing_is_an_error_and_one_in_another_spelling_
         (("withdraw", "a", "b", "c"), "Name one thing"),
         (("withdraw", "recording", "0123456"), "No recording '0123456' is in the catalog"),
         (("withdraw", "recording", "f" * 64), "Nothing was withdrawn or deleted"),
-        (("audit", "--action", "party"), "no such deed"),
+        (("audit", "--action", "party"), "no such action"),
         (("audit", "--since", "yesterday"), "is not a day or time"),
     ],
 )

@@ -39,7 +39,7 @@ def test_a_channel_with_an_accepted_video_is_looked_through_once_and_within_boun
         assert facts["requests"] > 0
         assert facts["cost"] == round(facts["fetched"] + price * facts["requests"], 2)
     text = voicesieve("status", "--data", data).out
-    assert "1 channels with accepted videos looked through" in text
+    assert "1 channels with accepted videos searched" in text
     assert "accepted of 2 fetched" in text
     told = voicesieve("why", f"youtube:{hit.id}", "--data", data).out
     assert "expected per unit of cost" in told

@@ -92,7 +92,7 @@ def test_without_waiting_a_run_ends_and_says_who_is_left_alone(tmp_path: Path) -
         asked = len(site.server.requests)
         voicesieve("crawl", "--data", tmp_path / "data", "--quiet", settings=one_at_a_time)
         assert len(site.server.requests) == asked, "a second run keeps the promise of the first"
-    assert "127.0.0.1 is left alone until" in told.out
+    assert "127.0.0.1 is paused until" in told.out
     (host,) = status(tmp_path / "data")["paused_hosts"]
     assert (host["host"], host["waiting"]) == ("127.0.0.1", 2)
     assert status(tmp_path / "data")["failures"] == {}

@@ -103,7 +103,7 @@ def test_a_process_that_stood_still_blames_no_video(tmp_path: Path) -> None:
 def test_told_to_stop_it_finishes_what_is_in_hand_and_says_so(tmp_path: Path, number: signal.Signals) -> None:
     with busy_crawl(tmp_path) as busy:
         busy.crawl.signal(number)
-        until(lambda: "stopping: finishing what is in hand" in busy.crawl.err(), "it says what happens")
+        until(lambda: "stopping: finishing the work in progress" in busy.crawl.err(), "it says what happens")
         busy.gate.open.set()
         assert busy.crawl.wait().code == 130
         held = stories_of(busy.data)[busy.held]

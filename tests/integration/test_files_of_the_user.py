@@ -186,7 +186,7 @@ def test_recordings_that_are_newer_than_a_restored_catalog_stay(tmp_path: Path, 
     before = files_below(crawled / "recordings")
     assert voicesieve("restore", copy.path, "--json", "--data", crawled).json["newer"] == 2
     told = voicesieve("doctor", "--fix", "--data", crawled)
-    assert "newer than the copy of the catalog" in told.out
+    assert "newer than the restored copy of the catalog" in told.out
     assert "Start your crawls again" in told.err
     assert "crash" not in told.out + told.err
     assert files_below(crawled / "recordings") == before

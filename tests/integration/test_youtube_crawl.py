@@ -199,7 +199,7 @@ def test_a_rate_limit_opens_the_circuit_for_all_of_the_site_and_other_sources_go
         assert len(both.site.of("search")) == 1, "a search is a request to the same host"
     (paused,) = events_named(data, "host_paused")
     assert (paused["host"], "rate-limited" in paused["reason"]) == ("www.youtube.com", True)
-    assert "www.youtube.com is left alone until" in ended.out
+    assert "www.youtube.com is paused until" in ended.out
     counts = status(data)["videos"]
     assert (counts["accepted"], counts["queued"], counts["failed"], counts["given_up"]) == (1, 5, 0, 0)
 

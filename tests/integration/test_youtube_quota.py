@@ -136,7 +136,7 @@ def test_two_searches_that_share_a_bucket_are_told_once_and_another_source_goes_
         assert told["videos"]["queued"] == 51
         waiting = [query for query in told["queries"] if not query["exhausted"]]
         assert {query["last_failure"]["kind"] for query in waiting} == {"quota_spent"}
-        # More from Google: the settings say so, and the next run goes on where it stopped.
+        # More from Google: the settings say so, and the next run resumes where it stopped.
         more = settings | {"VOICESIEVE_YOUTUBE_API__SEARCH_CALLS_PER_DAY": "100"}
         voicesieve("crawl", "--data", data, "--no-fetch", settings=more)
         assert len(both.api.of("search")) == 6
@@ -217,7 +217,7 @@ def test_what_cannot_be_renewed_is_forgotten_when_its_time_is_up(lent: Any) -> N
     age(data, 25)
     without = both.settings | {"VOICESIEVE_YOUTUBE_API__KEY": ""}
     ended = voicesieve("refresh", "--data", data, code=1, settings=without)
-    assert "3 more end within 7 days and were not renewed: there is no key" in ended.err
+    assert "3 more expire within 7 days and were not renewed: there is no key" in ended.err
     age(data, 6)
     done = voicesieve("refresh", "--data", data, "--json", settings=without).json
     assert (done["forgotten"], done["left"]) == (3, 0)

@@ -180,7 +180,7 @@ def test_a_dead_feed_is_asked_once_in_a_run_and_after_its_budget_rests_for_the_l
         assert "given up for this run after 2 failures in a row, asked again in 6.0 h" in second.err
         assert "is asked again in" in third.err
         assert f"after 2 failures; `voicesieve retry '{site.feed}'` makes it due now" in third.err
-        assert "last failure server_error (2 in a row, asked again from" in third.out
+        assert "last failure server_error (2 in a row, read again from" in third.out
         assert "1 sources are due again" in voicesieve("retry", site.feed, "--data", data).err
         crawled(data, site.feed, settings=settings)
         assert len(site.server.requests) == 3

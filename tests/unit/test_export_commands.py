@@ -88,7 +88,7 @@ def test_what_a_person_is_told(data: Path, tmp_path: Path) -> None:
         (("nemo", "--unit", "clips", "--audio", "original"), "leaves recordings whole"),
         (("huggingface", "--unit", "recordings"), "choose clips"),
         (("nemo", "--split", "90/5"), "add up to 100"),
-        (("manifest", "--split", "90/10"), "has no place for the parts"),
+        (("manifest", "--split", "90/10"), "cannot hold the parts of a split"),
         (("nemo", "--min", "5", "--max", "6"), "at least twice"),
         (("nemo", "--duplicates", "some"), "choose keep or exact or acoustic"),
         (("rttm", "--min-snr", "10"), "need measured sound"),
@@ -187,7 +187,7 @@ def test_an_earlier_corpus_is_never_lost_without_a_word(data: Path, tmp_path: Pa
         told = export(*arguments, target, "--data", data, code=1).stderr
         assert "'Kids of Hanoi', jsonl, 12 clips, written on 20" in told
         assert "--update" in told and "--replace" in told and told.count("\n") == 1
-    assert "give one of them" in export("jsonl", target, "--data", data, "--update", "--replace", code=1).stderr
+    assert "use one of them" in export("jsonl", target, "--data", data, "--update", "--replace", code=1).stderr
     told = export("jsonl", target, "--data", data, "--replace", "--language", "fr", code=1).stderr
     assert told.startswith(
         "voicesieve: Nothing to export: nothing of the 6 accepted recordings came through (6 language)"

@@ -1,4 +1,4 @@
-"""``voicesieve analyse``: scores of local files, no catalog, one worker pool for all."""
+"""``voicesieve analyse``: scores of local files, without a catalog."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from voicesieve.voices.scores import WindowScores
 
 
 def analyse(
-    files: Annotated[list[str], typer.Argument(help="Audio files; - reads paths from standard input.")],
+    files: Annotated[list[str], typer.Argument(help="Audio files; - reads one path per line from standard input.")],
     as_json: AsJson = False,
     data: Data = DEFAULT_DATA,
     config: Config = None,
 ) -> None:
-    """Each result appears as soon as it is ready."""
+    """Each result is printed as soon as it is ready. The exit code is 1 if a file could not be analysed."""
     settings = settings_for(data, config)
     choice = detector_choice(settings, data)
     configured_model(choice)
@@ -44,7 +44,7 @@ def analyse(
 
 
 def _paths(arguments: list[str]) -> Iterator[Path]:
-    """The files named, ``-`` standing for one path a line of standard input (any bytes but newline)."""
+    """The named files; ``-`` stands for the paths in standard input, one per line (any bytes but newline)."""
     for argument in arguments:
         if argument == "-":
             for line in sys.stdin.buffer:
@@ -75,14 +75,16 @@ async def _analyse(paths: Iterable[Path], settings: Settings, choice: DetectorCh
     finally:
         await engine.close()
     if count == 0:
-        raise OperatorError("No file was named, so nothing was analysed. Standard input gives one path a line.")
+        raise OperatorError(
+            "No file was named, so nothing was analysed. With -, standard input must hold one path per line."
+        )
     return code
 
 
 async def _results(
     paths: Iterable[Path], engine: LocalEngine, settings: Settings, choice: DetectorChoice, point: OperatingPoint
 ) -> AsyncIterator[dict[str, Any]]:
-    """Results in the order in which they are ready; never more files in hand than twice the workers."""
+    """Results as they become ready; at most twice as many files at once as there are workers."""
     running: set[asyncio.Task[dict[str, Any]]] = set()
     names = iter(paths)
     more = True
@@ -94,7 +96,7 @@ async def _results(
                 if path is None:
                     more = False
                 else:
-                    running.add(asyncio.create_task(_one(path, engine, settings, choice, point)))
+                    running.add(asyncio.create_task(_result(path, engine, settings, choice, point)))
                 if any(task.done() for task in running):
                     break
             if running:
@@ -108,13 +110,13 @@ async def _results(
         await asyncio.gather(*running, return_exceptions=True)
 
 
-async def _one(
+async def _result(
     path: Path, engine: LocalEngine, settings: Settings, choice: DetectorChoice, point: OperatingPoint
 ) -> dict[str, Any]:
     shown = os.fsencode(path).decode("utf-8", "backslashreplace")
     order = work.LocalFile(path, choice, settings.fetching.max_duration_s)
     try:
-        found = await engine.run(work.analyse_local, order, deadline_s=settings.analysis.deadline_s)
+        answer = await engine.run(work.analyse_local, order, deadline_s=settings.analysis.deadline_s)
     except FailureError as error:
         if error.failure.remedy is Remedy.STOP_RUN:
             raise
@@ -123,11 +125,11 @@ async def _one(
         return _error(
             shown, Failure.from_exception(FailureKind.UNSUPPORTED, error, f"cannot be read: {error.strerror}")
         )
-    scores = WindowScores.from_bytes(found.analysed.windows)
-    verdict = pool(scores, found.analysed.duration_s, point, found.analysed.model)
-    facts = verdict_facts(shown, found.sha256, verdict)
-    if len(found.tracks) > 1:
-        facts["sound_tracks"] = [dataclasses.asdict(track) for track in found.tracks]
+    scores = WindowScores.from_bytes(answer.analysed.windows)
+    verdict = pool(scores, answer.analysed.duration_s, point, answer.analysed.model)
+    facts = verdict_facts(shown, answer.sha256, verdict)
+    if len(answer.tracks) > 1:
+        facts["sound_tracks"] = [dataclasses.asdict(track) for track in answer.tracks]
     return facts
 
 
@@ -164,6 +166,6 @@ def _line(facts: dict[str, Any]) -> str:
     path = safe_text(facts["path"], limit=120)
     if "error" in facts:
         return f"{path}: {facts['error']['kind']}: {safe_text(facts['error']['message'], limit=300)}"
-    heard = f"{facts['child_s']:.1f} s child of {facts['speech_s']:.1f} s speech in {facts['duration_s']:.1f} s"
+    speech = f"{facts['child_s']:.1f} s child of {facts['speech_s']:.1f} s speech in {facts['duration_s']:.1f} s"
     tracks = f"; {tracks_line(facts['sound_tracks'])}" if "sound_tracks" in facts else ""
-    return f"{path}: {facts['verdict']}, score {facts['score']:.2f}, {heard}{tracks}"
+    return f"{path}: {facts['verdict']}, score {facts['score']:.2f}, {speech}{tracks}"

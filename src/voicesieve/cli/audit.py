@@ -15,15 +15,15 @@ from voicesieve.observability.terminal import safe_text
 
 
 def audit(
-    deed: Annotated[str, typer.Option("--action", help="Only this kind of deed, such as withdraw.")] = "",
+    deed: Annotated[str, typer.Option("--action", help="Only this action, such as withdraw.")] = "",
     since: Since = "",
     data: Data = DEFAULT_DATA,
     config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON lines.")] = False,
 ) -> None:
-    """Takedowns, retention, imports, re-decisions, exports and restores are in the log."""
+    """The audit log records takedowns, retention, imports, re-decisions, exports and restores."""
     if deed and deed not in list(Deed):
-        raise OperatorError(f"--action {safe_text(deed)}: no such deed. Deeds: {', '.join(Deed)}.")
+        raise OperatorError(f"--action {safe_text(deed)}: no such action. Actions: {', '.join(Deed)}.")
     start = since_epoch(since)
     with opened_catalog(data, settings_for(data, config)) as catalog, catalog.read() as connection:
         for entry in history.audit_entries(connection, deed=Deed(deed) if deed else None, since=start):
@@ -31,6 +31,6 @@ def audit(
             if as_json:
                 print_json({"at": iso(entry.at), **facts, "reason": entry.reason, "details": dict(entry.details)})
                 continue
-            told = ", ".join(f"{key} {value}" for key, value in entry.details.items())
+            details = ", ".join(f"{key} {value}" for key, value in entry.details.items())
             why = f" because: {entry.reason}" if entry.reason else ""
-            print(safe_text(f"{iso(entry.at)}  {' '.join(facts.values())}  ({told}){why}"))
+            print(safe_text(f"{iso(entry.at)}  {' '.join(facts.values())}  ({details}){why}"))

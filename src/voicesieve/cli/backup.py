@@ -18,12 +18,12 @@ from voicesieve.operations.backup import backup as copy_now
 
 
 def backup(
-    target: Annotated[Path | None, typer.Argument(metavar="DIR", help="Where to [backup.folder].")] = None,
+    target: Annotated[Path | None, typer.Argument(metavar="DIR", help="Folder for the copy [backup.folder].")] = None,
     data: Data = DEFAULT_DATA,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Only the newest copies are kept: backup.keep in the settings says how many."""
+    """The copy is opened and checked. Only the newest copies are kept: backup.keep in the settings says how many."""
     settings = settings_for(data, config)
     refuse_postgres(settings, "pg_dump --format=custom --file=catalog.dump DATABASE")
     folder = DataFolder(data)
@@ -36,4 +36,4 @@ def backup(
         print_json({"path": str(made.path), "bytes": made.bytes, "videos": facts.videos, "accepted": facts.accepted})
         return
     held = f"{facts.videos:,} videos, {facts.accepted:,} accepted, {made.bytes / 1e6:.1f} MB"
-    note(f"Wrote {made.path}: {held}, opened and checked. The newest {rules.keep} are kept.")
+    note(f"Wrote {made.path}: {held}, opened and checked. The newest {rules.keep} copies are kept.")

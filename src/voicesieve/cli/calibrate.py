@@ -13,7 +13,7 @@ import numpy as np
 import typer
 
 from voicesieve.cli.detectors import calibration_file
-from voicesieve.cli.labelled import told, usable_labels, workshop
+from voicesieve.cli.labelled import problem_lines, usable_labels, workshop
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, Quiet, note, print_json, say
 from voicesieve.cli.wiring import settings_for
 from voicesieve.datafolder.folder import DataFolder
@@ -36,8 +36,8 @@ NETWORK = "network"
 
 def calibrate(
     file: Annotated[Path | None, typer.Argument(metavar="LABELS.csv", help="About 200 reviewed clips.")] = None,
-    name: Annotated[str, typer.Option(help="What to call the calibration.")] = "default",
-    force: Annotated[bool, typer.Option("--force", help="Store it even if it is not for the better.")] = False,
+    name: Annotated[str, typer.Option(help="Name of the calibration.")] = "default",
+    force: Annotated[bool, typer.Option("--force", help="Store the result even if it is not better.")] = False,
     list_: Annotated[bool, typer.Option("--list", help="Show the calibrations of the data folder.")] = False,
     remove: Annotated[str, typer.Option(metavar="NAME", help="Remove a calibration.")] = "",
     data: Data = DEFAULT_DATA,
@@ -45,10 +45,10 @@ def calibrate(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """This takes minutes and serves a new domain; the network itself stays as it is.
+    """For recordings unlike those that the network was trained on. Takes minutes; the network itself is not changed.
 
-    Clips of at least four children and four adults are needed, labelled as for `voicesieve eval`. Figures come from
-    speakers left out of the fit; if these are not told apart better, nothing is stored.
+    Needs clips of at least four children and four adults, labelled as for `voicesieve eval`. The figures are
+    measured on speakers left out of the fit; if these are not distinguished better than before, nothing is stored.
     """
     if list_:
         _list(data, as_json=as_json)
@@ -63,31 +63,32 @@ def calibrate(
 def _calibrate(
     file: Path, name: str, data: Path, config: Path | None, *, force: bool, as_json: bool, quiet: bool
 ) -> int:
-    """Fit, measure on left-out speakers, and store if that is for the better; the exit code is 1 if it is not."""
+    """Fit, measure on left-out speakers, and store the result if it is better; the exit code is 1 if it is not."""
     target = calibration_file(data, name)
     settings = settings_for(data, config)
     stretches, problems = usable_labels(file)
     spoken = [stretch for stretch in stretches if stretch.heard is Heard.CHILD or stretch.heard in ADULTS]
-    spans, found = run_loop(_embed(spoken, settings, data, quiet=quiet))
-    problems = sorted([*problems, *found], key=lambda problem: problem.line)
+    spans, unusable = run_loop(_embed(spoken, settings, data, quiet=quiet))
+    problems = sorted([*problems, *unusable], key=lambda problem: problem.line)
     if problems:
-        note(told(problems))
-    heard = [(stretch, span) for stretch, span in spans if span.odds is not None]
+        note(problem_lines(problems))
+    embedded = [(stretch, span) for stretch, span in spans if span.odds is not None]
     try:
-        result = refit(_clips(heard), NetworkDetector.embedded().base)
+        result = refit(_clips(embedded), NetworkDetector.embedded().base)
     except TooFewError as error:
         raise OperatorError(f"{safe_text(str(file))}: {error}.") from error
-    facts = _facts(file, heard, result)
+    facts = _facts(file, embedded, result)
     is_stored = result.is_better or force
     if is_stored:
         _store(target, replace(result.calibration, facts=facts))
     if as_json:
         print_json({"name": name, "file": str(target), "stored": is_stored, **facts})
     else:
-        say(_told_result(facts))
+        say(_result_lines(facts))
     if not is_stored:
         note(
-            "Not stored: left-out speakers are told apart no better. More speakers help most; --force stores it anyway."
+            "Not stored: the speakers left out of the fit are not distinguished any better. More speakers help most; "
+            "--force stores it anyway."
         )
         return EXIT_OPERATOR
     note(
@@ -101,19 +102,19 @@ def _list(data: Path, *, as_json: bool) -> None:
     base = NetworkDetector.embedded().base
     for file in sorted(DataFolder(data).calibrations.glob("*.json")):
         try:
-            found = read_calibration(file)
-            found.check(base)
+            calibration = read_calibration(file)
+            calibration.check(base)
             state = "usable"
         except ValueError as error:
             state = str(error)
-            found = None
-        facts = {} if found is None else dict(found.facts)
+            calibration = None
+        facts = {} if calibration is None else dict(calibration.facts)
         if as_json:
-            revision = None if found is None else found.revision
+            revision = None if calibration is None else calibration.revision
             print_json({"name": file.stem, "revision": revision, "state": state, **facts})
         else:
             what = f"{facts.get('made_at')}, {facts.get('child_clips')} + {facts.get('adult_clips')} clips, "
-            print(safe_text(f"{file.stem}: {what if found else ''}{state}", limit=500))
+            print(safe_text(f"{file.stem}: {what if calibration else ''}{state}", limit=500))
 
 
 def _remove(name: str, data: Path) -> None:
@@ -121,7 +122,7 @@ def _remove(name: str, data: Path) -> None:
     try:
         file.unlink()
     except FileNotFoundError:
-        raise OperatorError(f"There is no calibration {name!r} in {data}; --list shows those there are.") from None
+        raise OperatorError(f"There is no calibration {name!r} in {data}; --list shows all.") from None
     except OSError as error:
         raise OperatorError(f"{file} cannot be removed: {error.strerror}.") from error
     note(f"Removed {file}. Recordings that were analysed with it keep their scores.")
@@ -135,18 +136,18 @@ async def _embed(
         return await shop.each_span(located, (DetectorChoice(NETWORK),), scoring.embed_spans), shop.problems
 
 
-def _clips(heard: Sequence[tuple[Stretch, EmbeddedSpan]]) -> Clips:
+def _clips(embedded: Sequence[tuple[Stretch, EmbeddedSpan]]) -> Clips:
     return Clips(
-        np.array([span.odds for _, span in heard], float),
-        np.array([span.embedding for _, span in heard], float).reshape(len(heard), -1),
-        np.array([stretch.heard is Heard.CHILD for stretch, _ in heard], bool),
-        statistics.numbered([Voice.of(stretch) for stretch, _ in heard]),
+        np.array([span.odds for _, span in embedded], float),
+        np.array([span.embedding for _, span in embedded], float).reshape(len(embedded), -1),
+        np.array([stretch.heard is Heard.CHILD for stretch, _ in embedded], bool),
+        statistics.numbered([Voice.of(stretch) for stretch, _ in embedded]),
     )
 
 
-def _facts(file: Path, heard: Sequence[tuple[Stretch, EmbeddedSpan]], result: Refit) -> dict[str, Any]:
-    children = [stretch for stretch, _ in heard if stretch.heard is Heard.CHILD]
-    adults = [stretch for stretch, _ in heard if stretch.heard is not Heard.CHILD]
+def _facts(file: Path, embedded: Sequence[tuple[Stretch, EmbeddedSpan]], result: Refit) -> dict[str, Any]:
+    children = [stretch for stretch, _ in embedded if stretch.heard is Heard.CHILD]
+    adults = [stretch for stretch, _ in embedded if stretch.heard is not Heard.CHILD]
     return {
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "labels": file.name,
@@ -172,7 +173,7 @@ def _store(target: Path, calibration: Calibration) -> None:
         raise OperatorError(f"{target} cannot be written: {error.strerror}.") from error
 
 
-def _told_result(facts: dict[str, Any]) -> str:
+def _result_lines(facts: dict[str, Any]) -> str:
     return (
         f"{facts['child_clips']} clips of {facts['child_speakers']} children, "
         f"{facts['adult_clips']} of {facts['adult_speakers']} adults.\n"

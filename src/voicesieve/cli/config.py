@@ -22,11 +22,11 @@ def check(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJson = Fa
         return
     for key, value in changed.items():
         print(safe_text(f"{key} = {value}", limit=2000))
-    note(f"The settings are right; {len(changed)} differ from the defaults.")
+    note(f"The settings are valid; {len(changed)} differ from the defaults.")
 
 
 def _warn_of_open_secrets(file: Path) -> None:
-    """Tell of a settings file with a secret in it that others can read."""
+    """Warn about a settings file that holds secrets and that others can read."""
     if not file.exists() or not is_open_to_others(file):
         return
     if secrets := secrets_in(read_toml(file)):

@@ -59,21 +59,22 @@ class CrawlOptions:
 def crawl(
     source: Annotated[
         list[str] | None,
-        typer.Option(help=f"KIND:ARGUMENT, repeatable: {', '.join(NAMES)}; see the guide."),
+        typer.Option(help=f"KIND:ARGUMENT, repeatable. Kinds: {', '.join(NAMES)}; see docs/guide.md."),
     ] = None,
     data: Data = DEFAULT_DATA,
     config: Config = None,
     wait: Annotated[float, typer.Option(min=0, help="Also wait for work scheduled within this many seconds.")] = 0.0,
-    limit: Annotated[int | None, typer.Option(min=1, help="Take up at most this many videos.")] = None,
-    analyse_only: Annotated[bool, typer.Option("--analyse-only", help="Analyse what is fetched already.")] = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Process at most this many videos.")] = None,
+    analyse_only: Annotated[bool, typer.Option("--analyse-only", help="Only analyse what has been fetched.")] = False,
     no_fetch: Annotated[bool, typer.Option("--no-fetch", help="Discover and screen, but fetch nothing.")] = False,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")] = False,
-    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Show events; twice for all.")] = 0,
+    verbose: Annotated[int, typer.Option("--verbose", "-v", count=True, help="Show events; -vv shows all.")] = 0,
 ) -> None:
-    """Without --source, go on with what is in the catalog.
+    """Without --source, resumes what is in the catalog, and searches for the phrases of queries.toml if that exists.
 
-    Ctrl-C once finishes what is in hand, twice stops now; the same command goes on where it stopped.
+    Press Ctrl-C once to finish the work in progress, twice to stop at once. You can resume after either: run the same
+    command again.
     """
     options = CrawlOptions(
         data, config, tuple(source or ()), wait, limit, analyse_only, no_fetch, as_json, quiet, verbose
@@ -140,7 +141,7 @@ def _stopped_by_signals(ending: Ending, events: Events) -> Iterator[None]:
 
     def stop() -> None:
         again = ending.requested.is_set()
-        message = "stopping now" if again else "stopping: finishing what is in hand (again: stop now)"
+        message = "stopping now" if again else "stopping: finishing the work in progress (again: stop now)"
         events.emit("run_stopping", message=message)
         ending.ask()
 
@@ -212,4 +213,4 @@ def _print_ending(folder: DataFolder, status: dict[str, Any], next_at: float | N
         )
     for query, message in status["source_failures"].items():
         note(f"{query} could not be read: {message}")
-    note(f"Catalog, recordings and logs lie in {folder.root}. `voicesieve why ID` explains any video.")
+    note(f"Catalog, recordings and logs are in {folder.root}. `voicesieve why ID` explains any video.")

@@ -1,4 +1,4 @@
-"""Which detector the settings and the command line ask for, and whether it can be had."""
+"""Which detector the settings and the command line ask for, and whether it is available."""
 
 from __future__ import annotations
 
@@ -38,22 +38,22 @@ def _choice(name: str, calibration: Path | None, settings: Settings) -> Detector
     return DetectorChoice(name, calibration, weights, voices.weights_sha256, voices.accept_noncommercial, voices.commit)
 
 
-def tell_licence(choice: DetectorChoice) -> None:
-    """A line on standard error under which terms a published detector works here."""
+def report_licence(choice: DetectorChoice) -> None:
+    """Print on standard error under which terms a published detector may be used."""
     if source := published(choice.name):
         note(f"Detector {choice.name}: {source.notice}")
 
 
 def calibration_file(data: Path, name: str) -> Path:
-    """Where the calibration of that name lies, or will. `OperatorError` for what is no name."""
+    """Where the calibration of that name lies, or will. Raises `OperatorError` for an invalid name."""
     if not re.fullmatch(CALIBRATION_NAME, name):
         shown = safe_text(name, limit=80)
-        raise OperatorError(f"{shown!r} is no name for a calibration: 1 to 64 letters, digits, - and _.")
+        raise OperatorError(f"{shown!r} is not a name for a calibration: use 1 to 64 letters, digits, - and _.")
     return DataFolder(data).calibrations / f"{name}.json"
 
 
 def configured_model(choice: DetectorChoice) -> Model:
-    """Name and revision of the configured detector. Raises `SettingsError` if it cannot be had."""
+    """Name and revision of the configured detector. Raises `SettingsError` if it is not available."""
     try:
         model = load_detector(choice).model
     except ValueError as error:
@@ -61,5 +61,5 @@ def configured_model(choice: DetectorChoice) -> Model:
         raise SettingsError(f"{key}: {error}.") from error
     except Exception as error:
         raise FailureError(broken_installation(f"the detector {choice.name}", error)) from error
-    tell_licence(choice)
+    report_licence(choice)
     return model

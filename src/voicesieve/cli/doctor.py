@@ -1,4 +1,4 @@
-"""``voicesieve doctor``: rows held against files, and what can be fixed of what differs."""
+"""``voicesieve doctor``: rows compared with files, and what can be fixed."""
 
 from __future__ import annotations
 
@@ -27,34 +27,39 @@ _MEANINGS = {
     "bad_hash": "damaged: the content is not what was stored",
     "outside": "nothing there is read or touched",
     "files_without_row": "named by no row of the catalog",
-    "withdrawn_files": "taken down, but the file is still there",
-    "stale_scratch": "left in scratch by a run that died",
-    "unfinished": "left unfinished by a program that died",
-    "bad_backups": "a copy of the catalog that is damaged and could not be put back",
+    "withdrawn_files": "withdrawn, but the file still exists",
+    "stale_scratch": "left in scratch by a run that crashed",
+    "unfinished": "left unfinished by a program that crashed",
+    "bad_backups": "a damaged copy of the catalog: it cannot be restored",
     "open_to_others": "other users of this machine can read it",
-    "newer_than_copy": "newer than the copy of the catalog that was put back",
-    "not_ours": "not made by voicesieve; it is left as it is",
+    "newer_than_copy": "newer than the restored copy of the catalog",
+    "not_ours": "not made by voicesieve; it is not changed",
 }
 
 _FIXES = {
     "unnamed and damaged files are in quarantine": ("files_without_row", "bad_hash", "bad_backups"),
     "lost recordings are queued, `voicesieve crawl` fetches them again": ("rows_without_file", "bad_hash", "outside"),
-    "files that were taken down are deleted": ("withdrawn_files",),
+    "withdrawn files are deleted": ("withdrawn_files",),
     "unfinished files are removed": ("stale_scratch", "unfinished"),
-    "other users can no longer read what is ours": ("open_to_others",),
+    "other users can no longer read the data folder": ("open_to_others",),
 }
 """What ``doctor --fix`` has done, by the findings that it answers."""
 
 
 def doctor(
     fix: Annotated[
-        bool, typer.Option("--fix", help="Move stray and damaged files to quarantine, queue lost ones.")
+        bool,
+        typer.Option(
+            "--fix", help="Move stray and damaged files to quarantine, and queue lost recordings to be fetched again."
+        ),
     ] = False,
     data: Data = DEFAULT_DATA,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Files are compared by hash. Files that no row names are found too."""
+    """Every recording is read and its hash compared. Files that no row of the catalog names are listed, too. The exit
+    code is 1 if anything differs.
+    """
     folder = DataFolder(data)
     settings = settings_for(data, config)
     # Both need the lock: while a run works, a file is stored a moment before its row.
@@ -91,9 +96,9 @@ def _print_doctor(facts: dict[str, Any]) -> None:
             more = "; --json lists all" if count > SHOWN else ""
             note(f"{count} in all{held}: {meaning}{more}.")
     if facts["quarantined"]:
-        note(f"{facts['quarantined']} files, {facts['quarantined_bytes'] / 1e6:.3f} MB, lie in quarantine.")
+        note(f"{facts['quarantined']} files, {facts['quarantined_bytes'] / 1e6:.3f} MB, are in quarantine.")
     if facts["newer_than_copy"]:
-        note("Recordings newer than the catalog stay. Start your crawls again: they assign them to their videos.")
+        note("Recordings newer than the catalog are kept. Start your crawls again: they assign them to their videos.")
     for remark in facts["remarks"]:
         note(f"Note: {remark}.")
     note(f"{facts['checked']} recordings checked. " + _advice(facts))
@@ -102,7 +107,8 @@ def _print_doctor(facts: dict[str, Any]) -> None:
 def _advice(facts: dict[str, Any]) -> str:
     if facts["catalog_damage"]:
         return (
-            "The catalog itself is damaged: `voicesieve restore` lists its copies. --fix changes nothing while it is."
+            "The catalog itself is damaged: `voicesieve restore` lists its copies. "
+            "--fix changes nothing while the catalog is damaged."
         )
     if facts["fixed"]:
         done = [what for what, names in _FIXES.items() if any(facts[name] for name in names)]

@@ -1,4 +1,4 @@
-"""``voicesieve eval``: detectors held against labelled stretches, their figures side by side, and plots."""
+"""``voicesieve eval``: detectors measured on labelled stretches, with their figures side by side, and plots."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from voicesieve.cli.detectors import choice_named, tell_licence
-from voicesieve.cli.labelled import Workshop, told, usable_labels, workshop
+from voicesieve.cli.detectors import choice_named, report_licence
+from voicesieve.cli.labelled import Workshop, problem_lines, usable_labels, workshop
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, Quiet, note, print_json
 from voicesieve.cli.wiring import settings_for
 from voicesieve.domain.errors import EXIT_OK, EXIT_OPERATOR
@@ -64,7 +64,9 @@ class Evaluated:
 
 
 def evaluate(
-    file: Annotated[Path, typer.Argument(metavar="LABELS.csv", help="path (or url), start, end, label, speaker, ...")],
+    file: Annotated[
+        Path, typer.Argument(metavar="LABELS.csv", help="Columns path (or url), start, end, label, speaker, ...")
+    ],
     detector: Annotated[
         list[str] | None, typer.Option(help="NAME or NAME@CALIBRATION; repeatable, to compare [analysis.detector].")
     ] = None,
@@ -74,10 +76,10 @@ def evaluate(
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Prints AUC, recall, calibration and verdicts, with 95 % intervals over speakers.
+    """Prints AUC, recall, calibration error and verdicts, with 95 % intervals over speakers.
 
     Labels are child, woman, man, adult, teen or nonspeech. `voicesieve labels DIR` makes such a file from a corpus
-    folder. The exit code is 1 if rows could not be used; they are told by line.
+    folder. The exit code is 1 if rows could not be used; each is listed with its line number.
     """
     raise typer.Exit(_evaluate(file, detector or [], plots, data, config, as_json=as_json, quiet=quiet))
 
@@ -91,31 +93,31 @@ def _evaluate(
     if plots is not None:
         _check_plots(plots)
     stretches, problems = usable_labels(file)
-    found = run_loop(_score(stretches, choices, settings, data, quiet=quiet))
-    problems = sorted([*problems, *found.problems], key=lambda problem: problem.line)
-    if not found.spans:
-        raise OperatorError(f"{safe_text(str(file))}: no row could be used.\n{told(problems)}")
-    facts = _facts(file, found, models, problems)
+    evaluated = run_loop(_score(stretches, choices, settings, data, quiet=quiet))
+    problems = sorted([*problems, *evaluated.problems], key=lambda problem: problem.line)
+    if not evaluated.spans:
+        raise OperatorError(f"{safe_text(str(file))}: no row could be used.\n{problem_lines(problems)}")
+    facts = _facts(file, evaluated, models, problems)
     if as_json:
         print_json(facts)
     else:
         _print(facts)
     if problems:
-        note(told(problems))
+        note(problem_lines(problems))
     if plots is not None:
-        shown = {f"{model.name} {model.revision}": found.scored(number) for number, model in enumerate(models)}
+        shown = {f"{model.name} {model.revision}": evaluated.scored(number) for number, model in enumerate(models)}
         _write_plots(plots, shown)
     return EXIT_OPERATOR if problems else EXIT_OK
 
 
-def _facts(file: Path, found: Evaluated, models: Sequence[Model], problems: Sequence[Problem]) -> dict[str, Any]:
+def _facts(file: Path, evaluated: Evaluated, models: Sequence[Model], problems: Sequence[Problem]) -> dict[str, Any]:
     """The contract of ``eval --json``."""
     return {
         "labels": str(file),
-        "rows_used": dict(Counter(stretch.heard.value for stretch, _ in found.spans)),
+        "rows_used": dict(Counter(stretch.heard.value for stretch, _ in evaluated.spans)),
         "problems": [{"line": problem.line, "message": problem.message} for problem in problems],
         "detectors": [
-            all_figures(found.scored(number), figures.cuts_of(found.cuts, number), model)
+            all_figures(evaluated.scored(number), figures.cuts_of(evaluated.cuts, number), model)
             for number, model in enumerate(models)
         ],
     }
@@ -139,11 +141,11 @@ async def _score_cuts(
     for stretch, path in usable:
         by_voice[Voice.of(stretch)].append((path, (stretch.start_s, stretch.end_s)))
     jobs = [(voice, _cuts_job(parts, choices, shop)) for voice, parts in by_voice.items()]
-    found: dict[Voice, ScoredCuts] = {}
+    cuts_by_voice: dict[Voice, ScoredCuts] = {}
     async for voice, cuts in shop.at_once(jobs):
-        found[voice] = cuts
-        shop.progress("voices cut to pieces", len(found), len(by_voice))
-    return dict(sorted(found.items(), key=lambda item: (item[0].name, item[0].heard, item[0].line)))
+        cuts_by_voice[voice] = cuts
+        shop.progress("voices cut into pieces", len(cuts_by_voice), len(by_voice))
+    return dict(sorted(cuts_by_voice.items(), key=lambda item: (item[0].name, item[0].heard, item[0].line)))
 
 
 def _cuts_job(
@@ -157,7 +159,7 @@ def _cuts_job(
         except (FailureError, OSError) as error:
             if isinstance(error, FailureError) and error.failure.remedy is Remedy.STOP_RUN:
                 raise
-            # The same files were read a moment ago, so this is worth a word; the other figures stand.
+            # The same files were read a moment ago, so this is unexpected and reported; the other figures stand.
             note(f"voicesieve: no pieces of one speaker: {safe_text(scoring.explained(error))}")
             return {}
 
@@ -169,7 +171,7 @@ def _model(choice: DetectorChoice) -> Model:
         model = load_detector(choice).model
     except ValueError as error:
         raise OperatorError(f"--detector: {safe_text(str(error), limit=600)}.") from error
-    tell_licence(choice)
+    report_licence(choice)
     return model
 
 
@@ -204,40 +206,47 @@ def _print(facts: Mapping[str, Any]) -> None:
     detectors: Sequence[Mapping[str, Any]] = facts["detectors"]
     used = ", ".join(f"{count} {label}" for label, count in facts["rows_used"].items())
     console.print(f"{safe_text(facts['labels'])}: {used}")
-    _section(console, "Clips", detectors, _measures([one["clips"] for one in detectors]))
-    _section(console, "Speakers (all clips of each pooled)", detectors, _measures([o["speakers"] for o in detectors]))
+    _section(console, "Clips", detectors, _measures([detector["clips"] for detector in detectors]))
+    _section(
+        console,
+        "Speakers (all clips of each pooled)",
+        detectors,
+        _measures([detector["speakers"] for detector in detectors]),
+    )
     for duration in detectors[0]["by_duration"]:
-        parts = [one["by_duration"][duration] for one in detectors]
+        parts = [detector["by_duration"][duration] for detector in detectors]
         _section(console, f"Pieces of {duration} s, up to {CUTS} of each speaker", detectors, _measures(parts))
     groups = detectors[0]["by_group"]
-    for group in groups if len(groups) > 1 else ():  # a single one repeats what is said above
-        parts = [one["by_group"][group] for one in detectors]
+    for group in groups if len(groups) > 1 else ():  # a single group repeats the figures above
+        parts = [detector["by_group"][group] for detector in detectors]
         title = f"Group {safe_text(group, limit=60)}"
         _section(console, title, detectors, (*_measures(parts), *_shares(parts, "closer_to_child", "closer to child")))
     for point in detectors[0]["called_child"]:
-        rows = _shares([one["called_child"] for one in detectors], point, "called child")
+        rows = _shares([detector["called_child"] for detector in detectors], point, "called child")
         _section(console, f"Verdicts on clips at operating point {point}", detectors, rows)
     for point, verdicts in detectors[0]["verdicts"].items():
         for unit in verdicts:
-            counted = [one["verdicts"][point][unit] for one in detectors]
+            counted = [detector["verdicts"][point][unit] for detector in detectors]
             title = f"Verdicts on {unit} at {point}: child / unsure / no child"
             _section(console, title, detectors, _verdicts(counted))
-    unheard = _shares(detectors, "no_speech_heard", "without speech that is heard")
-    _section(console, "Clips in which nobody is heard", detectors, unheard)
-    _section(console, "Mean probability of a child by age", detectors, _ages([one["by_age"] for one in detectors]))
+    silent = _shares(detectors, "no_speech_heard", "without detected speech")
+    _section(console, "Clips in which no speech was detected", detectors, silent)
+    _section(
+        console, "Mean probability of a child by age", detectors, _ages([detector["by_age"] for detector in detectors])
+    )
 
 
 def _section(
     console: Console, title: str, detectors: Sequence[Mapping[str, Any]], rows: Iterator[Any] | Sequence[Any]
 ) -> None:
-    found = list(rows)
-    if not found:
+    lines = list(rows)
+    if not lines:
         return
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="")
     table.add_column(Text(title, style="bold"), min_width=NAMES_WIDTH)
-    for one in detectors:
-        table.add_column(f"{safe_text(one['detector'])} {safe_text(one['revision'])}")
-    for name, cells in found:
+    for detector in detectors:
+        table.add_column(f"{safe_text(detector['detector'])} {safe_text(detector['revision'])}")
+    for name, cells in lines:
         table.add_row(f"  {name}", *cells)
     console.print()
     console.print(table)
@@ -246,22 +255,22 @@ def _section(
 def _measures(parts: Sequence[Mapping[str, Any]]) -> Rows:
     counts = parts[0]["counts"]
     if any(parts[0][name]["value"] is not None for name in TITLES):
-        told = ", ".join(f"{heard} {n['examples']} of {n['speakers']} speakers" for heard, n in counts.items())
-        yield told, [""] * len(parts)
+        counted = ", ".join(f"{label} {n['examples']} of {n['speakers']} speakers" for label, n in counts.items())
+        yield counted, [""] * len(parts)
     for name, title in TITLES.items():
         if any(part[name]["value"] is not None for part in parts):
             yield title, [_figure(part[name]) for part in parts]
 
 
 def _shares(parts: Sequence[Mapping[str, Any]], key: str, what: str) -> Rows:
-    for heard in parts[0][key]:
-        yield f"{heard} {what}", [_figure(part[key][heard]) for part in parts]
+    for label in parts[0][key]:
+        yield f"{label} {what}", [_figure(part[key][label]) for part in parts]
 
 
 def _verdicts(counted: Sequence[Mapping[str, Mapping[str, int]]]) -> Rows:
-    for heard in counted[0]:
-        cells = [one[heard] for one in counted]
-        yield heard, [f"{cell['child']} / {cell['unsure']} / {cell['no_child']}" for cell in cells]
+    for label in counted[0]:
+        cells = [verdicts[label] for verdicts in counted]
+        yield label, [f"{cell['child']} / {cell['unsure']} / {cell['no_child']}" for cell in cells]
 
 
 def _ages(parts: Sequence[Sequence[Mapping[str, Any]]]) -> Rows:

@@ -1,4 +1,4 @@
-"""``voicesieve eval-language``: what the evidence in the catalog says, against the languages that people heard."""
+"""``voicesieve eval-language``: the evidence in the catalog, compared with languages that people labelled."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from voicesieve.observability.terminal import safe_text
 from voicesieve.sources.identity import video_named
 
 COLUMNS = ("video", "language")
-MAX_TOLD = 10
-"""Rows that could not be used are told up to this many."""
+MAX_LISTED = 10
+"""At most this many unusable rows are listed."""
 MAX_BYTES = 100_000_000
 
 
@@ -38,10 +38,10 @@ def eval_language(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Each kind of evidence is measured, and all together, on videos whose language you know.
+    """Compares each kind of evidence, and all together, with videos whose language you know.
 
-    Prints accuracy, abstention and confusions, with the weights of the settings; nothing is fetched or analysed. The
-    exit code is 1 if rows could not be used; they are told by line.
+    Prints how often each was right, wrong or gave no answer, with the weights in the settings. Nothing is fetched or
+    analysed. The exit code is 1 if rows could not be used; each is listed with its line number.
     """
     settings = settings_for(data, config)
     fusion = fusion_of(settings)
@@ -51,7 +51,7 @@ def eval_language(
         for line, video, code in _labels(file):
             label = normalise(code)
             if label is None:
-                problems.append(f"line {line}: {code!r} is no language code that is known")
+                problems.append(f"line {line}: {code!r} is not a known language code")
                 continue
             try:
                 stored = stored_language(connection, lookup.find_video(connection, video, video_named(video)))
@@ -59,28 +59,30 @@ def eval_language(
                 problems.append(f"line {line}: no video {video!r} is in the catalog")
                 continue
             if stored is None:
-                problems.append(f"line {line}: {video!r} is not analysed yet")
+                problems.append(f"line {line}: {video!r} has not been analysed yet")
                 continue
             labelled.append((label, fuse(stored.evidence, fusion, stored.unavailable)))
-    told = "\n".join(safe_text(problem, limit=300) for problem in problems[:MAX_TOLD])
-    more = f"\n... and {len(problems) - MAX_TOLD} more" if len(problems) > MAX_TOLD else ""
+    listed = "\n".join(safe_text(problem, limit=300) for problem in problems[:MAX_LISTED])
+    more = f"\n... and {len(problems) - MAX_LISTED} more" if len(problems) > MAX_LISTED else ""
     if not labelled:
-        raise OperatorError(f"{safe_text(str(file))}: no row could be used.\n{told}{more}".strip())
-    found = {kind: _facts(accuracy) for kind, accuracy in accuracy_by_kind(labelled).items()}
+        raise OperatorError(f"{safe_text(str(file))}: no row could be used.\n{listed}{more}".strip())
+    by_kind = {kind: _facts(accuracy) for kind, accuracy in accuracy_by_kind(labelled).items()}
     if as_json:
-        print_json({"labels": len(labelled), "kinds": found, "problems": problems})
+        print_json({"labels": len(labelled), "kinds": by_kind, "problems": problems})
     else:
-        _print(found)
+        _print(by_kind)
     if problems:
-        note(f"{len(problems)} rows could not be used:\n{told}{more}")
+        note(f"{len(problems)} rows could not be used:\n{listed}{more}")
     raise typer.Exit(EXIT_OPERATOR if problems else EXIT_OK)
 
 
 def _labels(file: Path) -> Iterator[tuple[int, str, str]]:
-    """Line number, id or URL of a video, and its language. Raises `OperatorError` for what is no such table."""
+    """Line number, id or URL of a video, and its language. Raises `OperatorError` for anything but such a table."""
     try:
         if file.stat().st_size > MAX_BYTES:
-            raise OperatorError(f"{safe_text(str(file))} is larger than {MAX_BYTES:,} bytes; it is no table of labels.")
+            raise OperatorError(
+                f"{safe_text(str(file))} is larger than {MAX_BYTES:,} bytes; it is not a table of labels."
+            )
         text = read_person_text(file)
     except (OSError, UnicodeDecodeError) as error:
         raise OperatorError(
@@ -114,11 +116,11 @@ def _facts(accuracy: KindAccuracy) -> dict[str, Any]:
     }
 
 
-def _print(found: dict[str, dict[str, Any]]) -> None:
+def _print(by_kind: dict[str, dict[str, Any]]) -> None:
     table = Table(box=None, pad_edge=False)
     for name in ("evidence", "videos", "answered", "abstained", "right of the answers", "wrong answers"):
         table.add_column(name, justify="left" if name in ("evidence", "wrong answers") else "right", overflow="fold")
-    for kind, facts in found.items():
+    for kind, facts in by_kind.items():
         answered = facts["right"] + facts["wrong"]
         right = "" if facts["accuracy"] is None else f"{facts['accuracy']:.3f}"
         wrong = ", ".join(f"{c['language']} called {c['answer']} {c['count']}" for c in facts["confusions"][:4])

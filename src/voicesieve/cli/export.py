@@ -50,7 +50,7 @@ class Where:
 
 @dataclass(frozen=True)
 class Present:
-    """What may become of a corpus that lies at the destination already; by default nothing."""
+    """What may happen to a corpus that the destination already holds; by default nothing."""
 
     update: bool
     replace: bool
@@ -72,43 +72,58 @@ def export(
         str | None, typer.Option(help="flac, wav, opus (16 kHz mono), original (as fetched) or none.")
     ] = None,
     min_s: Annotated[float, typer.Option("--min", help="Shortest clip in seconds.")] = 1.0,
-    max_s: Annotated[float, typer.Option("--max", help="Longest clip in seconds; cut in pauses.")] = 20.0,
-    merge_gap: Annotated[float, typer.Option(help="Join child speech over gaps up to this many seconds.")] = 0.6,
-    padding: Annotated[float, typer.Option(help="Seconds before and after, never into another voice.")] = 0.1,
-    split: Annotated[str, typer.Option(help="Such as 90/5/5 (train/dev/test). Channels are never torn apart.")] = "",
+    max_s: Annotated[
+        float, typer.Option("--max", help="Longest clip in seconds; longer speech is cut at pauses.")
+    ] = 20.0,
+    merge_gap: Annotated[float, typer.Option(help="Join child speech across gaps of up to this many seconds.")] = 0.6,
+    padding: Annotated[float, typer.Option(help="Seconds to add before and after, never into another voice.")] = 0.1,
+    split: Annotated[
+        str, typer.Option(help="Parts such as 90/5/5 (train/dev/test). A channel is never split across parts.")
+    ] = "",
     duplicates: Annotated[
-        str | None, typer.Option(help="exact, acoustic (needs fpcalc) or keep. [acoustic if fpcalc is installed]")
+        str | None,
+        typer.Option(
+            help="How to find duplicates: exact, acoustic (needs fpcalc) or keep (all). "
+            "[acoustic if fpcalc is installed]"
+        ),
     ] = None,
     language: Annotated[list[str] | None, typer.Option(help="Only this language, such as vi; repeatable.")] = None,
-    min_score: Annotated[float | None, typer.Option(help="Least probability of a child's voice.")] = None,
-    min_snr: Annotated[float | None, typer.Option(help="Least signal-to-noise ratio in dB.")] = None,
-    min_bandwidth: Annotated[float | None, typer.Option(help="Least bandwidth in Hz.")] = None,
+    min_score: Annotated[float | None, typer.Option(help="Lowest probability of a child's voice.")] = None,
+    min_snr: Annotated[float | None, typer.Option(help="Lowest signal-to-noise ratio in dB.")] = None,
+    min_bandwidth: Annotated[float | None, typer.Option(help="Lowest bandwidth in Hz.")] = None,
     max_clipping: Annotated[float | None, typer.Option(help="Largest share of clipped samples.")] = None,
     max_overlap: Annotated[float | None, typer.Option(help="Largest share of overlapping voices.")] = None,
     max_nonspeech: Annotated[float | None, typer.Option(help="Largest share of music, noise, silence.")] = None,
-    shard_items: Annotated[int, typer.Option(min=1, help="Items in one tar or Parquet file.")] = 1000,
+    shard_items: Annotated[int, typer.Option(min=1, help="Items per tar or Parquet file.")] = 1000,
     path_prefix: Annotated[
-        str | None, typer.Option(help="Folder written before paths, for readers that do not resolve them.")
+        str | None,
+        typer.Option(help="Folder to write before each path, for readers that do not resolve relative paths."),
     ] = None,
     measure: Annotated[
-        bool, typer.Option("--measure/--no-measure", help="Measure noise, loudness... of every clip.")
+        bool, typer.Option("--measure/--no-measure", help="Measure noise, loudness and more of every clip.")
     ] = True,
-    update: Annotated[bool, typer.Option("--update", help="Take over what the folder holds; cut what is new.")] = False,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Write another corpus in place of the one that DEST holds.")
+    update: Annotated[
+        bool, typer.Option("--update", help="Keep the clips that DEST holds, and cut only new ones.")
     ] = False,
-    verify: Annotated[bool, typer.Option("--verify", help="Write nothing: compare DEST with its sums.")] = False,
-    keep_going: Annotated[bool, typer.Option("--keep-going", help="Leave out audio that is lost or damaged.")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Write another corpus in place of the one in DEST.")
+    ] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Write nothing; compare DEST with its checksums and the catalog.")
+    ] = False,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Leave out lost or damaged audio instead of stopping.")
+    ] = False,
     data: Data = DEFAULT_DATA,
     config: Config = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """The corpus is written complete or not at all.
+    """The corpus is written completely or not at all. You can resume an interrupted export with the same command.
 
-    A corpus that DEST holds already is replaced only with --update or --replace, and never by an empty one.
+    A corpus that DEST already holds is replaced only with --update or --replace, and never by an empty one.
 
-    An interrupted export goes on where it stopped. Every format, and the line that loads it: docs/exports.md.
+    docs/exports.md describes every format, with the line of code that loads it.
     """
     wanted = {
         "unit": unit,
@@ -141,11 +156,11 @@ def _export(
     kind: str, where: Where, wanted: Mapping[str, Any], present: Present, *, as_json: bool, quiet: bool
 ) -> None:
     if present.update and present.replace:
-        raise OperatorError("--update keeps what a corpus holds, --replace does not: give one of them.")
+        raise OperatorError("--update keeps what a corpus holds, --replace does not: use one of them.")
     if kind == "urls":
         _export_urls(where, present, as_json=as_json, quiet=quiet)
         return
-    _refuse_torn_names(kind, where.target, wanted["path_prefix"])
+    _refuse_broken_names(kind, where.target, wanted["path_prefix"])
     options = options_of(kind, wanted)
     settings = settings_for(where.data, where.config)
     started = time.monotonic()
@@ -169,21 +184,23 @@ def _export(
                 progressed=progress,
             )
         )
-    _tell(kind, where.target, options, done, time.monotonic() - started, as_json=as_json, quiet=quiet)
+    _report(kind, where.target, options, done, time.monotonic() - started, as_json=as_json, quiet=quiet)
 
 
-def _refuse_torn_names(kind: str, target: Path, prefix: str | None) -> None:
-    """The files of an export hold paths, one a line: refuse what would tear a line, or is no text where one is needed.
+def _refuse_broken_names(kind: str, target: Path, prefix: str | None) -> None:
+    """Refuse names that would break the lines of an export, or that are not text where text is needed.
 
     Raises `OperatorError`.
     """
     for name, text in (("DEST", str(target)), ("--path-prefix", prefix or "")):
         shown = safe_text(text, limit=120)
         if len(text.splitlines()) > 1 or text.endswith(("\n", "\r")):
-            raise OperatorError(f"{name} {shown} holds a line break, which tears the lines of an export. Name another.")
+            raise OperatorError(
+                f"{name} {shown} holds a line break, which would break the lines of an export. Use another."
+            )
         written = name == "--path-prefix" or (kind in FORMATS and FORMATS[kind].absolute_paths)
         if written and any("\ud800" <= char <= "\udfff" for char in text):
-            raise OperatorError(f"{name} {shown} is not UTF-8, and {kind} writes it into its files. Name another.")
+            raise OperatorError(f"{name} {shown} is not UTF-8, and {kind} writes it into its files. Use another.")
 
 
 def card_settings(settings: Settings) -> CardSettings:
@@ -204,11 +221,13 @@ def options_of(kind: str, wanted: Mapping[str, Any]) -> ExportOptions:
     except ValueError as error:
         raise OperatorError(f"{str(error)[0].upper()}{str(error)[1:]}.") from None
     if split and not entry.splits:
-        raise OperatorError(f"{entry.name} has no place for the parts of a split; leave --split out.")
+        raise OperatorError(f"{entry.name} cannot hold the parts of a split: leave out --split.")
     filters = Filters(**wanted["filters"] | {"languages": _languages(wanted["filters"]["languages"])})
     by_sound = ("min_snr_db", "max_clipping", "min_bandwidth_hz")
     if not measured and any(getattr(filters, name) is not None for name in by_sound):
-        raise OperatorError(f"--min-snr, --max-clipping and --min-bandwidth need measured sound, which {kind} has not.")
+        raise OperatorError(
+            f"--min-snr, --max-clipping and --min-bandwidth need measured sound, which {kind} does not have."
+        )
     return ExportOptions(
         format=kind,
         unit=unit,
@@ -243,8 +262,8 @@ def _choice(name: str, value: str, allowed: tuple[Any, ...]) -> Any:
 def _audio(entry: Format, wanted: Mapping[str, Any]) -> Audio:
     if wanted["audio"] is None:
         return entry.audio[0]
-    found: Audio = _choice("audio", wanted["audio"], entry.audio)
-    return found
+    audio: Audio = _choice("audio", wanted["audio"], entry.audio)
+    return audio
 
 
 def _unit(entry: Format, audio: Audio, wanted: Mapping[str, Any]) -> Unit:
@@ -253,7 +272,7 @@ def _unit(entry: Format, audio: Audio, wanted: Mapping[str, Any]) -> Unit:
         return Unit.RECORDINGS if whole and Unit.RECORDINGS in entry.units else entry.units[0]
     unit: Unit = _choice("unit", wanted["unit"], entry.units)
     if whole and unit is Unit.CLIPS:
-        raise OperatorError(f"--audio {audio} leaves recordings whole, so they cannot be clips: --unit recordings.")
+        raise OperatorError(f"--audio {audio} leaves recordings whole, so they cannot be clips: use --unit recordings.")
     return unit
 
 
@@ -263,13 +282,13 @@ def _duplicates(wanted: str | None, *, measured: bool) -> Duplicates:
         if not measured:
             return Duplicates.KEEP
         return Duplicates.ACOUSTIC if program else Duplicates.EXACT
-    found: Duplicates = _choice("duplicates", wanted, tuple(Duplicates))
-    if found is Duplicates.ACOUSTIC and not program:
+    chosen: Duplicates = _choice("duplicates", wanted, tuple(Duplicates))
+    if chosen is Duplicates.ACOUSTIC and not program:
         raise OperatorError(
             "--duplicates acoustic needs Chromaprint's fpcalc, which is not installed "
             "(Debian: apt install libchromaprint-tools; macOS: brew install chromaprint)."
         )
-    return found
+    return chosen
 
 
 def _export_urls(where: Where, present: Present, *, as_json: bool, quiet: bool) -> None:
@@ -281,7 +300,7 @@ def _export_urls(where: Where, present: Present, *, as_json: bool, quiet: bool) 
         note(f"Wrote {where.target}: {count} urls.")
 
 
-def _tell(
+def _report(
     kind: str, target: Path, options: ExportOptions, done: Exported, took_s: float, *, as_json: bool, quiet: bool
 ) -> None:
     facts = done.facts
@@ -315,29 +334,29 @@ def _verify(kind: str, where: Where, *, as_json: bool, quiet: bool) -> int:
         steps(quiet=quiet or as_json) as progress,
         catalog.read() as connection,
     ):
-        found = verify_folder(
+        verified = verify_folder(
             where.target, kind, exportable_hashes(connection), lambda done: progress("comparing", done, done)
         )
     if as_json:
-        print_json({"ok": found.ok, **vars(found)})
+        print_json({"ok": verified.ok, **vars(verified)})
     else:
-        _tell_verified(found, quiet=quiet)
-    return EXIT_OK if found.ok else EXIT_OPERATOR
+        _report_verified(verified, quiet=quiet)
+    return EXIT_OK if verified.ok else EXIT_OPERATOR
 
 
-def _tell_verified(found: Verified, *, quiet: bool) -> None:
+def _report_verified(verified: Verified, *, quiet: bool) -> None:
     meanings = {
-        "missing": "named in SHA256SUMS, but gone",
+        "missing": "named in SHA256SUMS, but missing",
         "damaged": "not what was exported",
         "foreign": "not part of the export",
-        "withdrawn": "withdrawn or rejected since: it must not be used any more",
+        "withdrawn": "withdrawn or rejected since: it must no longer be used",
     }
     for kind, meaning in meanings.items():
-        for name in getattr(found, kind):
+        for name in getattr(verified, kind):
             print(f"{safe_text(name)}: {meaning}")
     if not quiet:
-        advice = "All is well." if found.ok else "`voicesieve export FORMAT DEST --update` makes it right."
-        if found.foreign:
+        advice = "All is well." if verified.ok else "`voicesieve export FORMAT DEST --update` fixes this."
+        if verified.foreign:
             advice = f"Move away what is not part of the export; then {advice}"
-        news = f" The catalog has {found.new} more recordings; --update brings them in." if found.new else ""
-        note(f"{found.checked} files compared. {advice}{news}")
+        news = f" The catalog has {verified.new} more recordings; --update adds them." if verified.new else ""
+        note(f"{verified.checked} files compared. {advice}{news}")

@@ -1,4 +1,4 @@
-"""``voicesieve import-legacy``: taking over the folders of the crawler that came before."""
+"""``voicesieve import-legacy``: import of the folders of the earlier crawler."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ from voicesieve.operations.import_legacy import Destination, ImportRules, import
 from voicesieve.settings import Settings
 
 SHOWN = 20
-"""Refusals told one by one on a terminal; ``--json`` has all of them."""
+"""At most this many refusals are listed on a terminal; ``--json`` has all."""
 
 
 def import_legacy(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the earlier crawler.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report; nothing is written anywhere.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report; write nothing.")] = False,
     data: Data = DEFAULT_DATA,
     config: Config = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
 ) -> None:
-    """Manifests, address lists and audio of all its versions are taken over.
+    """Reads the manifests, address lists and audio of all its versions. DIR itself is never changed.
 
-    DIR is only read. Audio is examined and measured anew; old verdicts are kept as evidence, and `voicesieve crawl
-    --analyse-only` judges the audio. Run it again at any time: it goes on where it stopped and takes nothing twice.
+    Audio is examined and measured again. Old verdicts are kept as evidence only: `voicesieve crawl --analyse-only`
+    decides anew. You can run the import again at any time: it resumes where it stopped, and imports nothing twice.
     """
 
     source = _checked(folder, data)
@@ -68,7 +68,7 @@ def _checked(folder: Path, data: Path) -> Path:
     if data.resolve().is_relative_to(source):
         raise OperatorError(
             f"The data folder {data} would lie inside {folder}, which is never written to. "
-            "Name another one with --data."
+            "Name another folder with --data."
         )
     return source
 
@@ -166,7 +166,7 @@ def _print(facts: dict[str, Any]) -> None:
     for line in facts["notes"]:
         note(safe_text(line, limit=300))
     if facts["dry_run"]:
-        note("Nothing was written. The same command without --dry-run imports.")
+        note("Nothing was written. Run the same command without --dry-run to import.")
     else:
         note(
             f"{facts['imported']} recordings wait for `voicesieve crawl --analyse-only`; "

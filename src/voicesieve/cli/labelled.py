@@ -41,7 +41,7 @@ S = TypeVar("S", bound=SpanResult)
 
 @dataclass
 class Workshop:
-    """Workers and scratch for one command. ``problems`` gathers what could not be used, by line.
+    """Workers and scratch for one command. ``problems`` collects the rows that could not be used.
 
     ``data`` is the folder whose catalog paces what is fetched.
     """
@@ -54,7 +54,7 @@ class Workshop:
     problems: list[Problem] = field(default_factory=list)
 
     async def located(self, stretches: Sequence[Stretch]) -> list[tuple[Stretch, Path]]:
-        """Each stretch with the path of its recording; what lies on the web is fetched, one after another."""
+        """Each stretch with the path of its recording; web addresses are fetched one after another."""
         addresses = list(dict.fromkeys(stretch.location for stretch in stretches if stretch.is_address))
         fetched: dict[str, Path | str] = {}
         if addresses:
@@ -63,14 +63,14 @@ class Workshop:
             async for address, result in fetch_all(addresses, self.scratch, self.settings, self.data):
                 fetched[address] = result
                 self.progress("fetched", len(fetched), len(addresses))
-        found = []
+        pairs = []
         for stretch in stretches:
             place = fetched[stretch.location] if stretch.is_address else Path(stretch.location)
             if isinstance(place, str):
                 self._problem(stretch, place)
             else:
-                found.append((stretch, place))
-        return found
+                pairs.append((stretch, place))
+        return pairs
 
     async def each_span(
         self,
@@ -78,31 +78,31 @@ class Workshop:
         detectors: tuple[DetectorChoice, ...],
         stage: Callable[[SpansOrder], list[S]],
     ) -> list[tuple[Stretch, S]]:
-        """What ``stage`` makes of each stretch, a file at a time, in the order of the rows."""
+        """The result of ``stage`` for each stretch, a file at a time, in the order of the rows."""
         by_file: dict[Path, list[Stretch]] = defaultdict(list)
         for stretch, path in located:
             by_file[path].append(stretch)
-        jobs = [(ones, self._spans_job(path, ones, detectors, stage)) for path, ones in by_file.items()]
-        found: list[tuple[Stretch, S]] = []
+        jobs = [(group, self._spans_job(path, group, detectors, stage)) for path, group in by_file.items()]
+        results_by_stretch: list[tuple[Stretch, S]] = []
         done = 0
-        async for ones, results in self.at_once(jobs):
+        async for group, results in self.at_once(jobs):
             if isinstance(results, str):
-                for stretch in ones:
+                for stretch in group:
                     self._problem(stretch, results)
             else:
-                for stretch, result in zip(ones, results, strict=True):
+                for stretch, result in zip(group, results, strict=True):
                     if result.problem:
                         self._problem(stretch, result.problem)
                     else:
-                        found.append((stretch, result))
-            done += len(ones)
+                        results_by_stretch.append((stretch, result))
+            done += len(group)
             self.progress("rows scored", done, len(located))
-        return sorted(found, key=lambda one: one[0].line)
+        return sorted(results_by_stretch, key=lambda pair: pair[0].line)
 
     async def at_once(
         self, jobs: Iterable[tuple[K, Callable[[], Coroutine[Any, Any, R]]]]
     ) -> AsyncIterator[tuple[K, R]]:
-        """Results with their keys as they are ready; never more jobs in hand than twice the workers."""
+        """Results with their keys as they become ready; at most twice as many jobs at once as there are workers."""
         waiting: Iterator[tuple[K, Callable[[], Coroutine[Any, Any, R]]]] = iter(jobs)
         running: dict[asyncio.Task[R], K] = {}
         while True:
@@ -117,11 +117,11 @@ class Workshop:
     def _spans_job(
         self,
         path: Path,
-        ones: Sequence[Stretch],
+        group: Sequence[Stretch],
         detectors: tuple[DetectorChoice, ...],
         stage: Callable[[SpansOrder], list[S]],
     ) -> Callable[[], Coroutine[Any, Any, list[S] | str]]:
-        spans = tuple((one.start_s, one.end_s) for one in ones)
+        spans = tuple((stretch.start_s, stretch.end_s) for stretch in group)
         order = SpansOrder(path, spans, detectors, self.settings.fetching.max_duration_s)
 
         async def score() -> list[S] | str:
@@ -169,11 +169,11 @@ def usable_labels(file: Path) -> tuple[list[Stretch], list[Problem]]:
     except LabelsError as error:
         raise OperatorError(safe_text(str(error), limit=600)) from error
     if not stretches:
-        raise OperatorError(f"{safe_text(str(file))}: no row can be used.\n{told(problems)}")
+        raise OperatorError(f"{safe_text(str(file))}: no row can be used.\n{problem_lines(problems)}")
     return stretches, problems
 
 
-def told(problems: Sequence[Problem]) -> str:
+def problem_lines(problems: Sequence[Problem]) -> str:
     """Problems for a person, a line each."""
     lines = [f"line {problem.line}: {safe_text(problem.message, limit=300)}" for problem in problems[:SHOWN_PROBLEMS]]
     if len(problems) > SHOWN_PROBLEMS:

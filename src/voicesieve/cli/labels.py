@@ -26,9 +26,9 @@ def labels(
     split: Annotated[str, typer.Option(help="Only rows with this value in the column split, such as test.")] = "",
     force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
 ) -> None:
-    """The columns of metadata.csv are path, speaker, age, gender; or path, sound.
+    """Each metadata.csv has the columns path, speaker, age and gender; or path and sound.
 
-    Rows whose age is not stated are left out and counted.
+    Rows without a stated age are left out and counted.
     """
     rows: list[tuple[str, ...]] = []
     unknown = 0
@@ -43,7 +43,7 @@ def labels(
     if not rows:
         raise OperatorError("No row has a label, an age or a sound" + (f" in split {split!r}." if split else "."))
     if os.path.lexists(output) and not force:
-        raise OperatorError(f"{output} exists already, and may be a person's work. Name another, or use --force.")
+        raise OperatorError(f"{output} exists already, and may be somebody's work. Name another file, or use --force.")
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([COLUMNS, *rows])
     try:
@@ -56,12 +56,12 @@ def labels(
 
 def _rows(folder: Path) -> list[CorpusRow]:
     try:
-        found = [row for corpus in corpora_in(folder) for row in read_corpus(corpus)]
+        rows = [row for corpus in corpora_in(folder) for row in read_corpus(corpus)]
     except LabelsError as error:
         raise OperatorError(safe_text(str(error), limit=600)) from error
-    if not found:
+    if not rows:
         raise OperatorError(f"{folder} holds no metadata.csv with rows, and neither does any folder right below it.")
-    return found
+    return rows
 
 
 def _label_row(stretch: Stretch) -> tuple[str, ...]:

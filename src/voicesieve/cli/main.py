@@ -1,4 +1,4 @@
-"""The program: its commands, made from their table, and the way every one of them ends."""
+"""The program: its commands, made from their table, and how each of them ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from voicesieve.domain.passwords import password_in, without_passwords
 
 
 class LazyCommand(TyperCommand):
-    """A command that stands in the list of commands by its record; its module is loaded when it is called."""
+    """A command that is listed by its record; its module is loaded when the command is called."""
 
     def __init__(self, record: Command) -> None:
         super().__init__(record.name, short_help=record.summary)
@@ -50,10 +50,10 @@ def _commands(group: str) -> list[TyperCommand | TyperGroup]:
 
 app = _group(
     "voicesieve",
-    "Find children's speech in public audio, prove it, and turn it into a corpus.\n\n"
+    "Find children's speech in public audio, say how sure that is, and turn it into a corpus.\n\n"
     "Start with `voicesieve crawl --source folder:DIR` on audio of your own.\n\n"
-    "Exit codes: 0 done, 1 something you can mend, 2 wrong usage, 3 stopped by a fault (full disk, catalog), "
-    "130 interrupted.",
+    "Exit codes: 0 done, 1 something you can fix, 2 wrong usage, 3 stopped by a fault (full disk, damaged "
+    "catalog), 130 interrupted.",
     [*_commands(""), *(_group(name, summary, _commands(name)) for name, summary in GROUPS.items())],
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -72,7 +72,7 @@ def run() -> None:
 
 
 def _refuse_passwords(arguments: Sequence[str]) -> None:
-    """Before anything prints an argument that it does not understand, or stores one that it does."""
+    """Refuse passwords before anything prints or stores an argument."""
     for argument in arguments:
         if password_in(argument):
             raise OperatorError(f"{without_passwords(argument)}: {HAS_CREDENTIALS}.")

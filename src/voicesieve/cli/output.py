@@ -16,12 +16,12 @@ from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.observability.terminal import ascii_json, safe_json, safe_lines
 
 Data = Annotated[
-    Path, typer.Option("--data", envvar="VOICESIEVE_DATA", help="Data folder: catalog, recordings, logs, settings.")
+    Path, typer.Option("--data", envvar="VOICESIEVE_DATA", help="Data folder: catalog, recordings, logs and settings.")
 ]
 Config = Annotated[
     Path | None, typer.Option("--config", envvar="VOICESIEVE_CONFIG", help="Settings file [DATA/voicesieve.toml].")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print facts as JSON.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 Since = Annotated[
     str, typer.Option(help="Only from this day or time (UTC) on, such as 2026-11-25 or 2026-11-25T08:00.")
@@ -45,7 +45,7 @@ def since_epoch(text: str) -> float:
 
 
 def prepare_streams() -> None:
-    """Let nothing that is said fail for want of letters: what an encoding has not is written as its escape."""
+    """Write characters that the encoding lacks as escapes, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -63,7 +63,7 @@ def print_json(value: Any) -> None:
 
 
 def say(message: str) -> None:
-    """Lines on standard output, with whatever a name or a value smuggles in shown instead of obeyed."""
+    """Print lines on standard output. Control characters in names and values are shown as escapes."""
     print(safe_lines(message))
 
 
@@ -72,11 +72,11 @@ def note(message: str) -> None:
     try:
         print(safe_lines(message), file=sys.stderr)
     except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # nobody reads it any more
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # it has no reader any more
 
 
 def flush() -> None:
-    """Write out what was printed. Raises `BrokenPipeError` without a reader, `FailureError` where there is no room."""
+    """Write out what was printed. Raises `BrokenPipeError` without a reader, `FailureError` on a full disk."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

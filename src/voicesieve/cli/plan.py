@@ -1,4 +1,4 @@
-"""``voicesieve plan``: what a crawl would ask for and cost, and what today's quota still allows. Asks nobody."""
+"""``voicesieve plan``: the requests and quota that a crawl would use, and what is left of today's quotas."""
 
 from __future__ import annotations
 
@@ -30,12 +30,15 @@ from voicesieve.sources.registry import as_known, kind_named, platform_of_query
 
 
 def plan(
-    source: Annotated[list[str] | None, typer.Option(help="As for crawl; without one, the open queries.")] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="Source as for crawl; without it, all queries that are not read to their end."),
+    ] = None,
     data: Data = DEFAULT_DATA,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """What today's quotas have left is said too."""
+    """Makes no requests. Also shows what is left of today's quotas, and which videos wait to be fetched."""
     settings = settings_for(data, config)
     queries = list(dict.fromkeys(parsed_source(text) for text in source or ()))
     facts = _facts(settings, queries, data)
@@ -47,7 +50,7 @@ def plan(
 
 def _facts(settings: Settings, queries: list[Query], data: Path) -> dict[str, Any]:
     now = time.time()
-    known: dict[Query, QueryRow] = {}
+    stored: dict[Query, QueryRow] = {}
     quotas: list[dict[str, Any]] = []
     waiting: dict[str, int] = {}
     paused: list[dict[str, Any]] = []
@@ -55,7 +58,7 @@ def _facts(settings: Settings, queries: list[Query], data: Path) -> dict[str, An
         if settings.catalog.url.get_secret_value() or (DataFolder(data).root / "catalog.sqlite3").exists():
             catalog = stack.enter_context(opened_catalog(data, settings))
             connection = stack.enter_context(catalog.read())
-            known = {row.query: row for row in all_queries(connection)}
+            stored = {row.query: row for row in all_queries(connection)}
             quotas = quota_facts(catalog, settings, now)
             waiting = status.waiting_by_host(connection)
             paused = status.paused_hosts(connection, now)
@@ -65,9 +68,9 @@ def _facts(settings: Settings, queries: list[Query], data: Path) -> dict[str, An
                 {"bucket": bucket, "used": 0, "limit": limit, "left": limit, "resets": reset}
                 for bucket, limit in quotas_of(settings).items()
             ]
-    named = list(dict.fromkeys(as_known(query, known) for query in queries))
-    asked = named or [row.query for row in known.values() if not row.exhausted]
-    lines = [_query_facts(settings, query, known.get(query), now) for query in asked]
+    named = list(dict.fromkeys(as_known(query, stored) for query in queries))
+    asked = named or [row.query for row in stored.values() if not row.exhausted]
+    lines = [_query_facts(settings, query, stored.get(query), now) for query in asked]
     total: Counter[str] = Counter()
     for line in lines:
         total.update(line["most"])
@@ -89,10 +92,10 @@ def _query_facts(settings: Settings, query: Query, row: QueryRow | None, now: fl
     elif missing := kind.missing(source_settings):
         state = f"off: {missing}"
     elif row is not None and row.exhausted and row.due_at > now:
-        state = f"read to its end, asked again from {iso(row.due_at)}"
+        state = f"read to its end, read again from {iso(row.due_at)}"
     else:
         cursor = None if row is None or row.exhausted else row.cursor
-        state = "new" if row is None else "read again" if row.exhausted else "goes on" if cursor else "begins"
+        state = "new" if row is None else "read again" if row.exhausted else "resumes" if cursor else "begins"
         most = kind.estimate(query.argument, cursor, source_settings)
     passed_over = [] if row is None else list(row.passed_over)
     return {"query": str(query), "state": state, "most": most, "passed_over": passed_over}
@@ -127,12 +130,14 @@ def _print(facts: dict[str, Any]) -> None:
     for quota in facts["quotas"]:
         wanted = facts["most"].get(quota["bucket"], 0)
         if wanted > quota["left"]:
-            line(f"These queries may want {wanted:,} {quota['bucket']}; what today does not have waits for the reset.")
+            line(
+                f"These queries may need {wanted:,} {quota['bucket']}; what exceeds today's quota waits for the reset."
+            )
     for host in facts["waiting"]:
         took = f", {host['at_least_s'] / 3600:.1f} h or more at its pace" if host["at_least_s"] else ""
         line(f"{host['videos']:,} videos wait to be fetched from {host['host'] or 'this machine'}{took}")
     for host in facts["paused_hosts"]:
-        line(f"{host['host']} is left alone until {host['until']}: {host['reason']}")
+        line(f"{host['host']} is paused until {host['until']}: {host['reason']}")
 
 
 def _unit(name: str, buckets: Collection[str]) -> str:

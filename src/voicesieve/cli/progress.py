@@ -52,7 +52,7 @@ class Progress:
         elif event.name == "attempt_failed":
             self._failing[facts["kind"]] += 1
             if REMEDIES[FailureKind(facts["kind"])] is Remedy.STOP_RUN:
-                return  # said once, when the run has stopped
+                return  # reported once, when the run has stopped
             step = f"{facts['kind']}: {facts['message']} [{facts['method']}; {facts['next']}]"
             self._line(facts["state"], facts["video"], facts["title"], step)
         elif event.name == "page_committed":
@@ -62,14 +62,14 @@ class Progress:
         elif event.name == "source_problem":
             self._line("skipped", facts["query"], "", f"{facts['where']}: {facts['message']}")
         elif event.name == "host_paused":
-            self._line("paused", facts["host"], "", f"left alone until {facts['until']}: {facts['reason']}")
+            self._line("paused", facts["host"], "", f"paused until {facts['until']}: {facts['reason']}")
         elif event.name == "backup_failed":
             self._line("failed", "copy of the catalog", "", f"{facts['kind']}: {facts['message']} [{facts['next']}]")
         elif event.name == "video_screened_out":
             self._ended += 1
             self._line("screened_out", facts["video"], facts["title"], f"{facts['rule']}: {facts['reason']}")
         elif event.name == "source_sleeps":
-            until = f"{facts['reason']}; asked again at {facts['until']}, the rest goes on"
+            until = f"{facts['reason']}; read again at {facts['until']}, the rest continues"
             self._line("sleeps", facts["bucket"] or facts["query"], "", until)
         elif event.name in ("run_stopping", "query_not_due", "clock_set_back"):
             self._line("note", facts["message"], "", "", subject_limit=300)
@@ -89,7 +89,7 @@ class Progress:
         try:
             status = self._status()
         except FailureError:
-            return Group()  # the catalog is gone; the run meets that too and says so
+            return Group()  # the catalog is missing; the run fails for that reason and reports it
         funnel = Table.grid(padding=(0, 2))
         states = {state: count for state, count in status["videos"].items() if count}
         funnel.add_row(*[Text(state, style="bold") for state in states])

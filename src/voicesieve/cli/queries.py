@@ -1,4 +1,4 @@
-"""``voicesieve queries``: the file of search phrases, and phrases that a person may add to it."""
+"""``voicesieve queries``: the file of search phrases, and proposals for more."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from voicesieve.sources.phrases import FILE, read_phrases, template
 def init(
     data: Data = DEFAULT_DATA, force: Annotated[bool, typer.Option(help="Replace an existing file.")] = False
 ) -> None:
-    """The file is written into the data folder, for you to edit."""
+    """The file is written into the data folder. Edit it as you like."""
     file = data / FILE
     if file.exists() and not force:
         raise OperatorError(f"{file} exists already. Edit it, or replace it with --force.")
@@ -29,26 +29,28 @@ def init(
         write_text(file, template())
     except OSError as error:
         raise OperatorError(f"{file} cannot be written: {error.strerror}.") from error
-    note(f'Wrote {file}. Set source = "youtube" in it, and `voicesieve crawl` without --source asks its phrases.')
+    note(
+        f'Wrote {file}. Set source = "youtube" in it, and `voicesieve crawl` without --source searches for its phrases.'
+    )
 
 
 def suggest(
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most phrases.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Largest number of phrases.")] = 20,
     data: Data = DEFAULT_DATA,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Their titles and tags are compared. Nothing is added: that is for you to decide."""
+    """Compares the titles and tags of accepted videos. Adds nothing to the file: that is your decision."""
     with opened_catalog(data, settings_for(data, config)) as catalog, catalog.read() as connection:
-        known = [*read_phrases(data / FILE), *frontier.query_arguments(connection)]
-        found = propose(frontier.titled(connection), known, limit)
+        present = [*read_phrases(data / FILE), *frontier.query_arguments(connection)]
+        proposals = propose(frontier.titled(connection), present, limit)
     if as_json:
-        print_json({"suggestions": [dataclasses.asdict(one) for one in found]})
+        print_json({"suggestions": [dataclasses.asdict(proposal) for proposal in proposals]})
         return
-    for one in found:
-        told = f"{one.accepted} of {one.decided} decided videos accepted, {one.channels} channels"
-        print(f"{safe_text(one.phrase, limit=120)}\t{told}")
-    if found:
-        note(f"Add the ones you like to {data / FILE}; `voicesieve crawl` asks them next time.")
+    for proposal in proposals:
+        evidence = f"{proposal.accepted} of {proposal.decided} decided videos accepted, {proposal.channels} channels"
+        print(f"{safe_text(proposal.phrase, limit=120)}\t{evidence}")
+    if proposals:
+        note(f"Add those that you like to {data / FILE}; the next `voicesieve crawl` searches for them.")
     else:
-        note("Nothing to propose yet: it takes accepted videos of at least two channels with words in common.")
+        note("No proposals yet: they need accepted videos from at least two channels with words in common.")

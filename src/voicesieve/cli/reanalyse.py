@@ -17,17 +17,20 @@ from voicesieve.operations.redecide import reanalyse as queue_again
 
 def reanalyse(
     model: Annotated[
-        str | None, typer.Option(help="Revision or name of the configured model: all that it has not heard.")
+        str | None,
+        typer.Option(help="Revision or name of the configured model: all recordings that it has not analysed."),
     ] = None,
-    every: Annotated[bool, typer.Option("--all", help="Everything decided, also what the model has heard.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say how many.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="All decided recordings, including those that the model has analysed.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show how many.")] = False,
     data: Data = DEFAULT_DATA,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """The model is that of the settings, and `voicesieve crawl --analyse-only` does the work.
+    """The next `voicesieve crawl --analyse-only` analyses them by the configured model.
 
-    Old verdicts and decisions stand until the new verdict is stored. Nothing is fetched.
+    Old verdicts and decisions stay valid until the new verdict is stored. Nothing is fetched.
     """
     settings = settings_for(data, config)
     if (model is None) == (not every):
@@ -35,17 +38,17 @@ def reanalyse(
     configured = configured_model(detector_choice(settings, data))
     if model is not None and model not in (configured.revision, configured.name):
         raise OperatorError(
-            f"--model {safe_text(model)}: the model of the settings is {configured.name} {configured.revision}, and no "
-            "other would hear the recordings. Set analysis.detector first."
+            f"--model {safe_text(model)}: the configured model is {configured.name} {configured.revision}, and no "
+            "other would analyse the recordings. Set analysis.detector first."
         )
     with opened_catalog(data, settings) as catalog:
-        found = queue_again(catalog, configured, time.time(), every=every, dry_run=dry_run, actor=actor())
+        result = queue_again(catalog, configured, time.time(), every=every, dry_run=dry_run, actor=actor())
     if as_json:
-        print_json({**dataclasses.asdict(found), "model": dataclasses.asdict(configured), "dry_run": dry_run})
+        print_json({**dataclasses.asdict(result), "model": dataclasses.asdict(configured), "dry_run": dry_run})
         return
     verb = "would be" if dry_run else "are"
-    lost = f" {found.purged} more cannot be: retention purged their audio." if found.purged else ""
-    if found.queued:
-        note(f"{found.queued} videos {verb} due for {configured.name} {configured.revision}.{lost}")
+    lost = f" {result.purged} more cannot be: retention purged their audio." if result.purged else ""
+    if result.queued:
+        note(f"{result.queued} videos {verb} due for {configured.name} {configured.revision}.{lost}")
     else:
-        note(f"Nothing to analyse again: no stored recording waits for {configured.name} {configured.revision}.{lost}")
+        note(f"Nothing to analyse again: no stored recording is due for {configured.name} {configured.revision}.{lost}")

@@ -28,20 +28,20 @@ def redecide(
     policy: Annotated[
         Path | None, typer.Option(help="TOML file with a [policy] section to use instead of the settings.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
     data: Data = DEFAULT_DATA,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Nothing is fetched or analysed. What a person decided stays as it is.
+    """Nothing is fetched or analysed, and decisions of a person are not changed.
 
-    With --policy, copy the section into your settings to keep it: the next crawl decides by the settings.
+    To keep thresholds that you tried with --policy, copy the section into your settings: crawls decide by the settings.
     """
     settings = settings_for(data, config)
     tried = settings if policy is None else _with_policy(policy, data, config)
     with opened_catalog(data, settings) as catalog, steps(quiet=as_json) as progress:
         total = _decided(catalog)
-        found = decide_again(
+        result = decide_again(
             catalog,
             acceptance_of(tried),
             fusion_of(tried),
@@ -52,9 +52,9 @@ def redecide(
             progressed=lambda done: progress("re-deciding", done, total),
         )
     if as_json:
-        print_json({**dataclasses.asdict(found), "dry_run": dry_run})
+        print_json({**dataclasses.asdict(result), "dry_run": dry_run})
     else:
-        _print(found, dry_run=dry_run)
+        _print(result, dry_run=dry_run)
 
 
 def _decided(catalog: Catalog) -> int:
@@ -76,20 +76,20 @@ def _with_policy(file: Path, data: Path, config: Path | None) -> Settings:
         raise SettingsError(str(error).replace("command line:", f"{file}:")) from error
 
 
-def _print(found: Redecided, *, dry_run: bool) -> None:
-    for move, count in sorted(found.moved.items()):
-        hours = found.moved_child_s[move] / 3600
-        examples = ", ".join(found.examples[move])
+def _print(result: Redecided, *, dry_run: bool) -> None:
+    for move, count in sorted(result.moved.items()):
+        hours = result.moved_child_s[move] / 3600
+        examples = ", ".join(result.examples[move])
         print(safe_text(f"{move}: {count} videos, {hours:.2f} h of child speech, such as {examples}", limit=600))
-    if not found.seen:
-        note("Nothing to decide again: no decision of a policy is in the catalog yet." + _of_persons(found))
+    if not result.seen:
+        note("Nothing to decide again: the catalog holds no decision by a policy yet." + _of_persons(result))
         return
-    before, after = found.child_s_before / 3600, found.child_s_after / 3600
+    before, after = result.child_s_before / 3600, result.child_s_after / 3600
     print(f"accepted child speech: {before:.2f} h -> {after:.2f} h")
     verb = "would move" if dry_run else "moved"
-    moved = f"{sum(found.moved.values())} of {found.seen} decided videos {verb} by policy {found.policy_revision}."
-    note(moved + _of_persons(found))
+    moved = f"{sum(result.moved.values())} of {result.seen} decided videos {verb} by policy {result.policy_revision}."
+    note(moved + _of_persons(result))
 
 
-def _of_persons(found: Redecided) -> str:
-    return f" {found.by_person} more were decided by a person and stay." if found.by_person else ""
+def _of_persons(result: Redecided) -> str:
+    return f" {result.by_person} more were decided by a person and are not changed." if result.by_person else ""

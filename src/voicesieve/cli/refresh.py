@@ -1,4 +1,4 @@
-"""``voicesieve refresh``: what the Data API lent us is renewed, or forgotten."""
+"""``voicesieve refresh``: descriptions from the YouTube Data API are renewed, or deleted."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ DAY_S = 86_400.0
 
 
 def refresh(
-    within: Annotated[float, typer.Option(min=0, help="Renew what ends within this many days.")] = 7.0,
+    within: Annotated[float, typer.Option(min=0, help="Renew descriptions that expire within this many days.")] = 7.0,
     data: Data = DEFAULT_DATA,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """It may be kept for 30 days, then it is forgotten."""
+    """A description may be kept for 30 days. One that is not renewed in time is deleted."""
     settings = settings_for(data, config)
     with opened_catalog(data, settings) as catalog, steps(quiet=as_json) as progress:
         done = run_loop(_renew(catalog, settings, within * DAY_S, progress))
@@ -35,11 +35,11 @@ def refresh(
         print_json(dataclasses.asdict(done))
     else:
         if done.renewed or done.forgotten or done.left:
-            note(f"{done.renewed:,} descriptions renewed, {done.forgotten:,} forgotten.")
+            note(f"{done.renewed:,} descriptions renewed, {done.forgotten:,} deleted.")
         else:
-            note(f"Nothing to renew: no description ends within {within:g} days.")
+            note(f"Nothing to renew: no description expires within {within:g} days.")
         if done.left:
-            note(f"{done.left:,} more end within {within:g} days and were not renewed: {done.hindrance}.")
+            note(f"{done.left:,} more expire within {within:g} days and were not renewed: {done.hindrance}.")
     raise typer.Exit(EXIT_OPERATOR if done.left else EXIT_OK)
 
 

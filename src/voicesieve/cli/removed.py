@@ -1,4 +1,4 @@
-"""``voicesieve removed``: what takedowns removed, for those who hold earlier exports."""
+"""``voicesieve removed``: a list of what was withdrawn, for those who hold earlier exports."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ from voicesieve.corpus.removed import write_removed
 def removed(
     target: Annotated[Path, typer.Argument(metavar="DEST", help="File to write, or folder for REMOVED.csv.")],
     since: Since = "",
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Write the list also where an earlier one names more.")
-    ] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace an earlier list even if it names more.")] = False,
     data: Data = DEFAULT_DATA,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Everybody who holds an earlier export must delete what the list names."""
+    """Send it to everybody who holds an earlier export: they must delete what it names."""
     with opened_catalog(data, settings_for(data, config)) as catalog:
         file, rows = write_removed(catalog, target, since=since_epoch(since), replace=replace)
     if as_json:

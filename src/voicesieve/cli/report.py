@@ -44,7 +44,7 @@ def print_status(status: dict[str, Any]) -> None:
     if len(own) < len(status["queries"]):
         console.print(Text(_expansions([query for query in status["queries"] if query["expands"]])), soft_wrap=True)
     for host in status["paused_hosts"]:
-        paused = f"{host['host']} is left alone until {host['until']} ({host['waiting']} videos wait): {host['reason']}"
+        paused = f"{host['host']} is paused until {host['until']} ({host['waiting']} videos wait): {host['reason']}"
         console.print(Text(safe_text(paused, limit=400)), soft_wrap=True)
     for text in quota_lines([quota for quota in status["quotas"] if quota["used"] or quota["left"] == 0]):
         console.print(Text(text), soft_wrap=True)
@@ -72,7 +72,7 @@ def print_queries(queries: list[dict[str, Any]]) -> None:
         line += "" if query["exhausted"] else ", not read to its end"
         line += f", last failure {query['last_failure']['kind']}" if query["last_failure"] else ""
         if query["failures"]:
-            line += f" ({query['failures']} in a row, asked again from {query['due']} on)"
+            line += f" ({query['failures']} in a row, read again from {query['due']} on)"
         console.print(Text(line), soft_wrap=True)
         for text in passed_over_lines(query["passed_over"]):
             console.print(Text(text), soft_wrap=True)
@@ -102,7 +102,7 @@ def _print_languages(console: Console, languages: dict[str, dict[str, int]]) -> 
         console.print("language unknown: " + ", ".join(f"{state} {count:,}" for state, count in doubtful.items()))
     if languages["unavailable"]:
         failed = ", ".join(f"{detector} {count:,}" for detector, count in languages["unavailable"].items())
-        console.print(f"language unavailable: {failed}; `voicesieve retry --language` listens again")
+        console.print(f"language unavailable: {failed}; `voicesieve retry --language` analyses them again")
 
 
 def _funnel(videos: dict[str, int]) -> Table:
@@ -151,11 +151,11 @@ def print_why(story: dict[str, Any]) -> None:
             line("", f"the same audio as {other}; stored once")
     if story["verdict"]:
         verdict = story["verdict"]
-        heard = (
+        speech = (
             f"{verdict['child_s']:.1f} s child of {verdict['speech_s']:.1f} s speech in {verdict['child_runs']} runs"
         )
         model = f"{verdict['model']['name']} {verdict['model']['revision']}, {verdict['operating_point']}"
-        line("verdict", f"{verdict['label']}: {heard}, score {verdict['score']:.2f} ({model})")
+        line("verdict", f"{verdict['label']}: {speech}, score {verdict['score']:.2f} ({model})")
         if verdict["levels"].get("out_of_phase_s"):
             seconds = f"{verdict['levels']['out_of_phase_s']:.1f} s"
             line("", f"channels cancel each other for {seconds}; there the loudest of them was analysed")
@@ -170,7 +170,7 @@ def print_why(story: dict[str, Any]) -> None:
 
 
 def tracks_line(tracks: list[dict[str, Any]]) -> str:
-    """Which of several sound tracks was taken, and which were left out."""
+    """Which of several sound tracks was analysed, and which were left out."""
     taken = [_track_words(track) for track in tracks if track["is_taken"]]
     others = [_track_words(track) for track in tracks if not track["is_taken"]]
     return f"of {len(tracks)} sound tracks, {', '.join(taken)} was analysed; left out: {', '.join(others)}"
@@ -199,10 +199,10 @@ def language_lines(language: dict[str, Any]) -> Iterator[str]:
 
 
 def _expansions(queries: list[dict[str, Any]]) -> str:
-    """The channels that the crawl looks through by itself, in one line."""
+    """The channels that the crawl searches by itself, in one line."""
     total = {name: sum(query[name] for query in queries) for name in ("found", "fetched", "accepted", "child_s")}
     unread = sum(not query["exhausted"] for query in queries)
-    line = f"{len(queries):,} channels with accepted videos looked through: {total['found']:,} found"
+    line = f"{len(queries):,} channels with accepted videos searched: {total['found']:,} found"
     line += (
         f"; {total['accepted']:,} accepted of {total['fetched']:,} fetched, {_hours(total['child_s'])} of child speech"
     )
@@ -210,14 +210,14 @@ def _expansions(queries: list[dict[str, Any]]) -> str:
 
 
 def _choice_line(choice: dict[str, Any]) -> str:
-    """Why a video was taken when it was."""
+    """Why a video was chosen when it was."""
     if choice["order"] == "fifo":
         return "in order of discovery (crawl.order = fifo)"
-    known = f"{choice.get('channel_accepted', 0)} of {choice.get('channel_judged', 0)} decided in its channel accepted"
-    known += f", metadata {choice['merit']:+.2f} log-odds"
+    record = f"{choice.get('channel_accepted', 0)} of {choice.get('channel_judged', 0)} decided in its channel accepted"
+    record += f", metadata {choice['merit']:+.2f} log-odds"
     if choice["turn"]:
-        return f"in its turn by discovery, as every hundredth is; {known}"
-    return f"for {choice['child_s_per_cost']:.1f} s of child speech expected per unit of cost; {known}"
+        return f"by order of discovery, like every hundredth video; {record}"
+    return f"for {choice['child_s_per_cost']:.1f} s of child speech expected per unit of cost; {record}"
 
 
 def _attempt_line(attempt: dict[str, Any]) -> str:

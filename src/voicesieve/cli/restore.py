@@ -19,12 +19,14 @@ from voicesieve.operations.restore import restore as put_back
 
 
 def restore(
-    copy: Annotated[Path | None, typer.Argument(metavar="FILE", help="A copy; without it all are listed.")] = None,
+    copy: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="Copy to put back; without it, all copies are listed.")
+    ] = None,
     data: Data = DEFAULT_DATA,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """The present catalog is set aside, and its takedowns stay in force."""
+    """The current catalog is set aside, and its takedowns stay in force."""
     settings = settings_for(data, config)
     refuse_postgres(settings, "pg_restore --clean --dbname=DATABASE catalog.dump")
     folder = DataFolder(data)
@@ -50,16 +52,19 @@ def restore(
         return
     note(f"{copy} is the catalog now: {done.videos:,} videos, {done.accepted:,} accepted.")
     if done.aside is not None:
-        note(f"The earlier catalog lies in {done.aside}; delete it when you do not need it any more.")
+        note(f"The earlier catalog is in {done.aside}; delete it when you no longer need it.")
     if done.withdrawn is None:
         note("Its takedowns could not be read. Withdraw again what was withdrawn since that copy was made.")
     elif done.withdrawn:
         note(f"{done.withdrawn} videos that were withdrawn since are withdrawn in it too.")
     if done.newer:
-        note(f"{done.newer} recordings are newer than this copy. They stay; later crawls assign them to their videos.")
+        note(
+            f"{done.newer} recordings are newer than this copy. They are kept; later crawls assign "
+            "them to their videos."
+        )
     note(
-        "Start your crawls again: what was decided since is found and fetched anew, and falls onto the files that are "
-        f"there. Then `voicesieve doctor --data {data}` compares rows and files."
+        "Start your crawls again: what was decided since is discovered and fetched again, and matched with the files "
+        f"that are there. Then `voicesieve doctor --data {data}` compares rows and files."
     )
 
 
@@ -69,8 +74,8 @@ def _list(folder: Path, *, as_json: bool) -> None:
         row: dict[str, Any] = {"path": str(made.path), "made": iso(made.made_at), "bytes": made.bytes}
         row["before_update_to"] = made.before
         try:
-            found = backups.examine(made.path)
-            row |= {"videos": found.videos, "accepted": found.accepted, "revision": found.revision, "error": None}
+            facts = backups.examine(made.path)
+            row |= {"videos": facts.videos, "accepted": facts.accepted, "revision": facts.revision, "error": None}
         except BackupError as error:
             row |= {"videos": None, "accepted": None, "revision": None, "error": str(error)}
         rows.append(row)

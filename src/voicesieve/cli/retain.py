@@ -1,4 +1,4 @@
-"""``voicesieve retain``: purging what the settings say is not to be kept any longer."""
+"""``voicesieve retain``: deletion of what the settings no longer allow to be kept."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from voicesieve.datafolder.retention import retain as purge
 
 
 def retain(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJson = False) -> None:
-    """Rejected audio, lent descriptions and quarantined files are deleted when their time is up; every crawl does it
-    too.
+    """That is rejected audio, descriptions from the YouTube Data API, and quarantined files whose time is up.
 
-    See [retention] in the settings. Scores and decisions stay.
+    Every crawl does this, too. The section [retention] in the settings holds the periods. Scores and decisions
+    are kept.
     """
     settings = settings_for(data, config)
     rules = retention_rules_of(settings)
@@ -27,12 +27,12 @@ def retain(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJson = F
         print_json(dataclasses.asdict(done))
         return
     for_good = " Audio of rejected recordings is kept for good (retention.rejected_audio_days = 0)."
-    kept = "" if rules.rejected_audio_days else for_good
+    reminder = "" if rules.rejected_audio_days else for_good
     if not (done.rejected_audio or done.lent_descriptions or done.quarantined):
-        note(f"Nothing is due to be purged.{kept}")
+        note(f"Nothing is due to be purged.{reminder}")
         return
     purged = (
-        f"{done.rejected_audio} audio files of rejected recordings, {done.lent_descriptions} lent descriptions and "
+        f"{done.rejected_audio} audio files of rejected recordings, {done.lent_descriptions} expired descriptions and "
         f"{done.quarantined} files in quarantine"
     )
-    note(f"{purged} purged.{kept}")
+    note(f"{purged} purged.{reminder}")

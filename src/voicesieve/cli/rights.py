@@ -1,4 +1,4 @@
-"""The operator's legal basis for fetching from platforms: asked for, written down, and a condition of starting."""
+"""The operator's legal basis for fetching from platforms: `init` asks for it, and a crawl requires it."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ BASES = {
 
 
 def closed_platforms(settings: Settings) -> tuple[str, ...]:
-    """The platforms that may be asked nothing: all whose terms need a basis, while none is stated."""
+    """The platforms that must not be contacted: all whose terms require a basis, while none is stated."""
     return () if settings.rights.stated_basis else tuple(DOMAINS)
 
 
 def missing_basis(rights: Rights) -> str:
-    """Which of the two settings is missing, for people."""
+    """Which of the two settings is missing, as a message."""
     return "rights.statement says nothing in words" if rights.basis else "rights.basis is not set"
 
 
 def refuse_without_basis(settings: Settings, queries: Sequence[Query], data: Path) -> None:
-    """Raise `OperatorError` if one of ``queries`` asks a platform and no basis is stated."""
+    """Raise `OperatorError` if one of ``queries`` reads a platform and no basis is stated."""
     closed = closed_platforms(settings)
     refused = next((query for query in queries if platform_of_query(query) in closed), None)
     if refused is None:
@@ -46,12 +46,12 @@ def refuse_without_basis(settings: Settings, queries: Sequence[Query], data: Pat
         ". Its terms forbid automated access and download unless it permits them or the law does, and whether that "
         f"holds for you is your decision. Set rights.basis ({', '.join(BASES)}) and rights.statement, your basis in "
         f"your own words, in {DataFolder(data).settings} (`voicesieve init` asks and writes them), or as "
-        "VOICESIEVE_RIGHTS__BASIS and VOICESIEVE_RIGHTS__STATEMENT. docs/guide.md says more."
+        "VOICESIEVE_RIGHTS__BASIS and VOICESIEVE_RIGHTS__STATEMENT. See docs/guide.md."
     )
 
 
 def ask_for_basis() -> dict[str, str]:
-    """Ask a person at a terminal. Empty when there is none, or they want nothing from YouTube."""
+    """Ask the person at the terminal. Empty without a terminal, or if they do not want YouTube."""
     if not sys.stdin.isatty() or not sys.stderr.isatty():
         return {}
     if not typer.confirm("Do you want to fetch from YouTube? You need a legal basis", default=False, err=True):

@@ -47,7 +47,7 @@ async def fetch_all(
 
 @dataclass(frozen=True)
 class _Door:
-    """What every request goes through."""
+    """What every request needs."""
 
     catalog: Catalog
     settings: Settings
@@ -68,7 +68,7 @@ class _Door:
             )
 
     def note_refusal(self, host: str, failure: Failure) -> None:
-        """Pause a host that refuses us, for every command, as a crawl does."""
+        """Pause a host that refuses our requests, for every command, as a crawl does."""
         now = time.time()
         with self.catalog.write() as connection:
             step = next_step(

@@ -9,6 +9,7 @@ from voicesieve.datafolder.folder import DataFolder
 
 
 def status(data: Data = DEFAULT_DATA, config: Config = None, as_json: AsJson = False) -> None:
+    """Also shows what each query found, what is left of today's quotas, and paused hosts."""
     settings = settings_for(data, config)
     with opened_catalog(data, settings) as catalog:
         facts = status_facts(catalog, settings)

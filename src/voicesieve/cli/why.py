@@ -21,11 +21,14 @@ def why(
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Each attempt, score, rule and revision that led there is shown."""
+    """For a video: each attempt, score, rule and revision that led to its state.
+
+    For a query, such as folder:./recordings: what it found, and what it passed over.
+    """
     with opened_catalog(data, settings_for(data, config)) as catalog, catalog.read() as connection:
         wanted = query_named(video)
-        known = [row.query for row in queries.all_queries(connection)]
-        query = None if wanted is None else queries.find_query(connection, as_known(wanted, known))
+        registered = [row.query for row in queries.all_queries(connection)]
+        query = None if wanted is None else queries.find_query(connection, as_known(wanted, registered))
         query = None if query is None else with_cost(query)
         story = story_of(connection, video, video_named(video)) if query is None else query
     if as_json:

@@ -129,7 +129,7 @@ def quotas_of(settings: Settings) -> dict[str, int]:
 
 
 def quota_facts(catalog: Catalog, settings: Settings, now: float) -> list[dict[str, Any]]:
-    """Today's quotas with what is left of them; a bucket that nobody used yet is whole."""
+    """Today's quotas with what is left of them; an unused bucket is full."""
     with catalog.read() as connection:
         used = {quota["bucket"]: quota for quota in status.quotas(connection, now)}
     rows = []
@@ -292,7 +292,7 @@ def _codes(given: tuple[str, ...]) -> tuple[str, ...]:
     wrong = [code for code in given if normalise(code) is None]
     if wrong:
         raise SettingsError(
-            f"policy.languages: {', '.join(map(repr, wrong))} is no language code that is known. "
+            f"policy.languages: {', '.join(map(repr, wrong))} is not a known language code. "
             "Use BCP-47 or ISO 639, such as vi, en or hmn."
         )
     return tuple(sorted({code for code in map(normalise, given) if code}))
@@ -317,7 +317,7 @@ def worker_count(settings: Settings) -> int:
 
 
 def client_of(settings: Settings, observe: Observe = unobserved) -> HttpClient:
-    """The one HTTP client of a command: who we are, and what may be asked."""
+    """The HTTP client of a command, with our user agent, credentials, and the platforms it must not contact."""
     from voicesieve.fetching.client import HttpClient
 
     return HttpClient(
@@ -331,7 +331,7 @@ def client_of(settings: Settings, observe: Observe = unobserved) -> HttpClient:
 
 
 def user_agent_of(settings: Settings) -> str:
-    """How we introduce ourselves to every server, by whatever method."""
+    """The user agent that every request sends, whatever fetches."""
     contact = f" (+{settings.fetching.contact})" if settings.fetching.contact else ""
     return f"voicesieve/{__version__}{contact}"
 
@@ -342,7 +342,7 @@ def log_requests(events: Events) -> Observe:
 
 
 def secrets_of(settings: Settings) -> list[str]:
-    """What no line of a log may hold. Very short ones would blot out half of every line, and protect nothing."""
+    """What must not appear in a log. Very short secrets would redact half of every line, and protect nothing."""
     credentials = settings.fetching.credentials.values()
     given = [secret for host in credentials for secret in (host.user, host.password, host.bearer)]
     by_host = [secret.get_secret_value() for secret in given]
@@ -354,7 +354,7 @@ def _credentials_of(settings: Settings) -> Credentials:
     from voicesieve.fetching.credentials import Credential, Credentials
 
     def credential(given: HostCredentials) -> Credential:
-        user, password, bearer = (one.get_secret_value() for one in (given.user, given.password, given.bearer))
+        user, password, bearer = (secret.get_secret_value() for secret in (given.user, given.password, given.bearer))
         if bearer:
             return Credential.bearer(bearer, plain_http=given.plain_http)
         return Credential.basic(user, password, plain_http=given.plain_http)

@@ -1,4 +1,4 @@
-"""``voicesieve withdraw``: taking something out of a catalog for good."""
+"""``voicesieve withdraw``: deletion of a video, channel or recording for good."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ def withdraw(
         list[str],
         typer.Argument(metavar="[KIND] NAME", help="KIND is video (default), channel or recording; see above."),
     ],
-    reason: Annotated[str, typer.Option(help="Kept with the tombstone and in the audit log.")] = "",
+    reason: Annotated[str, typer.Option(help="Recorded with the deletion and in the audit log.")] = "",
     unseen: Annotated[
-        bool, typer.Option("--unseen", help="Keep it out also if the catalog does not hold it yet.")
+        bool, typer.Option("--unseen", help="Keep it out even if the catalog does not hold it yet.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     data: Data = DEFAULT_DATA,
     config: Config = None,
 ) -> None:
-    """Audio and results are deleted, and it is kept out.
+    """Audio and results are deleted for good, and later crawls, imports and exports keep it out.
 
     withdraw video ID-OR-URL, withdraw channel NAME, withdraw recording SHA256 (its first 8 digits or more will do).
-    Later crawls, imports and exports obey. `voicesieve removed FILE` lists what those who hold an export must delete.
+    `voicesieve removed FILE` lists what those who hold an earlier export must delete.
     """
     kind, name = _subject(wanted)
     if not name.strip():
-        raise OperatorError("Nothing is named. Write an id, a URL, a channel's name or a SHA-256.")
+        raise OperatorError("Nothing is named. Give an id, a URL, a channel's name or a SHA-256.")
     if kind not in list(Kind):
         raise OperatorError(f"{safe_text(kind)}: cannot be withdrawn. Kinds: {', '.join(Kind)}.")
     order = Takedown(Kind(kind), name, reason, actor(), unseen)
     with opened_catalog(data, settings_for(data, config)) as catalog:
         if not yes:
-            found = preview(catalog, order)
-            what = f"audio and results of {kind} {safe_text(name)} ({found.videos} videos, {found.files} audio files)"
-            typer.confirm(f"Delete the {what} for good?", abort=True)
+            affected = preview(catalog, order)
+            size = f"{affected.videos} videos, {affected.files} audio files"
+            typer.confirm(f"Delete the audio and results of {kind} {safe_text(name)} ({size}) for good?", abort=True)
         store = RecordingStore(DataFolder(data).recordings)
         done = take_down(catalog, store, order)
         left = undeletable(catalog, store)
@@ -55,11 +55,11 @@ def withdraw(
             f"nothing outside of its folder: {safe_text('; '.join(left), limit=1000)}. Delete that yourself, then run "
             "`voicesieve doctor`."
         )
-    note(_told(kind, safe_text(name), done))
+    note(_message(kind, safe_text(name), done))
 
 
-def _told(kind: str, name: str, done: Withdrawn) -> str:
-    """What was done, and no more than that."""
+def _message(kind: str, name: str, done: Withdrawn) -> str:
+    """What was done, as a message."""
     if done.videos or done.files:
         files = f"and {done.files} audio files " if done.files else ""
         return (
