@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from voicesieve.api.opening import settings_for
 from voicesieve.catalog.reads.status import catalog_counts
 from voicesieve.cli.output import DEFAULT_DATA, Config, Data, print_json
-from voicesieve.cli.wiring import opened_catalog, settings_for
+from voicesieve.cli.wiring import opened_catalog
 
 
 def tally(data: Data = DEFAULT_DATA, config: Config = None) -> None:

@@ -79,6 +79,17 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "crawl",
         "__version__",
     ),
+    "api": (
+        "domain",
+        "settings",
+        "catalog",
+        "sources",
+        "audio",
+        "voices",
+        "datafolder",
+        "crawl",
+        "operations",
+    ),
     "cli": (
         "domain",
         "files",
@@ -100,10 +111,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
         "engines",
         "crawl",
         "operations",
+        "api",
         "__version__",
     ),
     "__main__": ("cli",),
-    "__init__": (),
+    "__init__": ("api", "domain"),
 }
 """What each part of the package may import of ours, besides itself: whole parts, or single modules of them."""
 
@@ -209,9 +221,10 @@ def test_a_library_is_one_parts_business(library: str) -> None:
 
 
 def test_packages_import_nothing_by_themselves() -> None:
-    """Or importing one light module would load its heavy neighbours. The first of them speaks to the environment."""
+    """Or importing one light module would load its heavy neighbours. The first speaks to the environment, and loads the
+    public names when they are used."""
     packages = [found for found in ALL if found.file.name == "__init__.py" and found.module != "__future__"]
-    wrong = [str(found) for found in packages if (found.file, found.module) != (HOUSE / "__init__.py", "os")]
+    wrong = [str(found) for found in packages if found.file != HOUSE / "__init__.py"]
     assert wrong == []
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import functools
 import os
 import sys
@@ -13,21 +12,21 @@ from typing import Annotated, Any
 
 import typer
 
+from voicesieve.api.analysis import analysis_of, shown_path, unreadable
+from voicesieve.api.opening import settings_for
 from voicesieve.cli.detectors import configured_model, detector_choice
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, print_json
 from voicesieve.cli.report import tracks_line
-from voicesieve.cli.wiring import acceptance_of, settings_for, worker_count
+from voicesieve.cli.wiring import acceptance_of, worker_count
 from voicesieve.crawl import work
 from voicesieve.domain.errors import EXIT_OK, EXIT_OPERATOR
-from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
-from voicesieve.domain.verdicts import OperatingPoint, Verdict
+from voicesieve.domain.failures import Failure, FailureError, Remedy
+from voicesieve.domain.verdicts import OperatingPoint
 from voicesieve.engines.local import LocalEngine
 from voicesieve.engines.loop import run_loop
 from voicesieve.observability.terminal import safe_text
 from voicesieve.settings import Settings
 from voicesieve.voices.detector import DetectorChoice
-from voicesieve.voices.pooling import pool
-from voicesieve.voices.scores import WindowScores
 
 
 def analyse(
@@ -113,53 +112,20 @@ async def _results(
 async def _result(
     path: Path, engine: LocalEngine, settings: Settings, choice: DetectorChoice, point: OperatingPoint
 ) -> dict[str, Any]:
-    shown = os.fsencode(path).decode("utf-8", "backslashreplace")
     order = work.LocalFile(path, choice, settings.fetching.max_duration_s)
     try:
         answer = await engine.run(work.analyse_local, order, deadline_s=settings.analysis.deadline_s)
     except FailureError as error:
         if error.failure.remedy is Remedy.STOP_RUN:
             raise
-        return _error(shown, error.failure)
+        return _error(path, error.failure)
     except OSError as error:
-        return _error(
-            shown, Failure.from_exception(FailureKind.UNSUPPORTED, error, f"cannot be read: {error.strerror}")
-        )
-    scores = WindowScores.from_bytes(answer.analysed.windows)
-    verdict = pool(scores, answer.analysed.duration_s, point, answer.analysed.model)
-    facts = verdict_facts(shown, answer.sha256, verdict)
-    if len(answer.tracks) > 1:
-        facts["sound_tracks"] = [dataclasses.asdict(track) for track in answer.tracks]
-    return facts
+        return _error(path, unreadable(error))
+    return analysis_of(path, answer, point).to_dict()
 
 
-def _error(path: str, failure: Failure) -> dict[str, Any]:
-    return {"path": path, "error": {"kind": failure.kind.value, "message": failure.message}}
-
-
-def verdict_facts(path: str, sha256: str, verdict: Verdict) -> dict[str, Any]:
-    """The contract of ``analyse --json``. Times in seconds, scores as probabilities."""
-    return {
-        "path": path,
-        "sha256": sha256,
-        "duration_s": round(verdict.duration_s, 3),
-        "speech_s": round(verdict.speech_s, 3),
-        "child_s": round(verdict.child_s, 3),
-        "child_share": round(verdict.child_share, 4),
-        "child_runs": verdict.child_runs,
-        "score": round(verdict.score, 4),
-        "verdict": verdict.label.value,
-        "segments": [
-            {
-                "start": round(segment.start, 3),
-                "end": round(segment.end, 3),
-                "label": segment.label.value,
-                "score": round(segment.score, 4),
-            }
-            for segment in verdict.segments
-        ],
-        "model": {"name": verdict.model.name, "revision": verdict.model.revision},
-    }
+def _error(path: Path, failure: Failure) -> dict[str, Any]:
+    return {"path": shown_path(path), "error": {"kind": failure.kind.value, "message": failure.message}}
 
 
 def _line(facts: dict[str, Any]) -> str:

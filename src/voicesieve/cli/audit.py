@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from voicesieve.api.opening import settings_for
 from voicesieve.catalog.reads import history
 from voicesieve.cli.output import DEFAULT_DATA, Config, Data, OperatorError, Since, print_json, since_epoch
-from voicesieve.cli.wiring import opened_catalog, settings_for
+from voicesieve.cli.wiring import opened_catalog
 from voicesieve.domain.audits import Deed
 from voicesieve.domain.times import iso
 from voicesieve.observability.terminal import safe_text

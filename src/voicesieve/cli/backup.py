@@ -9,10 +9,11 @@ from typing import Annotated
 
 import typer
 
+from voicesieve.api.opening import backup_rules_of, settings_for
 from voicesieve.catalog import backups
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, note, print_json
 from voicesieve.cli.progress import steps
-from voicesieve.cli.wiring import backup_rules_of, opened_catalog, refuse_postgres, settings_for
+from voicesieve.cli.wiring import opened_catalog, refuse_postgres
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.operations.backup import backup as copy_now
 

@@ -12,10 +12,10 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from voicesieve.api.opening import settings_for
 from voicesieve.cli.detectors import calibration_file
 from voicesieve.cli.labelled import problem_lines, usable_labels, workshop
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, Quiet, note, print_json, say
-from voicesieve.cli.wiring import settings_for
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.errors import EXIT_OK, EXIT_OPERATOR
 from voicesieve.engines.loop import run_loop

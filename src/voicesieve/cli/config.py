@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from voicesieve.api.opening import settings_for
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, note, print_json
-from voicesieve.cli.wiring import settings_for
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.datafolder.permissions import is_open_to_others
 from voicesieve.observability.terminal import safe_text

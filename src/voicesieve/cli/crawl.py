@@ -15,13 +15,14 @@ from typing import Annotated, Any
 
 import typer
 
+from voicesieve.api.opening import settings_for
 from voicesieve.catalog.reads import due
 from voicesieve.catalog.store import Catalog
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, note, print_json
 from voicesieve.cli.progress import Progress
 from voicesieve.cli.report import print_status
 from voicesieve.cli.rights import refuse_without_basis
-from voicesieve.cli.wiring import opened_catalog, opened_run, secrets_of, settings_for, status_facts, worker_count
+from voicesieve.cli.wiring import opened_catalog, opened_run, secrets_of, status_facts, worker_count
 from voicesieve.crawl.driver import RunResult
 from voicesieve.crawl.ending import Ending
 from voicesieve.crawl.run import Request, run

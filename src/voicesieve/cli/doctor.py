@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
+from voicesieve.api.opening import backup_rules_of, settings_for
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog.reads import stored
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, note, print_json
 from voicesieve.cli.progress import steps
-from voicesieve.cli.wiring import backup_rules_of, opened_catalog, settings_for
+from voicesieve.cli.wiring import opened_catalog
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.errors import EXIT_OK, EXIT_OPERATOR
 from voicesieve.observability.terminal import safe_text

@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from voicesieve.api.opening import settings_for
 from voicesieve.cli.detectors import choice_named, report_licence
 from voicesieve.cli.labelled import Workshop, problem_lines, usable_labels, workshop
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, Quiet, note, print_json
-from voicesieve.cli.wiring import settings_for
 from voicesieve.domain.errors import EXIT_OK, EXIT_OPERATOR
 from voicesieve.domain.failures import FailureError, Remedy
 from voicesieve.domain.verdicts import Model

@@ -12,11 +12,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from voicesieve.api.opening import settings_for
 from voicesieve.catalog.reads import lookup
 from voicesieve.catalog.reads.evidence import stored_language
 from voicesieve.catalog.records import UnknownVideoError
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, note, print_json
-from voicesieve.cli.wiring import fusion_of, opened_catalog, settings_for
+from voicesieve.cli.wiring import fusion_of, opened_catalog
 from voicesieve.domain.errors import EXIT_OK, EXIT_OPERATOR
 from voicesieve.domain.languages import SpokenLanguage
 from voicesieve.files import read_person_text

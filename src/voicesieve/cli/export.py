@@ -10,12 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
+from voicesieve.api.opening import actor, settings_for
 from voicesieve.audio.identity import fingerprint_program
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog.reads.exportable import exportable_hashes
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, Quiet, note, print_json
 from voicesieve.cli.progress import steps
-from voicesieve.cli.wiring import actor, opened_catalog, settings_for, worker_count
+from voicesieve.cli.wiring import opened_catalog, worker_count
 from voicesieve.corpus.card_settings import CardSettings
 from voicesieve.corpus.formats.protocol import Format
 from voicesieve.corpus.formats.registry import ALL, FORMATS

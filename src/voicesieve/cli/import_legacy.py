@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
+from voicesieve.api.opening import actor, settings_for
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, Quiet, note, print_json
 from voicesieve.cli.progress import steps
-from voicesieve.cli.wiring import actor, opened_catalog, settings_for, worker_count
+from voicesieve.cli.wiring import opened_catalog, worker_count
 from voicesieve.crawl import work
 from voicesieve.datafolder.deletions import finish_deletions
 from voicesieve.datafolder.folder import DataFolder

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
+from voicesieve.api.opening import settings_for
 from voicesieve.catalog.reads import status
 from voicesieve.catalog.reads.queries import all_queries
 from voicesieve.catalog.records import Paces, QueryRow
@@ -20,7 +21,7 @@ from voicesieve.cli.crawl import parsed_source
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, print_json
 from voicesieve.cli.report import passed_over_lines, quota_lines
 from voicesieve.cli.rights import closed_platforms, missing_basis
-from voicesieve.cli.wiring import opened_catalog, paces_of, quota_facts, quotas_of, settings_for, source_settings_of
+from voicesieve.cli.wiring import opened_catalog, paces_of, quota_facts, quotas_of, source_settings_of
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.times import iso

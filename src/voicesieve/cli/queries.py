@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
+from voicesieve.api.opening import settings_for
 from voicesieve.catalog.reads import frontier
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, note, print_json
-from voicesieve.cli.wiring import opened_catalog, settings_for
+from voicesieve.cli.wiring import opened_catalog
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.files import write_text
 from voicesieve.frontier.phrases import suggest as propose

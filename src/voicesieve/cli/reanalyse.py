@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
+from voicesieve.api.opening import actor, settings_for
 from voicesieve.cli.detectors import configured_model, detector_choice
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, note, print_json
-from voicesieve.cli.wiring import actor, opened_catalog, settings_for
+from voicesieve.cli.wiring import opened_catalog
 from voicesieve.observability.terminal import safe_text
 from voicesieve.operations.redecide import reanalyse as queue_again
 

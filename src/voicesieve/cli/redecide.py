@@ -9,11 +9,12 @@ from typing import Annotated
 
 import typer
 
+from voicesieve.api.opening import actor, settings_for
 from voicesieve.catalog.reads import status
 from voicesieve.catalog.store import Catalog
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, note, print_json
 from voicesieve.cli.progress import steps
-from voicesieve.cli.wiring import acceptance_of, actor, fusion_of, opened_catalog, settings_for
+from voicesieve.cli.wiring import acceptance_of, fusion_of, opened_catalog
 from voicesieve.domain.states import DECIDED
 from voicesieve.observability.terminal import safe_text
 from voicesieve.operations.redecide import Redecided

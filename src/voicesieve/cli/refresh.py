@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
+from voicesieve.api.opening import settings_for
 from voicesieve.catalog.store import Catalog
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, note, print_json
 from voicesieve.cli.progress import Steps, steps
-from voicesieve.cli.wiring import client_of, opened_catalog, paces_of, quotas_of, settings_for, youtube_of
+from voicesieve.cli.wiring import client_of, opened_catalog, paces_of, quotas_of, youtube_of
 from voicesieve.domain.errors import EXIT_OK, EXIT_OPERATOR
 from voicesieve.engines.loop import run_loop
 from voicesieve.operations.refresh import Refreshed

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from voicesieve.api.opening import settings_for
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, Since, note, print_json, since_epoch
-from voicesieve.cli.wiring import opened_catalog, settings_for
+from voicesieve.cli.wiring import opened_catalog
 from voicesieve.corpus.removed import write_removed
 
 

@@ -8,10 +8,11 @@ from typing import Annotated, Any
 
 import typer
 
+from voicesieve.api.opening import actor, backup_rules_of, settings_for
 from voicesieve.catalog import backups
 from voicesieve.catalog.backups import BackupError
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, note, print_json
-from voicesieve.cli.wiring import actor, backup_rules_of, refuse_postgres, settings_for
+from voicesieve.cli.wiring import refuse_postgres
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.times import iso
 from voicesieve.observability.terminal import safe_text

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import time
 
+from voicesieve.api.opening import actor, settings_for
 from voicesieve.audio.store import RecordingStore
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, note, print_json
-from voicesieve.cli.wiring import actor, opened_catalog, retention_rules_of, settings_for
+from voicesieve.cli.wiring import opened_catalog, retention_rules_of
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.datafolder.retention import retain as purge
 

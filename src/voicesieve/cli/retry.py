@@ -8,10 +8,11 @@ from typing import Annotated
 
 import typer
 
+from voicesieve.api.opening import settings_for
 from voicesieve.catalog.reads import lookup, queries
 from voicesieve.catalog.writes import discovery, languages, results
 from voicesieve.cli.output import DEFAULT_DATA, Config, Data, OperatorError, note
-from voicesieve.cli.wiring import opened_catalog, query_named, settings_for
+from voicesieve.cli.wiring import opened_catalog, query_named
 from voicesieve.domain.failures import FailureKind
 from voicesieve.sources.identity import video_named
 

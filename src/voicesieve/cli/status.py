@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from voicesieve.api.opening import settings_for
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, note, print_json
 from voicesieve.cli.report import print_status
-from voicesieve.cli.wiring import opened_catalog, settings_for, status_facts
+from voicesieve.cli.wiring import opened_catalog, status_facts
 from voicesieve.datafolder.folder import DataFolder
 
 

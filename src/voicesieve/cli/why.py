@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from voicesieve.api.catalog import story_in
+from voicesieve.api.opening import settings_for
 from voicesieve.catalog.reads import queries
-from voicesieve.catalog.reads.why import story_of
+from voicesieve.catalog.store import Catalog
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, print_json
 from voicesieve.cli.report import print_queries, print_why
-from voicesieve.cli.wiring import opened_catalog, query_named, settings_for, with_cost
-from voicesieve.sources.identity import video_named
+from voicesieve.cli.wiring import opened_catalog, query_named, with_cost
 from voicesieve.sources.registry import as_known
 
 
@@ -25,15 +26,23 @@ def why(
 
     For a query, such as folder:./recordings: what it found, and what it passed over.
     """
-    with opened_catalog(data, settings_for(data, config)) as catalog, catalog.read() as connection:
-        wanted = query_named(video)
-        registered = [row.query for row in queries.all_queries(connection)]
-        query = None if wanted is None else queries.find_query(connection, as_known(wanted, registered))
-        query = None if query is None else with_cost(query)
-        story = story_of(connection, video, video_named(video)) if query is None else query
+    with opened_catalog(data, settings_for(data, config)) as catalog:
+        query = _query_facts(catalog, video)
+        story = story_in(catalog, video).to_dict() if query is None else query
     if as_json:
         print_json(story)
     elif query is None:
         print_why(story)
     else:
         print_queries([query])
+
+
+def _query_facts(catalog: Catalog, text: str) -> dict[str, Any] | None:
+    """What the catalog says of the query that ``text`` names; ``None`` if it names none, such as the id of a video."""
+    wanted = query_named(text)
+    if wanted is None:
+        return None
+    with catalog.read() as connection:
+        registered = [row.query for row in queries.all_queries(connection)]
+        facts = queries.find_query(connection, as_known(wanted, registered))
+    return None if facts is None else with_cost(facts)

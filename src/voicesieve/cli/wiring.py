@@ -5,29 +5,26 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-import pwd
-import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from voicesieve import __version__
+from voicesieve.api.opening import actor, backup_rules_of, open_catalog_of
 from voicesieve.audio.store import RecordingStore
-from voicesieve.catalog.backups import CATALOG_FILE
 from voicesieve.catalog.committer import Committer
 from voicesieve.catalog.reads import status
 from voicesieve.catalog.records import Pace, Paces
-from voicesieve.catalog.store import Catalog, open_catalog
+from voicesieve.catalog.store import Catalog
 from voicesieve.cli.detectors import configured_model, detector_choice
 from voicesieve.cli.output import OperatorError, note
 from voicesieve.cli.rights import closed_platforms
 from voicesieve.crawl.context import Run, RunContext, Tools
 from voicesieve.crawl.rules import FrontierRules, Rules
-from voicesieve.datafolder.copies import BackupRules
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.datafolder.retention import RetentionRules
 from voicesieve.domain.candidates import Query
@@ -38,13 +35,12 @@ from voicesieve.languages.codes import normalise
 from voicesieve.languages.fusion import FusionRules
 from voicesieve.languages.recognition import Recogniser
 from voicesieve.observability.events import Events, Sink
-from voicesieve.operations.withdraw import enforce
 from voicesieve.policy.acceptance import AcceptanceRules
 from voicesieve.policy.language import LanguageRules
 from voicesieve.policy.platforms import PlatformRules
 from voicesieve.policy.retries import RetryRules
 from voicesieve.policy.screening import ScreeningRules
-from voicesieve.settings import HostCredentials, Settings, SettingsError, load_settings
+from voicesieve.settings import HostCredentials, Settings, SettingsError
 from voicesieve.sources.documents import DocumentLimits
 from voicesieve.sources.kinds import SourceSettings, SourceTools
 from voicesieve.sources.protocol import Reader
@@ -60,14 +56,6 @@ SHORTEST_SECRET = 5
 """Characters."""
 WORKERS_LOAD = ("voicesieve.crawl.work", *dict.fromkeys(module for kind in KINDS for module in kind.preload))
 """Modules that analysis workers and the readers of documents have from the start, as both come from one process."""
-
-
-def settings_for(
-    data: Path, config: Path | None, command_line: Mapping[str, Mapping[str, object]] | None = None
-) -> Settings:
-    """The settings of a data folder: ``config`` if given, else the folder's own file if there is one."""
-    own = DataFolder(data).settings
-    return load_settings(config or (own if own.exists() else None), command_line)
 
 
 def rules_of(settings: Settings, detector: DetectorChoice, folder: DataFolder) -> Rules:
@@ -298,11 +286,6 @@ def _codes(given: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted({code for code in map(normalise, given) if code}))
 
 
-def backup_rules_of(folder: DataFolder, settings: Settings) -> BackupRules:
-    backup = settings.backup
-    return BackupRules(Path(backup.folder) if backup.folder else folder.backups, backup.keep, backup.every_s)
-
-
 def retention_rules_of(settings: Settings) -> RetentionRules:
     return RetentionRules(**settings.retention.model_dump())
 
@@ -371,16 +354,6 @@ def refuse_postgres(settings: Settings, instead: str) -> None:
         )
 
 
-def actor() -> str:
-    """Who is acting, for the audit log: ``user@host``. The user comes from the kernel, not from the environment."""
-    uid = os.getuid()
-    try:
-        user = pwd.getpwuid(uid).pw_name
-    except KeyError:  # a container may run as a number without a name
-        user = str(uid)
-    return f"{user}@{socket.gethostname()}"
-
-
 def query_named(text: str) -> Query | None:
     """The query that ``text`` names as ``--source`` would; ``None`` for anything else, such as the id of a video."""
     try:
@@ -392,24 +365,8 @@ def query_named(text: str) -> Query | None:
 @contextmanager
 def opened_catalog(data: Path, settings: Settings, *, create: bool = False) -> Iterator[Catalog]:
     """The catalog of a data folder, closed again when the block ends."""
-    folder = DataFolder(data)
-    if create:
-        folder.prepare()
-    elif (folder.root / CATALOG_FILE).exists():
-        folder.claim()
-    copies = backup_rules_of(folder, settings)
-    catalog = open_catalog(
-        folder.root,
-        settings.catalog.url.get_secret_value(),
-        create=create,
-        backups=copies.folder,
-        keep_backups=copies.keep,
-    )
-    if catalog.update_without_backup:
-        note(f"The catalog was updated, but could not be copied before: {catalog.update_without_backup}")
+    catalog = open_catalog_of(DataFolder(data), settings, create=create, warn=note)
     try:
-        if catalog.was_updated:
-            enforce(catalog, RecordingStore(folder.recordings), actor())
         yield catalog
     finally:
         catalog.close()

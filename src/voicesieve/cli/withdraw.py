@@ -6,9 +6,10 @@ from typing import Annotated
 
 import typer
 
+from voicesieve.api.opening import actor, settings_for
 from voicesieve.audio.store import RecordingStore
 from voicesieve.cli.output import DEFAULT_DATA, Config, Data, OperatorError, note
-from voicesieve.cli.wiring import actor, opened_catalog, settings_for
+from voicesieve.cli.wiring import opened_catalog
 from voicesieve.datafolder.deletions import undeletable
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.times import iso
