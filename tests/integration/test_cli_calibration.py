@@ -47,7 +47,7 @@ def test_a_calibration_is_made_used_compared_and_removed(reviewed: Path, tmp_pat
     (reviewed / "two.csv").write_text("path,label\nchild-en-zoo.opus,child\nadult-man-news.opus,man\n", "utf-8")
     both = ("--detector", "network", "--detector", "network@home", "--json", "--quiet", "--data", data)
     compared = voicesieve("eval", reviewed / "two.csv", *both).json["detectors"]
-    assert [one["revision"] for one in compared] == [plain["revision"], used["revision"]]
+    assert [detector["revision"] for detector in compared] == [plain["revision"], used["revision"]]
     voicesieve("calibrate", "--remove", "home", "--data", data)
     refused = voicesieve("analyse", clip, "--data", data, code=1, settings=settings)
     one_paragraph(refused, "voices.calibration", "calibrate --list")
@@ -70,18 +70,18 @@ def test_a_crawl_scores_with_the_calibration_that_the_settings_name(reviewed: Pa
 def test_too_few_clips_are_refused_with_what_is_needed(reviewed: Path, tmp_path: Path) -> None:
     file = reviewed / "few.csv"
     file.write_text("path,label\nchild-en-zoo.opus,child\nadult-man-news.opus,man\n", encoding="utf-8")
-    told = voicesieve("calibrate", file, "--quiet", "--data", tmp_path / "data", code=1)
-    one_paragraph(told, "few.csv", "at least 20 clips of 4 speakers", "better 100 clips of 20")
+    ended = voicesieve("calibrate", file, "--quiet", "--data", tmp_path / "data", code=1)
+    one_paragraph(ended, "few.csv", "at least 20 clips of 4 speakers", "better 100 clips of 20")
     assert not (tmp_path / "data" / "calibrations").exists()
 
 
 @pytest.mark.parametrize("name", ["../escape", "", "a/b", "x" * 65, "a.b"])
 def test_a_name_that_could_be_a_path_is_refused(reviewed: Path, tmp_path: Path, name: str) -> None:
-    told = voicesieve("calibrate", reviewed / "labels.csv", "--name", name, "--data", tmp_path / "data", code=1)
-    one_paragraph(told, "is not a name for a calibration")
+    ended = voicesieve("calibrate", reviewed / "labels.csv", "--name", name, "--data", tmp_path / "data", code=1)
+    one_paragraph(ended, "is not a name for a calibration")
 
 
-def test_removing_what_is_not_there_is_told(tmp_path: Path) -> None:
+def test_removing_a_missing_calibration_is_refused(tmp_path: Path) -> None:
     one_paragraph(voicesieve("calibrate", "--remove", "home", "--data", tmp_path, code=1), "no calibration 'home'")
 
 

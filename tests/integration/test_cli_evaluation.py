@@ -72,30 +72,30 @@ def evaluated(folder: Path) -> dict[str, Any]:
     rows += [f"child-en-zoo.opus,{start},{start + 4},child" for start in (0, 4, 8)]
     rows += [f"{name}.wav,,,nonspeech" for name in hostile_sounds()]
     file = labels_file(folder, rows)
-    told = voicesieve(
+    ended = voicesieve(
         "eval", file, "--detector", "network", "--detector", "floor", "--json", "--quiet", "--plots", folder
     )
-    return dict(told.json)
+    return dict(ended.json)
 
 
-def test_detectors_stand_side_by_side(evaluated: dict[str, Any]) -> None:
-    assert [one["detector"] for one in evaluated["detectors"]] == ["network", "floor"]
+def test_detectors_are_listed_side_by_side(evaluated: dict[str, Any]) -> None:
+    assert [detector["detector"] for detector in evaluated["detectors"]] == ["network", "floor"]
     assert evaluated["problems"] == []
     assert evaluated["rows_used"] == {"child": 6, "man": 2, "woman": 1, "nonspeech": 10}
-    for one in evaluated["detectors"]:
-        assert one["clips"]["auc_child_adult"]["value"] > 0.7
-        assert one["clips"]["auc_child_adult"]["low"] is None  # three adults say nothing about a fourth
-        assert set(one["by_duration"]) == {"1", "2", "4", "8"}
-        assert one["by_duration"]["4"]["counts"]["child"]["examples"] >= 9
+    for detector in evaluated["detectors"]:
+        assert detector["clips"]["auc_child_adult"]["value"] > 0.7
+        assert detector["clips"]["auc_child_adult"]["low"] is None  # three adults say nothing about a fourth
+        assert set(detector["by_duration"]) == {"1", "2", "4", "8"}
+        assert detector["by_duration"]["4"]["counts"]["child"]["examples"] >= 9
 
 
 def test_silence_hum_and_noise_are_never_called_child(evaluated: dict[str, Any]) -> None:
-    for one in evaluated["detectors"]:
-        for called in one["called_child"].values():
+    for detector in evaluated["detectors"]:
+        for called in detector["called_child"].values():
             assert called["nonspeech"]["value"] == 0
 
 
-def test_samples_that_are_no_numbers_cost_no_other_clip(folder: Path) -> None:
+def test_samples_that_are_not_numbers_affect_no_other_clip(folder: Path) -> None:
     noise = np.random.default_rng(2).normal(0, 0.1, 32_000).astype("<f4")
     for name, value in (("nan", np.nan), ("inf", np.inf)):
         broken = noise.copy()
@@ -105,14 +105,14 @@ def test_samples_that_are_no_numbers_cost_no_other_clip(folder: Path) -> None:
         chunks += struct.pack("<4sI", b"data", len(data)) + data
         (folder / f"{name}.wav").write_bytes(b"RIFF" + struct.pack("<I", len(chunks)) + chunks)
     rows = ["nan.wav,,,nonspeech", "inf.wav,,,nonspeech", "silence.opus,,,nonspeech", "adult-man-news.opus,,,man"]
-    told = voicesieve("eval", labels_file(folder, rows, "broken.csv"), "--json", "--quiet", code=None)
-    assert "Traceback" not in told.err
-    facts = told.json
+    ended = voicesieve("eval", labels_file(folder, rows, "broken.csv"), "--json", "--quiet", code=None)
+    assert "Traceback" not in ended.err
+    facts = ended.json
     used, problems = facts["rows_used"], facts["problems"]
     assert used["man"] == 1
     assert used["nonspeech"] == 1
     assert {problem["line"] for problem in problems} == {2, 3}
-    assert told.code == 1
+    assert ended.code == 1
     for called in facts["detectors"][0]["called_child"].values():
         assert called["nonspeech"]["value"] == 0
 
@@ -126,20 +126,24 @@ def test_a_sped_up_adult_is_a_row_of_its_own(folder: Path) -> None:
     rows = ["spedup.wav,sped-up,30", "spedup.wav,altered,", "child-en-zoo.opus,child,7", "adult-man-news.opus,man,40"]
     facts = voicesieve("eval", labels_file(folder, rows, "spedup.csv", "path,label,age"), "--json", "--quiet").json
     assert facts["rows_used"] == {"altered": 2, "child": 1, "man": 1}
-    (one,) = facts["detectors"]
-    assert {row: n["examples"] for row, n in one["clips"]["counts"].items()} == {"child": 1, "man": 1, "altered": 2}
+    (detector,) = facts["detectors"]
+    assert {row: n["examples"] for row, n in detector["clips"]["counts"].items()} == {
+        "child": 1,
+        "man": 1,
+        "altered": 2,
+    }
     without = voicesieve("eval", labels_file(folder, rows[2:], "plain.csv", "path,label,age"), "--json", "--quiet").json
     (plain,) = without["detectors"]
     figures = [name for name in plain["clips"] if name != "counts" and "called" not in name]
     assert "auc_child_adult" in figures
-    assert {name: one["clips"][name] for name in figures} == {name: plain["clips"][name] for name in figures}
-    assert [row["age"] for row in one["by_age"]] == ["7", "40-49"]
-    assert all(sum(v["clips"]["altered"].values()) == 2 for v in one["verdicts"].values())
+    assert {name: detector["clips"][name] for name in figures} == {name: plain["clips"][name] for name in figures}
+    assert [row["age"] for row in detector["by_age"]] == ["7", "40-49"]
+    assert all(sum(v["clips"]["altered"].values()) == 2 for v in detector["verdicts"].values())
 
 
 def test_verdicts_count_every_clip_once(evaluated: dict[str, Any]) -> None:
-    for one in evaluated["detectors"]:
-        for verdicts in one["verdicts"].values():
+    for detector in evaluated["detectors"]:
+        for verdicts in detector["verdicts"].values():
             assert sum(verdicts["clips"]["child"].values()) == 6
             assert sum(verdicts["clips"]["nonspeech"].values()) == 10
 
@@ -150,7 +154,7 @@ def test_plots_are_pictures(evaluated: dict[str, Any], folder: Path) -> None:
     assert all((folder / name).read_bytes().startswith(b"\x89PNG") for name in names)
 
 
-def test_wrong_rows_are_told_by_line_and_the_others_count(folder: Path) -> None:
+def test_wrong_rows_are_listed_by_line_and_the_others_count(folder: Path) -> None:
     rows = [
         "child-en-zoo.opus,0,4,child",
         "gone.opus,0,4,child",
@@ -163,14 +167,14 @@ def test_wrong_rows_are_told_by_line_and_the_others_count(folder: Path) -> None:
     ]
     (folder / "labels-not-audio.txt").write_text("not audio", encoding="utf-8")
     file = labels_file(folder, rows, "wrong.csv")
-    told = voicesieve("eval", file, "--json", "--quiet", code=1)
-    problems = {problem["line"]: problem["message"] for problem in told.json["problems"]}
+    ended = voicesieve("eval", file, "--json", "--quiet", code=1)
+    problems = {problem["line"]: problem["message"] for problem in ended.json["problems"]}
     assert list(problems) == [3, 4, 5, 6, 7, 8]
     expected = ("there is no file", "is not after start", "ends at 900 s", "starts at 900 s", "undecodable", "person")
     for (line, message), words in zip(problems.items(), expected, strict=True):
         assert words in message, (line, message)
-        assert f"line {line}: " in told.err
-    assert told.json["rows_used"] == {"child": 1, "man": 1}
+        assert f"line {line}: " in ended.err
+    assert ended.json["rows_used"] == {"child": 1, "man": 1}
 
 
 @pytest.mark.parametrize(
@@ -182,38 +186,38 @@ def test_wrong_rows_are_told_by_line_and_the_others_count(folder: Path) -> None:
         ("path,label\ntext.txt,child\n", ("no row could be used", "line 2", "undecodable")),
     ],
 )
-def test_a_file_of_which_nothing_can_be_used(tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
+def test_a_file_without_usable_rows(tmp_path: Path, text: str, words: tuple[str, ...]) -> None:
     (tmp_path / "text.txt").write_text("hello", encoding="utf-8")
     file = tmp_path / "labels.csv"
     file.write_text(text, encoding="utf-8")
     one_paragraph(voicesieve("eval", file, "--quiet", code=1), *words)
 
 
-def test_an_unknown_detector_is_refused_with_those_there_are(folder: Path) -> None:
+def test_an_unknown_detector_is_refused_with_the_names_of_all(folder: Path) -> None:
     file = labels_file(folder, ["music.opus,,,nonspeech"], "one.csv")
     one_paragraph(voicesieve("eval", file, "--detector", "oracle", code=1), "oracle", "floor", "network")
 
 
 def test_a_label_cannot_write_on_the_terminal(folder: Path) -> None:
     rows = ["music.opus,nonspeech,\x1b[31mred", "silence.opus,nonspeech,plain", "music.opus,\x1b]0;x\x07,"]
-    told = voicesieve("eval", labels_file(folder, rows, "escape.csv", "path,label,group"), code=1)
-    assert "\x1b" not in told.out + told.err
-    assert "red" in told.out
+    ended = voicesieve("eval", labels_file(folder, rows, "escape.csv", "path,label,group"), code=1)
+    assert "\x1b" not in ended.out + ended.err
+    assert "red" in ended.out
 
 
-def test_recordings_on_the_web_come_through_the_guarded_fetcher(tmp_path: Path) -> None:
+def test_recordings_on_the_web_are_fetched_by_the_guarded_fetcher(tmp_path: Path) -> None:
     with feed_site({"/zoo.opus": clip("child-en-zoo"), "/news.opus": clip("adult-man-news")}) as site:
         rows = [f"{site.url('/zoo.opus')},0,8,child", f"{site.url('/zoo.opus')},8,,child"]
         rows += [f"{site.url('/news.opus')},,,man", f"{site.url('/gone.opus')},,,man"]
         file = labels_file(tmp_path, rows, header="url,start,end,label")
         data = ("--data", tmp_path / "data")
-        told = voicesieve("eval", file, *data, "--json", "--quiet", code=1)
+        ended = voicesieve("eval", file, *data, "--json", "--quiet", code=1)
         asked = site.server.requests.of("/zoo.opus")
         refused = {"VOICESIEVE_FETCHING__ALLOW_PRIVATE_ADDRESSES": "false"}
         ended = voicesieve("eval", file, *data, "--quiet", code=1, settings=refused)
         one_paragraph(ended, "forbidden_address", "line 2")
-    assert told.json["rows_used"] == {"child": 2, "man": 1}
-    assert [problem["line"] for problem in told.json["problems"]] == [5]
+    assert ended.json["rows_used"] == {"child": 2, "man": 1}
+    assert [problem["line"] for problem in ended.json["problems"]] == [5]
     assert len(asked) == 1
 
 
@@ -257,9 +261,9 @@ def test_labels_of_a_corpus_lead_straight_to_figures(folder: Path, tmp_path: Pat
     assert "with 4 rows; 1 of unknown age left out" in made.err
     one_paragraph(voicesieve("labels", tmp_path, "-o", tmp_path / "labels.csv", code=1), "exists already", "--force")
     voicesieve("labels", tmp_path, "-o", tmp_path / "labels.csv", "--force")
-    told = voicesieve("eval", tmp_path / "labels.csv", "--json", "--quiet")
-    assert told.json["rows_used"] == {"child": 2, "man": 1, "woman": 1}
-    assert [row["age"] for row in told.json["detectors"][0]["by_age"]] == ["7", "9", "30-39", "40-49"]
+    ended = voicesieve("eval", tmp_path / "labels.csv", "--json", "--quiet")
+    assert ended.json["rows_used"] == {"child": 2, "man": 1, "woman": 1}
+    assert [row["age"] for row in ended.json["detectors"][0]["by_age"]] == ["7", "9", "30-39", "40-49"]
 
 
 def test_labels_of_a_folder_without_metadata(tmp_path: Path) -> None:
@@ -268,7 +272,7 @@ def test_labels_of_a_folder_without_metadata(tmp_path: Path) -> None:
 
 def test_the_table_names_figures_and_counts(folder: Path) -> None:
     rows = ["child-en-zoo.opus,,,child", "adult-man-news.opus,,,man"]
-    told = voicesieve("eval", labels_file(folder, rows, "two.csv"), "--quiet")
+    ended = voicesieve("eval", labels_file(folder, rows, "two.csv"), "--quiet")
     for words in ("AUC, child against adult", "equal error rate", "Verdicts on speakers at discover", "1 child, 1 man"):
-        assert words in told.out
-    assert "nan" not in told.out.lower()
+        assert words in ended.out
+    assert "nan" not in ended.out.lower()

@@ -53,8 +53,8 @@ def data(tmp_path: Path) -> Path:
     ],
 )
 def test_a_source_that_cannot_be_read_is_named_with_the_remedy(data: Path, query: str, words: tuple[str, ...]) -> None:
-    told = voicesieve("crawl", "--source", query, "--data", data, "--quiet", "--json", code=1)
-    (message,) = json.loads(told.out)["source_failures"].values()
+    ended = voicesieve("crawl", "--source", query, "--data", data, "--quiet", "--json", code=1)
+    (message,) = json.loads(ended.out)["source_failures"].values()
     assert all(word in message for word in words), message
     shown = voicesieve("crawl", "--source", query, "--data", data, code=1)
     assert all(word in shown.err for word in words)
@@ -81,9 +81,7 @@ def test_a_folder_that_was_missing_is_read_once_it_is_there(data: Path, tmp_path
         ("", ("is no source",)),
     ],
 )
-def test_a_source_that_is_none_is_refused_before_anything_is_made(
-    data: Path, query: str, words: tuple[str, ...]
-) -> None:
+def test_an_invalid_source_is_refused_before_anything_is_made(data: Path, query: str, words: tuple[str, ...]) -> None:
     one_paragraph(voicesieve("crawl", "--source", query, "--data", data, code=1), *words)
     assert not data.exists()
 
@@ -95,23 +93,23 @@ def test_a_list_with_garbage_gives_its_good_lines_and_names_the_others(data: Pat
         listed.write_bytes(
             b"# a comment\n" + good.encode() + b"\nnot an address\nftp://example.org/a.mp3\n\xff\xfe\xfa\n\x1b[2Jboo\n"
         )
-        told = voicesieve("crawl", "--source", f"urls:{listed}", "--data", data, settings=QUICK)
+        ended = voicesieve("crawl", "--source", f"urls:{listed}", "--data", data, settings=QUICK)
     for line in ("line 3", "line 4", "line 5", "line 6"):
-        assert line in told.err
-    assert "\x1b" not in told.err + told.out
+        assert line in ended.err
+    assert "\x1b" not in ended.err + ended.out
     assert status(data)["queries"][0]["problems"] == 4
     assert status(data)["videos"]["accepted"] == 1
 
 
-def test_a_feed_that_is_none_costs_only_itself(data: Path) -> None:
+def test_a_page_that_is_not_a_feed_fails_alone(data: Path) -> None:
     listing = Content(b"<!doctype html><html><body>Welcome</body></html>", "text/html")
     with (
         feed_site({}, feed=listing) as no_feed,
         feed_site({"/zoo.opus": clip("child-en-zoo")}) as feed,
     ):
-        told = voicesieve("crawl", *sources(no_feed.feed, feed.feed), "--data", data, code=1, settings=QUICK)
-    assert "is not a feed" in told.err
-    assert "page:" in told.err
+        ended = voicesieve("crawl", *sources(no_feed.feed, feed.feed), "--data", data, code=1, settings=QUICK)
+    assert "is not a feed" in ended.err
+    assert "page:" in ended.err
     assert status(data)["videos"]["accepted"] == 1
 
 
@@ -188,7 +186,7 @@ def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_broken_media_end_typed_and_explained_and_the_rest_goes_on(data: Path, media: Path) -> None:
+def test_broken_media_fail_with_kind_and_reason_and_the_run_continues(data: Path, media: Path) -> None:
     settings = {**QUICK, "VOICESIEVE_RETRY__MAX_ITEM_FAILURES": "1"}
     voicesieve("crawl", "--source", f"folder:{media}", "--data", data, settings=settings)
     stories = {story["title"]: story for story in stories_of(data).values()}
@@ -200,13 +198,13 @@ def test_broken_media_end_typed_and_explained_and_the_rest_goes_on(data: Path, m
     nothing_left_over(data)
 
 
-def test_analyse_answers_for_each_file(media: Path, data: Path, tmp_path: Path) -> None:
+def test_analyse_prints_a_result_for_each_file(media: Path, data: Path, tmp_path: Path) -> None:
     (tmp_path / "folder.opus").mkdir()
     os.mkfifo(tmp_path / "pipe.opus")
     unusual = [tmp_path / "missing.opus", tmp_path / "folder.opus", tmp_path / "pipe.opus"]
     paths = [*(media / name for name in (*BROKEN, *WHOLE)), *unusual]
-    told = voicesieve("analyse", *paths, "--json", "--data", data, code=1)
-    answers = {Path(answer["path"]).name: answer for answer in map(json.loads, told.out.splitlines())}
+    ended = voicesieve("analyse", *paths, "--json", "--data", data, code=1)
+    answers = {Path(answer["path"]).name: answer for answer in map(json.loads, ended.out.splitlines())}
     assert len(answers) == len(paths)
     for name, (_, kind) in BROKEN.items():
         if name != "one sample.wav":
@@ -236,11 +234,11 @@ def test_analyse_reads_paths_of_any_bytes_from_standard_input(data: Path, tmp_pa
     for name in names:
         (tmp_path / os.fsdecode(name)).write_bytes(CHILD)
     listed = b"".join(os.fsencode(tmp_path) + b"/" + name + b"\n" for name in names)
-    told = voicesieve("analyse", "-", "--data", data, stdin=listed)
-    assert told.out.count(": child, score 0.8") == 3
-    assert "\x1b" not in told.out
-    told = voicesieve("analyse", "-", "--json", "--data", data, stdin=listed)
-    assert len({json.loads(line)["path"] for line in told.out.splitlines()}) == 3
+    ended = voicesieve("analyse", "-", "--data", data, stdin=listed)
+    assert ended.out.count(": child, score 0.8") == 3
+    assert "\x1b" not in ended.out
+    ended = voicesieve("analyse", "-", "--json", "--data", data, stdin=listed)
+    assert len({json.loads(line)["path"] for line in ended.out.splitlines()}) == 3
 
 
 NAMES = (
@@ -261,9 +259,9 @@ def test_file_names_of_every_kind_are_read_and_shown_harmlessly(data: Path, tmp_
     for number, name in enumerate(NAMES):
         # Different bytes behind the sound, so that every file is a recording of its own.
         (audio / os.fsdecode(name)).write_bytes(wav(bytes(2 * (16_000 * 2 + number)), rate=16_000, bits=16))
-    told = voicesieve("crawl", "--source", f"folder:{audio}", "--data", data, settings=QUICK)
+    ended = voicesieve("crawl", "--source", f"folder:{audio}", "--data", data, settings=QUICK)
     assert status(data)["videos"]["rejected"] == len(NAMES)
-    assert all(char.isprintable() or char == "\n" for char in told.err + told.out)
+    assert all(char.isprintable() or char == "\n" for char in ended.err + ended.out)
     for story in stories_of(data).values():
         shown = voicesieve("why", story["video"], "--data", data) if "line" in story["title"] else None
         assert shown is None or "\nline" not in shown.out
@@ -327,7 +325,7 @@ def test_a_read_only_data_folder_is_refused_with_the_remedy(read_only: Path, tmp
         one_paragraph(voicesieve(*command, "--data", read_only, code=1), str(read_only), "cannot be written")
 
 
-def test_a_catalog_of_a_newer_program_is_left_alone(crawled: Path) -> None:
+def test_a_catalog_of_a_newer_program_is_not_changed(crawled: Path) -> None:
     with sqlite3.connect(crawled / "catalog.sqlite3") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
     connection.close()
@@ -383,13 +381,13 @@ def test_a_wrong_settings_file_is_named_line_by_line(data: Path) -> None:
     one_paragraph(voicesieve("status", "--config", missing, "--data", data, code=1), str(missing))
 
 
-def test_init_never_replaces_a_file_unasked(data: Path) -> None:
+def test_init_replaces_a_file_only_with_force(data: Path) -> None:
     voicesieve("init", "--data", data)
     template = (data / "voicesieve.toml").read_bytes()
     (data / "voicesieve.toml").write_text("[pace]\nburst = 2\n", encoding="utf-8")
     one_paragraph(voicesieve("init", "--data", data, code=1), "exists already", "--force")
-    told = voicesieve("config", "check", "--json", "--data", data, settings={"VOICESIEVE_PACE__BURST": "7"})
-    assert told.json["changed"]["pace.burst"] == 7
+    ended = voicesieve("config", "check", "--json", "--data", data, settings={"VOICESIEVE_PACE__BURST": "7"})
+    assert ended.json["changed"]["pace.burst"] == 7
     voicesieve("init", "--force", "--data", data)
     assert (data / "voicesieve.toml").read_bytes() == template
 
@@ -410,7 +408,7 @@ def test_a_withdrawal_that_is_not_confirmed_does_nothing(crawled: Path) -> None:
     assert status(crawled)["videos"]["withdrawn"] == 1
 
 
-def test_retry_wants_to_know_what(crawled: Path) -> None:
+def test_retry_without_a_target_is_refused(crawled: Path) -> None:
     one_paragraph(voicesieve("retry", "--data", crawled, code=1), "--all")
     one_paragraph(voicesieve("retry", "--kind", "tired", "--data", crawled, code=1), "tired", "server_error")
 
@@ -418,15 +416,15 @@ def test_retry_wants_to_know_what(crawled: Path) -> None:
 @pytest.mark.parametrize(
     "arguments", [("crawl", "--wait", "-1"), ("crawl", "--limit", "0"), ("fly",), ("why",), ("export", "jsonl")]
 )
-def test_wrong_usage_has_its_own_code(data: Path, arguments: tuple[str, ...]) -> None:
-    told = voicesieve(*arguments, "--data", data, code=2)
-    assert "Usage:" in told.err
+def test_wrong_usage_has_its_own_exit_code(data: Path, arguments: tuple[str, ...]) -> None:
+    ended = voicesieve(*arguments, "--data", data, code=2)
+    assert "Usage:" in ended.err
 
 
 # ---------------------------------------------------------------- exports and the doctor
 
 
-def test_an_export_replaces_only_what_is_ours(crawled: Path, tmp_path: Path) -> None:
+def test_an_export_replaces_only_an_earlier_export(crawled: Path, tmp_path: Path) -> None:
     foreign = tmp_path / "foreign"
     foreign.mkdir()
     (foreign / "thesis.txt").write_text("years of work")
@@ -446,14 +444,14 @@ def test_an_export_replaces_only_what_is_ours(crawled: Path, tmp_path: Path) -> 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["audio", "data", "file.txt", "foreign"]
 
 
-def test_an_export_into_the_folder_one_stands_in(crawled: Path, tmp_path: Path) -> None:
+def test_an_export_into_the_current_folder(crawled: Path, tmp_path: Path) -> None:
     here = tmp_path / "here"
     here.mkdir()
     voicesieve("export", "jsonl", ".", "--data", crawled, cwd=here)
     assert len(lines_of(here / "recordings.jsonl")) == 1
 
 
-def test_a_lost_or_damaged_recording_stops_the_export_and_the_doctor_mends_it(crawled: Path, tmp_path: Path) -> None:
+def test_a_lost_or_damaged_recording_stops_the_export_and_doctor_fixes_it(crawled: Path, tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
     voicesieve("export", "jsonl", corpus, "--data", crawled)
     before = files_below(corpus)

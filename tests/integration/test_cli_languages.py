@@ -17,9 +17,9 @@ CAPTIONS, TEXT, WHISPER = EvidenceKind.ASR_CAPTIONS, EvidenceKind.TEXT, Evidence
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Four videos: Vietnamese by its captions, English by its title alone, contradictory, and one that nobody heard."""
+    """Four videos: Vietnamese by its captions, English by its title alone, contradictory, and not recognised."""
     folder = tmp_path_factory.mktemp("languages")
-    told = [
+    declared = [
         fuse([LanguageEvidence("vi", CAPTIONS, 0.97, "1"), LanguageEvidence("en", TEXT, 0.9, "t")], FusionRules()),
         fuse([LanguageEvidence("en", TEXT, 0.98, "t")], FusionRules()),
         fuse([LanguageEvidence("vi", CAPTIONS, 0.97, "1"), LanguageEvidence("en", WHISPER, 0.95, "w")], FusionRules()),
@@ -27,7 +27,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     catalog = open_catalog(folder, create=True)
     world = World(catalog)
-    for number, language in enumerate(told):
+    for number, language in enumerate(declared):
         world.fetch(candidate(number), f"audio {number}")
         (claim,) = world.claim_analysis()
         world.publish(claim, language=language)
@@ -59,7 +59,7 @@ def test_accuracy_abstention_and_confusions_by_kind(data: Path, tmp_path: Path) 
     assert again["all together"]["wrong"] == 0
 
 
-def test_rows_that_cannot_be_used_are_told_by_line(data: Path, tmp_path: Path) -> None:
+def test_rows_that_cannot_be_used_are_listed_by_line(data: Path, tmp_path: Path) -> None:
     file = labels(
         tmp_path, f"language,video,who\nvi,{candidate(0).id},x\nklingon,{candidate(1).id},x\nvi,nobody\x1b,x\n"
     )
@@ -80,7 +80,7 @@ def test_a_file_without_labels_is_refused_in_a_paragraph(data: Path, tmp_path: P
     one_paragraph(voicesieve("eval-language", tmp_path / "absent.csv", "--data", data, code=1), "cannot be read")
 
 
-def test_why_shows_each_piece_and_its_weight(data: Path) -> None:
+def test_why_shows_each_piece_of_evidence_and_its_weight(data: Path) -> None:
     shown = voicesieve("why", candidate(0).id, "--data", data).out
     assert "language  vi with 0.9" in shown
     assert "asr_captions says vi with 0.97, weight 1.00 (revision 1)" in shown
@@ -92,8 +92,8 @@ def test_why_shows_each_piece_and_its_weight(data: Path) -> None:
 
 
 def test_status_counts_languages_and_what_could_not_run(data: Path) -> None:
-    told = voicesieve("status", "--json", "--data", data).json["languages"]
-    assert told == {
+    languages = voicesieve("status", "--json", "--data", data).json["languages"]
+    assert languages == {
         "accepted": {"en": 1, "und": 2, "vi": 1},
         "states": {"contradicted": 1, "settled": 2, "undetermined": 1},
         "unavailable": {"whisper": 1},

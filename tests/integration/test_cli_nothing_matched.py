@@ -46,7 +46,7 @@ def test_a_command_that_matches_nothing_says_so(data: Path, command: tuple[str, 
     assert words in ended.err and "0 videos" not in ended.err
 
 
-def test_no_file_is_no_analysis(tmp_path: Path) -> None:
+def test_analyse_without_a_file_is_refused(tmp_path: Path) -> None:
     ended = voicesieve("analyse", "-", "--data", tmp_path, stdin=b"\n", code=1)
     assert "No file was named" in ended.err
 

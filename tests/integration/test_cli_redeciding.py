@@ -44,7 +44,7 @@ def test_a_policy_is_tried_from_a_file_and_then_applied(data: Path, tmp_path: Pa
     assert entry["details"]["accepted -> rejected"] == accepted
 
 
-def test_what_the_configured_model_has_not_heard_is_queued(data: Path) -> None:
+def test_what_the_configured_model_has_not_analysed_is_queued(data: Path) -> None:
     settings = {"VOICESIEVE_ANALYSIS__DETECTOR": "floor"}
     wrong = voicesieve("reanalyse", "--model", "r1", "--data", data, settings=settings, code=1)
     assert "the model of the settings is floor" in wrong.err

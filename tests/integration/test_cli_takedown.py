@@ -40,7 +40,7 @@ def recordings(data: Path, target: Path) -> list[dict[str, str]]:
     return [json.loads(line) for line in (target / "recordings.jsonl").read_text().splitlines()]
 
 
-def test_a_recording_is_withdrawn_told_and_never_crawled_again(data: Path, clips: Path, tmp_path: Path) -> None:
+def test_a_withdrawn_recording_is_listed_and_never_crawled_again(data: Path, clips: Path, tmp_path: Path) -> None:
     first, *others = recordings(data, tmp_path / "corpus")
     withdrawn = voicesieve(
         "withdraw", "recording", first["id"], "--yes", "--reason", "asked by\n\x1b[31mthe family", "--data", data
@@ -74,9 +74,7 @@ def test_what_was_never_seen_can_be_kept_out(data: Path, clips: Path) -> None:
         later.unlink()
 
 
-def test_a_channel_that_matches_nothing_is_an_error_and_one_in_another_spelling_is_found(
-    clips: Path, tmp_path: Path
-) -> None:
+def test_a_channel_that_matches_nothing_is_an_error_and_another_spelling_matches(clips: Path, tmp_path: Path) -> None:
     """It once said "0 videos withdrawn: audio and results are deleted", and ended with exit code 0."""
     name = "Bé Na kể"
     decomposed = tmp_path / "audio" / unicodedata.normalize("NFD", name)

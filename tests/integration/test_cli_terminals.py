@@ -78,7 +78,7 @@ def test_every_command_takes_any_name_of_a_data_folder(tmp_path: Path, command: 
 
 
 @pytest.mark.parametrize("narrow", NARROW, ids=["ascii", "posix"])
-def test_output_without_letters_shows_their_escapes(crawled: Path, narrow: Mapping[str, str]) -> None:
+def test_characters_that_the_output_cannot_show_are_escaped(crawled: Path, narrow: Mapping[str, str]) -> None:
     """It ended the run with a UnicodeEncodeError in its middle."""
     (address,) = json.loads(voicesieve("status", "--json", "--data", crawled, settings=narrow).out)["queries"]
     assert address["found"] == 1
@@ -88,7 +88,7 @@ def test_output_without_letters_shows_their_escapes(crawled: Path, narrow: Mappi
     assert json.loads(voicesieve("why", url, "--json", "--data", crawled, settings=narrow).out)["title"] == "Bé Na kể"
 
 
-def test_a_copy_of_a_catalog_below_a_name_that_is_no_text(crawled: Path) -> None:
+def test_a_backup_in_a_folder_whose_name_is_not_text(crawled: Path) -> None:
     voicesieve("backup", "--data", crawled)
     assert voicesieve("doctor", "--data", crawled).code == 0
 
@@ -97,7 +97,7 @@ def test_a_copy_of_a_catalog_below_a_name_that_is_no_text(crawled: Path) -> None
     ("redirected", "code"),
     [(">&-", 0), ("2>&-", 0), ("<&-", 0), ("| head -c 0; exit ${PIPESTATUS[0]}", 1), (">/dev/full", 3)],
 )
-def test_output_that_nobody_reads_or_that_has_no_room(crawled: Path, redirected: str, code: int) -> None:
+def test_output_without_a_reader_or_without_room(crawled: Path, redirected: str, code: int) -> None:
     script = f'"$0" -m voicesieve status --data "$1" {redirected}'
     command = ["bash", "-c", script, sys.executable, os.fspath(crawled)]
     done = subprocess.run(command, env=environment(), stderr=subprocess.PIPE, timeout=PATIENCE_S, check=False)
@@ -116,7 +116,7 @@ def test_output_that_nobody_reads_or_that_has_no_room(crawled: Path, redirected:
         (signal.SIGHUP, "voicesieve.catalog.schema"),
     ],
 )
-def test_a_signal_while_modules_load_is_no_traceback(
+def test_a_signal_while_modules_load_prints_no_traceback(
     crawled: Path, number: signal.Signals, module: str, tmp_path: Path
 ) -> None:
     """``-v`` says which one is loaded just now: the first before, the second after the commands are there."""
@@ -140,7 +140,7 @@ def test_a_signal_while_modules_load_is_no_traceback(
 
 
 @pytest.mark.parametrize("kind", ["kaldi", "jsonl", "urls"])
-def test_a_destination_that_would_tear_lines_is_refused(crawled: Path, tmp_path: Path, kind: str) -> None:
+def test_a_destination_that_would_break_lines_is_refused(crawled: Path, tmp_path: Path, kind: str) -> None:
     """wav.scp had torn lines, and the exit code was 0."""
     if kind != "urls":
         ended = voicesieve("export", kind, tmp_path / "x\nline", "--data", crawled, code=1)
@@ -188,7 +188,7 @@ def test_what_hides_or_reorders_is_escaped_wherever_text_is_shown(char: str) -> 
     assert safe_lines("one\ntwo\x1b") == "one\ntwo\\x1b"
 
 
-def test_a_damaged_model_of_ours_is_named(tmp_path: Path) -> None:
+def test_a_damaged_built_in_model_is_named(tmp_path: Path) -> None:
     """It was a traceback of 70 lines."""
     program = (
         "import sys; from pathlib import Path; from voicesieve.voices import network\n"

@@ -79,7 +79,7 @@ def test_a_catalog_is_made_only_when_asked_for(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_catalog_of_a_newer_program_is_left_alone(folder: Path) -> None:
+def test_a_catalog_of_a_newer_program_is_not_changed(folder: Path) -> None:
     with opened(folder) as world:
         world.step(lambda connection: connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'"))
     before = (folder / "catalog.sqlite3").read_bytes()
