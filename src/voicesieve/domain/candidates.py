@@ -113,10 +113,9 @@ class Query:
 
 @dataclass(frozen=True)
 class Budget:
-    """What one page may cost: at most ``max_candidates`` videos and ``max_requests`` requests."""
+    """What one page may bring: at most ``max_candidates`` videos."""
 
     max_candidates: int = 500
-    max_requests: int = 1
 
 
 Cursor = Mapping[str, object]
