@@ -222,8 +222,10 @@ def test_a_library_is_one_parts_business(library: str) -> None:
 
 def test_packages_import_nothing_by_themselves() -> None:
     """Or importing one light module would load its heavy neighbours. The first speaks to the environment, and loads the
-    public names when they are used."""
+    public names when they are used; the settings are one door to files that load together anyway."""
     packages = [found for found in ALL if found.file.name == "__init__.py" and found.module != "__future__"]
+    door = HOUSE / "settings" / "__init__.py"
+    packages = [found for found in packages if found.file != door or not within(found.full, "settings")]
     wrong = [str(found) for found in packages if found.file != HOUSE / "__init__.py"]
     assert wrong == []
 

@@ -1,60 +1,21 @@
-"""One settings tree: defaults < file < environment < command line. Secrets are never printed."""
+"""The sections of the settings: every setting with its default, its bounds and its sentence for the settings file."""
 
 from __future__ import annotations
 
-import json
-import os
-import tomllib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_origin
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
-from pydantic_settings import SettingsConfigDict as SettingsConfig
-from pydantic_settings import SettingsError as UnreadableValueError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
-from voicesieve.domain.errors import VoicesieveError
-from voicesieve.domain.passwords import without_password
-from voicesieve.files import read_person_text
+from voicesieve.settings.values import (
+    CALIBRATION_NAME,
+    HOST_AND_PORT,
+    HeaderSecret,
+    HeaderText,
+    PositiveSeconds,
+    Seconds,
+    Weight,
+)
 from voicesieve.voices.registry import DETECTORS, detectors_in_words
-
-PREFIX = "VOICESIEVE_"
-NOT_SETTINGS = frozenset({"VOICESIEVE_DATA", "VOICESIEVE_CONFIG", "VOICESIEVE_CORPORA"})
-"""Environment variables with our prefix that are no settings: options of the command line and of the tests."""
-
-LONGEST_S = 366 * 86_400
-"""A year: longer than any wait or recording makes sense, and short enough that every time stays a date. TOML can
-write ``inf``."""
-
-Seconds = Annotated[float, Field(ge=0, le=LONGEST_S)]
-PositiveSeconds = Annotated[float, Field(gt=0, le=LONGEST_S)]
-
-
-def _header_text(text: str) -> str:
-    """HTTP headers carry one line of text; a control character could even end one and begin another."""
-    if not text.isprintable():
-        raise ValueError("must be one line without control or invisible characters: it is sent in an HTTP header")
-    return text
-
-
-def _header_secret(secret: SecretStr) -> SecretStr:
-    text = secret.get_secret_value()
-    if not (text.isascii() and _header_text(text) == text.strip()):
-        raise ValueError("must be ASCII without blanks around it: it is sent in an HTTP header")
-    return secret
-
-
-HeaderText = Annotated[str, AfterValidator(_header_text)]
-HeaderSecret = Annotated[SecretStr, AfterValidator(_header_secret)]
-
-
-CALIBRATION_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
-"""A name that is a file name on every system."""
-
-
-class SettingsError(VoicesieveError):
-    """The settings cannot be used. The message names where each wrong value stands and what is allowed."""
 
 
 class _Section(BaseModel):
@@ -83,9 +44,6 @@ class HostCredentials(_Section):
         return self
 
 
-_HOST_AND_PORT = r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
-
-
 class Fetching(_Section):
     max_concurrent_downloads: int = Field(4, ge=1, le=256, description="Downloads at the same time, over all hosts.")
     methods: tuple[Literal["http", "yt-dlp"], ...] = Field(
@@ -104,7 +62,7 @@ class Fetching(_Section):
         False, description="Fetch from loopback and private networks too. Only for servers of your own."
     )
     contact: HeaderText = Field("", description="Mail address or URL shown to servers in the User-Agent.")
-    credentials: dict[Annotated[str, Field(pattern=f"^{_HOST_AND_PORT}$")], HostCredentials] = Field(
+    credentials: dict[Annotated[str, Field(pattern=f"^{HOST_AND_PORT}$")], HostCredentials] = Field(
         {},
         description='By host or host:port, sent to it alone: {"feeds.example.org" = {user = "me", password = "..."}}, '
         'or {bearer = "..."}. Over http only with plain_http = true.',
@@ -221,9 +179,6 @@ class Language(_Section):
     contradiction: float = Field(
         0.8, ge=0, le=1, description="Two sources this sure of different spoken languages send a video to review."
     )
-
-
-Weight = Annotated[float, Field(ge=0, le=1)]
 
 
 class LanguageWeights(_Section):
@@ -344,221 +299,3 @@ class Backup(_Section):
 class Logging(_Section):
     file_bytes: int = Field(16_777_216, ge=4096, description="Size at which logs/voicesieve.jsonl is rotated.")
     file_count: int = Field(5, ge=1, description="Rotated log files that are kept.")
-
-
-class Settings(BaseSettings):
-    """The whole tree. Frozen; unknown keys are errors."""
-
-    model_config = SettingsConfig(
-        extra="forbid", frozen=True, env_prefix=PREFIX, env_nested_delimiter="__", validate_default=True
-    )
-
-    fetching: Fetching = Fetching()
-    pace: Pace = Pace()
-    retry: Retry = Retry()
-    discovery: Discovery = Discovery()
-    crawl: Crawl = Crawl()
-    analysis: Analysis = Analysis()
-    voices: Voices = Voices()
-    policy: Policy = Policy()
-    language: Language = Language()
-    language_weights: LanguageWeights = LanguageWeights()
-    rights: Rights = Rights()
-    retention: Retention = Retention()
-    youtube: Youtube = Youtube()
-    youtube_api: YoutubeApi = YoutubeApi()
-    corpus: Corpus = Corpus()
-    catalog: Catalog = Catalog()
-    backup: Backup = Backup()
-    logging: Logging = Logging()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Strongest first. ``init_settings`` carries ``{"cli": ..., "file": ...}`` from `load_settings`."""
-        layers = init_settings()
-        return (
-            InitSettingsSource(settings_cls, layers.get("cli", {})),
-            env_settings,
-            InitSettingsSource(settings_cls, layers.get("file", {})),
-        )
-
-
-def load_settings(file: Path | None = None, command_line: Mapping[str, Mapping[str, object]] | None = None) -> Settings:
-    """Read the tree: ``file`` (TOML; ``None`` = no file), then the environment, then ``command_line``.
-
-    Raises `SettingsError` with one line for each unknown key or wrong value.
-    """
-    from_file = read_toml(file) if file else {}
-    from_command_line = {section: dict(values) for section, values in (command_line or {}).items()}
-    _refuse_unknown_environment()
-    layers: dict[str, Any] = {"cli": from_command_line, "file": from_file}
-    try:
-        return Settings(**layers)
-    except UnreadableValueError as error:
-        raise SettingsError("\n".join(_unreadable_variables()) or f"environment: {error}.") from None
-    except ValidationError as error:
-        lines = [_explain(dict(problem), from_command_line, file) for problem in error.errors(include_url=False)]
-        raise SettingsError("\n".join(lines)) from None
-
-
-def read_toml(file: Path) -> dict[str, Any]:
-    """The tree of a settings file, unchecked. Raises `SettingsError` if it cannot be read."""
-    try:
-        return tomllib.loads(read_person_text(file))
-    except OSError as error:
-        raise SettingsError(f"{file} cannot be read: {error.strerror}. Write one with `voicesieve init`.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{file} is not a TOML file: {error}.") from error
-
-
-def secrets_in(tree: Mapping[str, Any]) -> list[str]:
-    """The keys of a settings file's tree that hold a secret, such as ``youtube_api.key``."""
-    return [
-        f"{section}.{key}"
-        for section, values in tree.items()
-        for key, value in (values.items() if isinstance(values, Mapping) else ())
-        if value and _may_hold_secret([section, key])
-    ]
-
-
-def _refuse_unknown_environment() -> None:
-    known = {name.upper() for name in Settings.model_fields}
-    for name in sorted(os.environ):
-        if not name.upper().startswith(PREFIX) or name in NOT_SETTINGS:
-            continue
-        section = name.upper().removeprefix(PREFIX).partition("__")[0]
-        if section not in known:
-            allowed = ", ".join(f"{PREFIX}{section}__..." for section in sorted(known))
-            raise SettingsError(f"environment: {name} is not a setting. Allowed: {allowed}.")
-
-
-def _unreadable_variables() -> list[str]:
-    """One line for each variable that has to hold JSON, because it stands for a section or a list, and does not."""
-    lines = []
-    for name, keys in _environment():
-        value = os.environ[name]
-        if _is_written_as_json(keys) and _parsed(value) is None:
-            shown = "" if _may_hold_secret(keys) else f" = {value!r}"
-            lines.append(f"environment: {name} ({'.'.join(keys)}){shown}: is not JSON such as '{_example(keys)}'.")
-    return lines
-
-
-def _is_written_as_json(keys: list[str]) -> bool:
-    field = _section_fields(keys[0]).get(keys[-1])
-    return len(keys) == 1 or (field is not None and get_origin(field.annotation) in (tuple, dict))
-
-
-def _example(keys: list[str]) -> str:
-    is_table = keys[-1] == "credentials"
-    return '{"feeds.example.org": {"user": "me", "password": "..."}}' if is_table else '["http", "yt-dlp"]'
-
-
-def _environment() -> list[tuple[str, list[str]]]:
-    """Our variables of the environment and the keys that each stands for."""
-    names = [name for name in sorted(os.environ) if name.upper().startswith(PREFIX) and name not in NOT_SETTINGS]
-    return [(name, name.lower().removeprefix(PREFIX.lower()).split("__")) for name in names]
-
-
-def _parsed(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return None
-
-
-def _variable_of(keys: list[str]) -> str | None:
-    """The variable that sets ``keys``, by itself or as part of a section written as JSON."""
-    for name, stands_for in _environment():
-        rest = keys[len(stands_for) :]
-        if keys[: len(stands_for)] == stands_for and (not rest or _holds(_parsed(os.environ[name]), rest)):
-            return name
-    return None
-
-
-def _explain(problem: dict[str, Any], command_line: Mapping[str, Any], file: Path | None) -> str:
-    keys = [str(part) for part in problem["loc"] if not isinstance(part, int)]
-    dotted = ".".join(keys)
-    variable = _variable_of(keys)
-    if _holds(command_line, keys):
-        where = "command line"
-    elif variable is not None:
-        where, dotted = "environment", f"{variable} ({dotted})"
-    else:
-        where = str(file or "settings")
-    if problem["type"] == "extra_forbidden":
-        return f"{where}: {dotted} is not a setting. {_allowed_keys(keys)}"
-    hidden = _may_hold_secret(keys) or isinstance(problem["input"], dict | BaseModel)
-    given = "" if hidden else f" = {_shown(problem['input'])}"
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"{where}: {dotted}{given}: {message[0].lower()}{message[1:]}."
-
-
-def _shown(value: object) -> str:
-    return repr(without_password(value) if isinstance(value, str) else value)
-
-
-def _holds(tree: Any, keys: list[str]) -> bool:
-    node: Any = tree
-    for key in keys:
-        if not isinstance(node, Mapping) or key not in node:
-            return False
-        node = node[key]
-    return bool(keys)
-
-
-def _allowed_keys(keys: list[str]) -> str:
-    section = Settings.model_fields.get(keys[0])
-    fields: Mapping[str, Any] = Settings.model_fields
-    if keys[:2] == ["fetching", "credentials"]:
-        fields = HostCredentials.model_fields
-    elif len(keys) > 1 and section is not None:
-        fields = _section_fields(keys[0])
-    return f"Allowed: {', '.join(sorted(fields))}."
-
-
-def _section_fields(name: str) -> Mapping[str, Any]:
-    section = Settings.model_fields[name].annotation
-    return section.model_fields if isinstance(section, type) and issubclass(section, BaseModel) else {}
-
-
-def _may_hold_secret(keys: list[str]) -> bool:
-    """Whether what was given for ``keys`` may hold a secret: it is one, or a section that has one."""
-    if keys[0] not in Settings.model_fields:
-        return False
-    fields = _section_fields(keys[0])
-    asked = fields.values() if len(keys) == 1 else [fields[key] for key in keys[1:2] if key in fields]
-    return any(field.annotation is SecretStr or get_origin(field.annotation) is dict for field in asked)
-
-
-def commented_template() -> str:
-    """The settings file that ``voicesieve init`` writes: every key with its default, commented out."""
-    lines = [
-        "# Settings of voicesieve. Each line shows its default; remove the # to change it.",
-        "# Stronger than this file: the environment (VOICESIEVE_FETCHING__MAX_BYTES=1000000), then the command line.",
-    ]
-    for name in Settings.model_fields:
-        lines += ["", f"[{name}]"]
-        for key, field in _section_fields(name).items():
-            if field.description:
-                lines.append(f"# {field.description}")
-            lines.append(f"# {key} = {_as_toml(field.default)}")
-    return "\n".join(lines) + "\n"
-
-
-def _as_toml(value: object) -> str:
-    if isinstance(value, SecretStr):
-        return '""'
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, dict):
-        return "{}"
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_as_toml(item) for item in value) + "]"
-    return f'"{value}"' if isinstance(value, str) else str(value)
