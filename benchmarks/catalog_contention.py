@@ -29,7 +29,8 @@ from typing import Any, Protocol
 from sqlalchemy import insert, select, update
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.store import Catalog, add_to_counter, open_catalog
+from voicesieve.catalog.counters import add_to_counter
+from voicesieve.catalog.store import Catalog, open_catalog
 from voicesieve.catalog.writes import discovery
 from voicesieve.domain.candidates import Candidate, Page, Query
 from voicesieve.domain.states import VideoState

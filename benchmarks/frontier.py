@@ -228,7 +228,7 @@ def _take_in_order(world: World, key: np.ndarray) -> Purse:
 
 
 class YieldRun:
-    """The product's order: what `catalog.writes.frontier` does with rows, done with lists."""
+    """The product's order: what `catalog.writes.choosing` does with rows, done with lists."""
 
     def __init__(self, world: World, explore_every: int = costs.EXPLORE_EVERY) -> None:
         self.world, self.explore_every = world, explore_every

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 from voicesieve.catalog.records import Pace
 from voicesieve.catalog.store import Catalog, open_catalog
-from voicesieve.catalog.writes import discovery, frontier, leases
-from voicesieve.catalog.writes.frontier import YieldOrder
+from voicesieve.catalog.writes import choosing, discovery, leases
+from voicesieve.catalog.writes.choosing import YieldOrder
 from voicesieve.domain.candidates import Candidate, Page, Query
 from voicesieve.frontier import costs
 from voicesieve.frontier.learning import Knowledge
@@ -77,7 +77,7 @@ def main() -> None:
         stale = 1
         while stale:
             with catalog.write() as connection:
-                stale = frontier.refresh(connection, order, 200)
+                stale = choosing.refresh(connection, order, 200)
         took: dict[str, list[float]] = {"fifo": [], "yield": []}
         for number in range(options.claims):
             took["fifo"].append(claim_ms(catalog, None, f"f{number}"))

@@ -12,8 +12,9 @@ import numpy as np
 from sqlalchemy import insert
 
 from voicesieve.catalog import schema
+from voicesieve.catalog.counters import add_to_counter
 from voicesieve.catalog.reads.decided import NUMBERS
-from voicesieve.catalog.store import Catalog, add_to_counter
+from voicesieve.catalog.store import Catalog
 from voicesieve.domain.languages import LanguageEvidence, SpokenLanguage
 from voicesieve.domain.verdicts import Model, OperatingPoint, Verdict
 from voicesieve.languages.fusion import FusionRules, fuse

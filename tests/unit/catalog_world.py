@@ -19,7 +19,7 @@ from voicesieve.catalog.reads.verdicts import newest_verdict
 from voicesieve.catalog.records import Claim, Pace, PageResult, QueryRow
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import arms, discovery, leases, reanalysing, redeciding, results, takedown
-from voicesieve.catalog.writes.frontier import YieldOrder
+from voicesieve.catalog.writes.choosing import YieldOrder
 from voicesieve.catalog.writes.redeciding import Redecision
 from voicesieve.domain.candidates import Candidate, Page, Query
 from voicesieve.domain.decisions import Decision, Outcome, Reason

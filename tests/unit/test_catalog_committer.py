@@ -14,7 +14,8 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.committer import GROUP, Committer
-from voicesieve.catalog.store import Catalog, add_to_counter
+from voicesieve.catalog.counters import add_to_counter
+from voicesieve.catalog.store import Catalog
 from voicesieve.domain.failures import FailureError, FailureKind
 
 

@@ -8,8 +8,8 @@ from catalog_world import World, candidate
 from voicesieve.catalog import schema
 from voicesieve.catalog.reads import lookup
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.writes import arms, discovery, frontier, leases, results
-from voicesieve.catalog.writes.frontier import YieldOrder
+from voicesieve.catalog.writes import choosing, discovery, leases, results
+from voicesieve.catalog.writes.choosing import YieldOrder
 from voicesieve.domain.candidates import Candidate, Page, Query
 from voicesieve.domain.decisions import Outcome
 from voicesieve.domain.failures import FailureKind
@@ -126,8 +126,8 @@ def test_videos_of_an_older_catalog_are_enrolled_with_their_decisions(world: Wor
         connection.execute(schema.video.update().values(arm=None))
         connection.execute(schema.arm.delete())
         connection.execute(schema.query.update().values(fetched=0, accepted=0, child_s=0.0))
-    assert world.step(arms.enrol_missing, lambda _: 0.0) == 3
-    assert world.step(arms.enrol_missing, lambda _: 0.0) == 0
+    assert world.step(choosing.enrol_missing, lambda _: 0.0) == 3
+    assert world.step(choosing.enrol_missing, lambda _: 0.0) == 0
     world.check_counts()
     assert take(world) == [of("one", 2).id]
 
@@ -154,7 +154,7 @@ def test_a_new_merit_reaches_only_what_still_waits(world: World) -> None:
     world.queue(of("one", 1), of("one", 2))
     (claim,) = world.claim(order=ORDER)
     keys = {world.row(of("one", number).id).key: 1.5 for number in (1, 2)}
-    world.step(frontier.set_merits, keys)
+    world.step(choosing.set_merits, keys)
     taken, waits = (world.row(of("one", n).id) for n in (1, 2))
     assert (taken.id, taken.merit, waits.merit) == (claim.video, 0.0, 1.5)
 

@@ -22,12 +22,12 @@ from catalog_world import World, candidate
 from conftest import Cluster
 
 from voicesieve.catalog import schema, versions
+from voicesieve.catalog.counters import add_to_counter
 from voicesieve.catalog.reads import status
 from voicesieve.catalog.store import (
     Catalog,
     CatalogError,
     DamagedCatalogError,
-    add_to_counter,
     open_catalog,
     refuse_network_file_system,
 )

@@ -118,7 +118,8 @@ def test_a_free_turnstile_costs_no_wait(tmp_path: Path) -> None:
 COUNT = """
     import sys
     from pathlib import Path
-    from voicesieve.catalog.store import add_to_counter, open_catalog
+    from voicesieve.catalog.counters import add_to_counter
+    from voicesieve.catalog.store import open_catalog
     catalog = open_catalog(Path(sys.argv[1]), create=False)
     print("ready", flush=True)
     sys.stdin.readline()

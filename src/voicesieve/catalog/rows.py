@@ -1,9 +1,9 @@
-"""Small help for writing rows on both databases."""
+"""Rows in both databases: inserting them, naming many in a statement, and which columns of a video say what."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Table
 from sqlalchemy.dialects import postgresql, sqlite
@@ -19,6 +19,35 @@ def insert_missing(connection: Connection, table: Table, rows: Sequence[Mapping[
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     connection.execute(insert(table).on_conflict_do_nothing(), list(rows))
 
+
+_Value = TypeVar("_Value")
+
+MOST_PARAMETERS = 5_000
+"""In one statement; SQLite takes 32,766, PostgreSQL twice that."""
+
+
+def chunks(values: Sequence[_Value]) -> Iterator[Sequence[_Value]]:
+    """``values`` in portions that one statement can name."""
+    for start in range(0, len(values), MOST_PARAMETERS):
+        yield values[start : start + MOST_PARAMETERS]
+
+
+COUNTED = (
+    "state",
+    "failure_kind",
+    "language",
+    "language_state",
+    "language_unavailable",
+    "stage",
+    "due_at",
+    "host",
+    "recording",
+    "arm",
+    "first_query",
+    "merit",
+    "child_s",
+)
+"""Columns of a video that counts depend on."""
 
 DESCRIBED = tuple(
     video.c[name]

@@ -10,12 +10,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, select, update
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy import exc as sql_errors
 from sqlalchemy.pool import QueuePool
 
 from voicesieve.catalog import schema, soundness, versions
 from voicesieve.catalog.backups import CATALOG_FILE, RESTORING, BackupError, backup_catalog, finish_putting_back
+from voicesieve.catalog.counters import add_to_counter, count_backup
 from voicesieve.catalog.turnstile import Turnstile, TurnstileTimeoutError, Waits
 from voicesieve.domain.errors import EXIT_FAULT, VoicesieveError
 from voicesieve.domain.extras import how_to_install
@@ -160,29 +161,6 @@ def _lost(file: Path) -> str:
         "Put the data folder back as it was, or a copy of the catalog with `voicesieve restore`; then start the same "
         "command again"
     )
-
-
-def add_to_counter(connection: Connection, name: str, amount: float) -> None:
-    """Add within the transaction; counters are rows, so that `status` never counts videos."""
-    if amount == 0:
-        return
-    counter = schema.counter
-    changed = connection.execute(
-        update(counter).where(counter.c.name == name).values(value=counter.c.value + amount)
-    ).rowcount
-    if not changed:
-        connection.execute(counter.insert().values(name=name, value=amount))
-
-
-def count_backup(connection: Connection, made_at: float | None) -> None:
-    """Count a copy that was made at this epoch second, or with ``None`` one that failed."""
-    if made_at is None:
-        add_to_counter(connection, "backup:failed", 1)
-        return
-    add_to_counter(connection, "backup:made", 1)
-    name = schema.counter.c.name
-    last = connection.execute(select(schema.counter.c.value).where(name == "backup:last_at")).scalar()
-    add_to_counter(connection, "backup:last_at", made_at - (last or 0.0))
 
 
 def open_catalog(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from voicesieve.api.opening import settings_for
-from voicesieve.catalog.reads import frontier
+from voicesieve.catalog.reads import worth
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, note, print_json
 from voicesieve.cli.wiring import opened_catalog
 from voicesieve.datafolder.folder import DataFolder
@@ -43,8 +43,8 @@ def suggest(
 ) -> None:
     """Compares the titles and tags of accepted videos. Adds nothing to the file: that is your decision."""
     with opened_catalog(data, settings_for(data, config)) as catalog, catalog.read() as connection:
-        present = [*read_phrases(data / FILE), *frontier.query_arguments(connection)]
-        proposals = propose(frontier.titled(connection), present, limit)
+        present = [*read_phrases(data / FILE), *worth.query_arguments(connection)]
+        proposals = propose(worth.titled(connection), present, limit)
     if as_json:
         print_json({"suggestions": [dataclasses.asdict(proposal) for proposal in proposals]})
         return

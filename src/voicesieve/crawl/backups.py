@@ -10,8 +10,9 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from voicesieve.catalog import backups, store
+from voicesieve.catalog import backups
 from voicesieve.catalog.backups import Backup, StoppedError
+from voicesieve.catalog.counters import count_backup
 from voicesieve.catalog.reads import status
 from voicesieve.crawl.context import Run, Tools
 from voicesieve.datafolder.copies import BackupRules, back_up
@@ -87,7 +88,7 @@ async def _copy(run: Run, tools: Tools, rules: BackupRules) -> None:
 
 
 async def _count(run: Run, made: Backup) -> None:
-    await run.committer.run(store.count_backup, made.made_at)
+    await run.committer.run(count_backup, made.made_at)
     took_s = run.clock() - made.made_at
     run.events.emit("backup_made", path=str(made.path), bytes=made.bytes, took_s=took_s)
 
@@ -95,7 +96,7 @@ async def _count(run: Run, made: Backup) -> None:
 async def _count_failure(run: Run, rules: BackupRules, error: BaseException) -> None:
     _report(run, rules, error)
     try:
-        await run.committer.run(store.count_backup, None)
+        await run.committer.run(count_backup, None)
     except FailureError as refused:
         # The copy failed for the same reason, most likely; the run meets it too and says what to do.
         _report(run, rules, refused)

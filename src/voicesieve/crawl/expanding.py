@@ -8,10 +8,9 @@ from dataclasses import replace
 import numpy as np
 from sqlalchemy import Connection
 
-from voicesieve.catalog.reads import frontier as reads
+from voicesieve.catalog.reads import worth
 from voicesieve.catalog.records import QueryRow
-from voicesieve.catalog.writes import discovery
-from voicesieve.catalog.writes import frontier as writes
+from voicesieve.catalog.writes import choosing, discovery
 from voicesieve.crawl.context import Run
 from voicesieve.crawl.ordering import Frontier
 from voicesieve.domain.candidates import Page
@@ -43,10 +42,10 @@ async def expand(run: Run, frontier: Frontier, kinds: Collection[str]) -> list[Q
 def _expand(connection: Connection, kinds: Collection[str], now: float) -> tuple[int, list[QueryRow]]:
     """Mark and register in one transaction: a crash neither forgets a channel nor asks for it twice."""
     rows = []
-    channels = reads.unexpanded(connection, kinds, AT_ONCE)
+    channels = worth.unexpanded(connection, kinds, AT_ONCE)
     for arm, kind in channels:
-        writes.mark_expanded(connection, arm)
-        wanted = channel_query(kind, reads.metadata_of(connection, arm))
+        choosing.mark_expanded(connection, arm)
+        wanted = channel_query(kind, worth.metadata_of(connection, arm))
         if wanted is None:
             continue
         row = discovery.register_query(connection, wanted, now, expands=arm)
@@ -59,7 +58,7 @@ def bounded(connection: Connection, row: QueryRow, page: Page, bound: int) -> Pa
     """What of a page of an expanded channel is taken; without a cursor once the channel has its share."""
     if row.expands is None:
         return page
-    before = reads.found(connection, row.id)
+    before = worth.found(connection, row.id)
     taken = sampled(page.candidates, before, bound)
     return replace(page, candidates=taken, cursor=None if before + len(taken) >= bound else page.cursor)
 
@@ -73,14 +72,14 @@ async def page_pays(run: Run, frontier: Frontier, row: QueryRow) -> bool:
 
 
 def _pays(connection: Connection, knowledge: Knowledge, row: QueryRow, price: float, now: float) -> bool:
-    best = reads.best_score(connection, now)
+    best = worth.best_score(connection, now)
     if best == 0.0:
         return True
-    channel = None if price == costs.SEARCH_PAGE else reads.arm_of_query(connection, row)
+    channel = None if price == costs.SEARCH_PAGE else worth.arm_of_query(connection, row)
     if channel is not None:
         weights = beliefs([channel], knowledge, with_pending=False)
         gain = page_gain(weights, costs.PAGE_VIDEOS, knowledge.child_s, LISTED_AGAINST * best)
     else:
-        videos = costs.VIDEOS_OF_A_CHANNEL * reads.new_channels(connection, row.id)
+        videos = costs.VIDEOS_OF_A_CHANNEL * worth.new_channels(connection, row.id)
         gain = page_gain(np.stack([knowledge.prior_of(row.id)]), videos, knowledge.child_s, best)
     return bool(gain[0] > price * best)

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from voicesieve.catalog.reads import frontier as reads
+from voicesieve.catalog.reads import worth
 from voicesieve.catalog.rows import candidate_of
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.writes import arms
-from voicesieve.catalog.writes import frontier as writes
-from voicesieve.catalog.writes.frontier import YieldOrder
+from voicesieve.catalog.writes import choosing
+from voicesieve.catalog.writes.choosing import YieldOrder
 from voicesieve.crawl.context import Run
 from voicesieve.crawl.rules import FrontierRules
 from voicesieve.domain.candidates import Candidate
@@ -52,25 +51,25 @@ class Frontier:
 
     def open(self, connection: Connection) -> None:
         """Take up what earlier runs have learnt."""
-        stored = reads.knowledge(connection)
+        stored = worth.knowledge(connection)
         if stored is not None:
             self.knowledge = Knowledge.from_json(stored)
 
 
 async def enrol_all(run: Run, frontier: Frontier) -> None:
     """Give every video of an older catalog its place; a new catalog has nothing to do."""
-    while await run.committer.run(arms.enrol_missing, frontier.merit):
+    while await run.committer.run(choosing.enrol_missing, frontier.merit):
         pass
 
 
 async def learn_when_due(run: Run, catalog: Catalog, frontier: Frontier) -> None:
     """Learn anew from all decisions once they have grown enough."""
     before = frontier.knowledge
-    decisions = await run.committer.run(reads.decisions)
+    decisions = await run.committer.run(worth.decisions)
     if not due(decisions, before.decisions):
         return
     frontier.knowledge = await asyncio.to_thread(_learn, catalog, before, decisions)
-    await run.committer.run(writes.keep_knowledge, frontier.knowledge.to_json(), run.clock())
+    await run.committer.run(choosing.keep_knowledge, frontier.knowledge.to_json(), run.clock())
     if frontier.rules.by_yield:
         await _revalue(run, frontier)
     run.events.emit("frontier_learnt", decisions=decisions, words=len(frontier.knowledge.words))
@@ -78,11 +77,11 @@ async def learn_when_due(run: Run, catalog: Catalog, frontier: Frontier) -> None
 
 def _learn(catalog: Catalog, before: Knowledge, decisions: int) -> Knowledge:
     with catalog.read() as connection:
-        judged = reads.judged_arms(connection)
+        judged = worth.judged_arms(connection)
         places = {key: place for place, (key, _) in enumerate(judged)}
         lessons = Lessons(
             Lesson(places[row.arm], words_of(candidate_of(row)), row.merit, row.state == "accepted")
-            for row in reads.decided_with_arm(connection, LESSONS)
+            for row in worth.decided_with_arm(connection, LESSONS)
             if row.arm in places
         )
     if not judged:
@@ -93,11 +92,11 @@ def _learn(catalog: Catalog, before: Knowledge, decisions: int) -> Knowledge:
 async def _revalue(run: Run, frontier: Frontier) -> None:
     """Give what waits its new merit and every arm its new worth, in small steps beside the crawl."""
     last = 0
-    while rows := await run.committer.run(reads.waiting_after, last, MERIT_BATCH):
+    while rows := await run.committer.run(worth.waiting_after, last, MERIT_BATCH):
         merits = {row.key: frontier.merit(candidate_of(row)) for row in rows}
         changed = {row.key: merits[row.key] for row in rows if abs(merits[row.key] - row.merit) > 1e-6}
-        await run.committer.run(writes.set_merits, changed)
+        await run.committer.run(choosing.set_merits, changed)
         last = rows[-1].key
     order = frontier.order
-    while order is not None and await run.committer.run(writes.refresh, order, ARM_BATCH) > 0:
+    while order is not None and await run.committer.run(choosing.refresh, order, ARM_BATCH) > 0:
         pass

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from voicesieve.catalog.backups import Backup, BackupError
-from voicesieve.catalog.store import Catalog, count_backup
+from voicesieve.catalog.counters import count_backup
+from voicesieve.catalog.store import Catalog
 from voicesieve.datafolder.copies import BackupRules, back_up
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.failures import FailureError

@@ -9,7 +9,8 @@ from sqlalchemy import Column, Connection, Row, Text, select, type_coerce
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.reads.evidence import piece_of
-from voicesieve.catalog.writes.changes import COUNTED, NEWEST_FIRST
+from voicesieve.catalog.reads.verdicts import NEWEST_FIRST
+from voicesieve.catalog.rows import COUNTED
 from voicesieve.domain.languages import LanguageEvidence
 from voicesieve.domain.states import DECIDED
 from voicesieve.domain.verdicts import Label, Segment

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, func, select
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.reads.evidence import heard_in
-from voicesieve.catalog.writes.changes import NEWEST_FIRST
+from voicesieve.catalog.reads.verdicts import NEWEST_FIRST
 from voicesieve.domain.languages import LanguageEvidence
 from voicesieve.domain.states import VideoState
 

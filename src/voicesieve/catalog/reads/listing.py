@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.writes.changes import NEWEST_FIRST
+from voicesieve.catalog.reads.verdicts import NEWEST_FIRST
 from voicesieve.domain.states import VideoState
 
 PAGE = 500

@@ -10,10 +10,9 @@ from sqlalchemy import Connection, Row, func, select, update
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.records import PageResult, QueryRow
-from voicesieve.catalog.rows import candidate_of
-from voicesieve.catalog.store import add_to_counter
+from voicesieve.catalog.rows import candidate_of, chunks
 from voicesieve.catalog.writes import arms, naming
-from voicesieve.catalog.writes.changes import add_hosts, add_waiting, change, chunks
+from voicesieve.catalog.writes.changes import add_many, change, change_many, change_where
 from voicesieve.catalog.writes.takedown import add_tombstones, channel_hashes, tombstone_hash
 from voicesieve.domain.candidates import TAKEN, Candidate, Page, PassedOver, Query, added_up
 from voicesieve.domain.decisions import Reason
@@ -225,7 +224,7 @@ def _describe_known(connection: Connection, query_id: int, candidates: Sequence[
             better["metadata"] = merged
         lent = lent_by(given[row.id], now, better, row)
         if better or lent:
-            connection.execute(update(video).where(video.c.key == row.key).values(changed_at=now, **better, **lent))
+            change(connection, row, now, **better, **lent)
 
 
 def _new_channels(connection: Connection, candidates: Sequence[Candidate], host_of: Callable[[str], str]) -> int:
@@ -249,11 +248,7 @@ def insert_videos(
     ids = [c.id for c in candidates]
     known = set(connection.execute(select(video.c.id).where(video.c.id.in_(ids))).scalars())
     rows = [{**video_row(c, host_of(c.url), now), "first_query": query_id} for c in candidates if c.id not in known]
-    names = sorted({row["host"] for row in rows})
-    add_hosts(connection, names)
-    if rows:
-        connection.execute(video.insert(), rows)
-        add_to_counter(connection, f"state:{VideoState.DISCOVERED}", len(rows))
+    add_many(connection, rows)
     return len(rows)
 
 
@@ -305,12 +300,7 @@ def _insert_findings(connection: Connection, query_id: int, candidates: Sequence
 def screen_again(connection: Connection, screened_by: str, now: float) -> int:
     """Send back to screening what other screening rules kept out. Returns how many."""
     old = (video.c.state == VideoState.SCREENED_OUT) & (video.c.screened_by != screened_by)
-    count = connection.execute(
-        update(video).where(old).values(state=VideoState.DISCOVERED, reasons=[], changed_at=now)
-    ).rowcount
-    add_to_counter(connection, f"state:{VideoState.SCREENED_OUT}", -count)
-    add_to_counter(connection, f"state:{VideoState.DISCOVERED}", count)
-    return count
+    return change_where(connection, old, now, state=VideoState.DISCOVERED, reasons=[])
 
 
 def screen_batch(
@@ -333,33 +323,21 @@ def screen_batch(
         .limit(limit)
         .with_for_update(skip_locked=True)
     ).all()
-    queued: list[int] = []
-    waiting: dict[str, int] = {}
-    for row in rows:
-        reason = screen(_all_that_is_known(row))
-        if reason is None:
-            queued.append(row.key)
-            waiting[row.host] = waiting.get(row.host, 0) + 1
+    judged = [(row, screen(_all_that_is_known(row))) for row in rows]
+    # What was screened out once, when it was queued already, has its arm.
+    without_arm = [row._asdict() for row, reason in judged if reason is None and row.arm is None]
+    arm_of = arms.ids_of(connection, without_arm)
+    changes: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    for row, reason in judged:
+        values: dict[str, Any] = {"screened_by": screened_by}
+        if reason is not None:
+            values |= {"state": VideoState.SCREENED_OUT, "reasons": [dataclasses.asdict(reason)]}
         else:
-            reasons = [dataclasses.asdict(reason)]
-            change(connection, row, now, state=VideoState.SCREENED_OUT, reasons=reasons, screened_by=screened_by)
-    if queued:
-        connection.execute(
-            update(video)
-            .where(video.c.key.in_(queued))
-            .values(state=VideoState.QUEUED, stage=Stage.FETCH, due_at=now, screened_by=screened_by, changed_at=now)
-        )
-        add_to_counter(connection, f"state:{VideoState.DISCOVERED}", -len(queued))
-        add_to_counter(connection, f"state:{VideoState.QUEUED}", len(queued))
-        queued_rows = connection.execute(select(video).where(video.c.key.in_(queued)).order_by(video.c.key)).all()
-        known = [row for row in queued_rows if row.arm is not None]
-        # Screened out once and in again: these have their arms already.
-        before = {"state": VideoState.DISCOVERED, "stage": None}
-        arms.account_many(connection, [({**row._asdict(), **before}, row._asdict()) for row in known])
-        fresh = [row for row in queued_rows if row.arm is None]
-        arms.enrol(connection, fresh, merit)
-    for name, count in waiting.items():
-        add_waiting(connection, name, count)
+            values |= {"state": VideoState.QUEUED, "stage": Stage.FETCH, "due_at": now}
+            if row.key in arm_of:
+                values |= {"arm": arm_of[row.key], "merit": merit(candidate_of(row))}
+        changes.append((row._asdict(), values))
+    change_many(connection, changes, now)
     return len(rows)
 
 

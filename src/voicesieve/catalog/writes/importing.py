@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.store import add_to_counter
-from voicesieve.catalog.writes.changes import add_hosts, change, load
-from voicesieve.catalog.writes.discovery import insert_videos, video_row
+from voicesieve.catalog.writes.changes import add_many, change, load
+from voicesieve.catalog.writes.discovery import video_row
 from voicesieve.catalog.writes.results import name_recordings
 from voicesieve.catalog.writes.takedown import channel_hashes, delete_unless_named, tombstone_hash
 from voicesieve.domain.candidates import Candidate
@@ -104,7 +103,6 @@ def take_over(
     states |= {one.candidate.id: VideoState.DISCOVERED for one in fresh}
     states |= {one.candidate.id: VideoState.FETCHED for one in held_now}
     _write_attempts(connection, held_now, run, now)
-    _lend(connection, fresh)
     for one in held:
         if one.path is not None and states[one.candidate.id] is not VideoState.FETCHED:
             delete_unless_named(connection, one.path, now)
@@ -115,23 +113,19 @@ def _insert(
     connection: Connection, fresh: Sequence[Held], host_of: Callable[[str], str], now: float, rights: Mapping[str, str]
 ) -> list[Held]:
     """Add videos that the catalog does not know, in bulk. Returns those that have audio."""
-    insert_videos(connection, [one.candidate for one in fresh if one.recording is None], host_of, now)
-    held = [one for one in fresh if one.recording is not None]
-    rows = [video_row(one.candidate, host_of(one.candidate.url), now) | _held_values(one, now, rights) for one in held]
-    if rows:
-        add_hosts(connection, sorted({row["host"] for row in rows}))
-        connection.execute(video.insert(), rows)
-        add_to_counter(connection, f"state:{VideoState.FETCHED}", len(rows))
-    return held
-
-
-def _lend(connection: Connection, fresh: Sequence[Held]) -> None:
-    """Say of new videos what of their description is only lent."""
+    rows: list[dict[str, Any]] = []
     for one in fresh:
-        if one.lent_until is not None:
-            names = [name for name in LENDABLE if getattr(one.candidate, name)]
-            lent = {"lent": names, "lent_until": one.lent_until}
-            connection.execute(update(video).where(video.c.id == one.candidate.id).values(**lent))
+        row = video_row(one.candidate, host_of(one.candidate.url), now) | _lent(one)
+        rows.append(row if one.recording is None else row | _held_values(one, now, rights))
+    add_many(connection, rows)
+    return [one for one in fresh if one.recording is not None]
+
+
+def _lent(one: Held) -> dict[str, Any]:
+    """What of a new video's description is only lent, and until when."""
+    if one.lent_until is None:
+        return {}
+    return {"lent": [name for name in LENDABLE if getattr(one.candidate, name)], "lent_until": one.lent_until}
 
 
 def _held_values(one: Held, now: float, rights: Mapping[str, str]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Table, func, select
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.writes.changes import insert_missing
+from voicesieve.catalog.rows import insert_missing
 from voicesieve.catalog.writes.takedown import overlooked, withdraw_video
 
 INHERITED = (schema.tombstone.name, schema.removal.name, schema.audit.name, schema.stray.name)

@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Row, select, update
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.records import Claim, Pace, Paces, StaleLeaseError
-from voicesieve.catalog.writes import frontier
+from voicesieve.catalog.writes import choosing
 from voicesieve.catalog.writes.changes import change, load
-from voicesieve.catalog.writes.frontier import YieldOrder
+from voicesieve.catalog.writes.choosing import YieldOrder
 from voicesieve.domain.failures import Failure
 from voicesieve.domain.states import Stage, VideoState
 
@@ -87,7 +87,7 @@ def claim_fetches(
             if not local and pace.of(name).earliest(slots[name]) > now:
                 del queues[name]
                 continue
-            taken = frontier.take(connection, name, now, order) if order else _first(queues[name])
+            taken = choosing.take(connection, name, now, order) if order else _first(queues[name])
             if taken is None:
                 del queues[name]
                 continue

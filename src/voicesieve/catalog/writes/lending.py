@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, func, select
 
 from voicesieve.catalog.schema import language_evidence, video
+from voicesieve.catalog.writes.changes import change
 from voicesieve.catalog.writes.discovery import DESCRIPTION
 from voicesieve.domain.candidates import Candidate
 from voicesieve.domain.languages import EvidenceKind
@@ -100,8 +101,4 @@ def _store(
     for never_empty in ("title", "channel"):
         if never_empty in columns:
             columns[never_empty] = columns[never_empty] or ""
-    connection.execute(
-        update(video)
-        .where(video.c.key == row.key)
-        .values(**columns, metadata=metadata, lent=names, lent_until=until, changed_at=now)
-    )
+    change(connection, row, now, **columns, metadata=metadata, lent=names, lent_until=until)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select, update
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.writes.changes import change, discount
+from voicesieve.catalog.writes.changes import change, remove
 from voicesieve.domain.candidates import NameKind
 from voicesieve.domain.states import VideoState
 
@@ -29,7 +29,6 @@ def moved_video(connection: Connection, row: Row[Any], sha256: str, gone: frozen
 
 def merge(connection: Connection, row: Row[Any], into: Row[Any], now: float) -> None:
     """Let ``into`` lie where ``row`` was found, with what is known of both; ``row`` is a video no longer."""
-    discount(connection, row)
     seen = select(finding.c.query).where(finding.c.video == into.key)
     connection.execute(delete(finding).where(finding.c.video == row.key, finding.c.query.in_(seen)))
     old_file = (alias.c.video == into.key) & (alias.c.kind == NameKind.FILE)
@@ -44,5 +43,5 @@ def merge(connection: Connection, row: Row[Any], into: Row[Any], now: float) -> 
     if row.first_query is not None:
         query = schema.query
         connection.execute(update(query).where(query.c.id == row.first_query).values(new=query.c.new - 1))
-    connection.execute(delete(video).where(video.c.key == row.key))
+    remove(connection, row)
     change(connection, into, now, url=row.url, host=row.host, address=row.address or row.id)

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Row, delete, select
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.records import SeenFile
-from voicesieve.catalog.rows import insert_missing
+from voicesieve.catalog.rows import chunks, insert_missing
 from voicesieve.catalog.writes import arms
-from voicesieve.catalog.writes.changes import add_hosts, change_many, chunks, load
+from voicesieve.catalog.writes.changes import change_many
 from voicesieve.domain.candidates import Candidate, Name, NameKind
 from voicesieve.domain.failures import FailureKind
 from voicesieve.domain.states import Stage, VideoState
@@ -263,18 +263,24 @@ def renew(connection: Connection, recognised: Iterable[Recognised], host_of: Cal
 
     Returns how many.
     """
-    changes: dict[int, tuple[Row[Any], dict[str, Any]]] = {}
+    changes: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
     for one in recognised:
         row = one.row
         if row is not None and one.has_moved and row.state != VideoState.WITHDRAWN:
             address = None if one.address == row.id else one.address
             values = {"url": one.candidate.url, "host": host_of(one.candidate.url), "address": address}
-            changes[row.key] = (row, values | _tried_again(row, now))
-    add_hosts(connection, sorted({values["host"] for _, values in changes.values()}))
-    change_many(connection, [(row._asdict(), values) for row, values in changes.values()], now)
-    for row, values in changes.values():
-        if values["host"] != row.host and row.arm is not None:
-            arms.move(connection, load(connection, row.key))
+            changes[row.key] = (row._asdict(), values | _tried_again(row, now))
+    arm_of = arms.ids_of(
+        connection,
+        [
+            {**old, "host": values["host"]}
+            for old, values in changes.values()
+            if old["arm"] is not None and values["host"] != old["host"]
+        ],
+    )
+    for key, arm in arm_of.items():
+        changes[key][1]["arm"] = arm
+    change_many(connection, list(changes.values()), now)
     return len(changes)
 
 

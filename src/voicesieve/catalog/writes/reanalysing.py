@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, exists, select, update
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.writes.changes import COUNTED, change_many
+from voicesieve.catalog.rows import COUNTED
+from voicesieve.catalog.writes.changes import change_many
 from voicesieve.domain.states import DECIDED, Stage
 from voicesieve.domain.verdicts import Model
 

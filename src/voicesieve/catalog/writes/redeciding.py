@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, select, update
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.store import add_to_counter
-from voicesieve.catalog.writes.changes import change_many, child_seconds_of, chunks
+from voicesieve.catalog.writes.changes import change_many
+from voicesieve.catalog.writes.counting import counted_verdicts
 from voicesieve.catalog.writes.languages import save_language
 from voicesieve.domain.decisions import Decision, Outcome
 from voicesieve.domain.languages import SpokenLanguage
@@ -103,8 +103,6 @@ def _save_verdicts(connection: Connection, wanted: Sequence[Redecision]) -> None
     by_recording = {one.old.recording: one for one in wanted}
     if not by_recording:
         return
-    counted = _accepted_among(connection, list(by_recording))
-    before = child_seconds_of(connection, counted)
     rows = [
         {
             "of_recording": sha256,
@@ -124,20 +122,8 @@ def _save_verdicts(connection: Connection, wanted: Sequence[Redecision]) -> None
         & (verdict.c.revision == bindparam("of_revision"))
     )
     values: dict[Any, Any] = {verdict.c[name]: bindparam(f"new_{name}") for name in (*POOLED, "segments")}
-    connection.execute(update(verdict).where(key).values(values), rows)
-    after = child_seconds_of(connection, counted)
-    add_to_counter(connection, "child_s", sum(after[sha256] - before[sha256] for sha256 in counted))
-
-
-def _accepted_among(connection: Connection, recordings: Sequence[str]) -> list[str]:
-    table = schema.recording
-    return [
-        sha256
-        for some in chunks(recordings)
-        for sha256 in connection.execute(
-            select(table.c.sha256).where(table.c.sha256.in_(some), table.c.accepted_videos > 0)
-        ).scalars()
-    ]
+    with counted_verdicts(connection, list(by_recording)):
+        connection.execute(update(verdict).where(key).values(values), rows)
 
 
 def _decision_row(one: Redecision, now: float) -> dict[str, Any]:

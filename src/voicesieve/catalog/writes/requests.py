@@ -13,7 +13,8 @@ from sqlalchemy import Connection, select, update
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.records import Paces
-from voicesieve.catalog.writes.changes import add_hosts, insert_missing
+from voicesieve.catalog.rows import insert_missing
+from voicesieve.catalog.writes.changes import add_hosts
 from voicesieve.domain.quotas import Price, next_reset, quota_day
 
 host, quota = schema.host, schema.quota

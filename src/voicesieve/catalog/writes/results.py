@@ -10,11 +10,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, select, update
 
 from voicesieve.catalog import schema
+from voicesieve.catalog.counters import add_to_counter
 from voicesieve.catalog.reads.decided import PERSON
 from voicesieve.catalog.records import Claim, StaleLeaseError
-from voicesieve.catalog.store import add_to_counter
+from voicesieve.catalog.rows import insert_missing
 from voicesieve.catalog.writes import merging, requests
-from voicesieve.catalog.writes.changes import change, child_seconds, insert_missing
+from voicesieve.catalog.writes.changes import change
+from voicesieve.catalog.writes.counting import counted_verdicts
 from voicesieve.catalog.writes.languages import save_language
 from voicesieve.catalog.writes.leases import finish_attempt, interrupt_attempts, leased
 from voicesieve.catalog.writes.takedown import bury, channel_hashes, delete_unless_named, forget_recording, is_withdrawn
@@ -213,40 +215,35 @@ def _save_verdict(
     connection: Connection, sha256: str, verdict: Verdict, windows: bytes, levels: dict[str, float], now: float
 ) -> None:
     table = schema.verdict
-    before = child_seconds(connection, sha256)
-    connection.execute(
-        delete(table).where(
-            table.c.recording == sha256,
-            table.c.model == verdict.model.name,
-            table.c.revision == verdict.model.revision,
+    with counted_verdicts(connection, [sha256]):
+        connection.execute(
+            delete(table).where(
+                table.c.recording == sha256,
+                table.c.model == verdict.model.name,
+                table.c.revision == verdict.model.revision,
+            )
         )
-    )
-    connection.execute(
-        table.insert().values(
-            recording=sha256,
-            model=verdict.model.name,
-            revision=verdict.model.revision,
-            operating_point=verdict.operating_point,
-            label=verdict.label,
-            duration_s=verdict.duration_s,
-            speech_s=verdict.speech_s,
-            child_s=verdict.child_s,
-            child_share=verdict.child_share,
-            child_runs=verdict.child_runs,
-            score=verdict.score,
-            segments=[dataclasses.asdict(segment) for segment in verdict.segments],
-            windows=windows,
-            levels=levels,
-            analysed_at=now,
-            pooling=verdict.pooling or None,
-            point=verdict.point or None,
+        connection.execute(
+            table.insert().values(
+                recording=sha256,
+                model=verdict.model.name,
+                revision=verdict.model.revision,
+                operating_point=verdict.operating_point,
+                label=verdict.label,
+                duration_s=verdict.duration_s,
+                speech_s=verdict.speech_s,
+                child_s=verdict.child_s,
+                child_share=verdict.child_share,
+                child_runs=verdict.child_runs,
+                score=verdict.score,
+                segments=[dataclasses.asdict(segment) for segment in verdict.segments],
+                windows=windows,
+                levels=levels,
+                analysed_at=now,
+                pooling=verdict.pooling or None,
+                point=verdict.point or None,
+            )
         )
-    )
-    holders = connection.execute(
-        select(schema.recording.c.accepted_videos).where(schema.recording.c.sha256 == sha256)
-    ).scalar_one()
-    if holders:
-        add_to_counter(connection, "child_s", child_seconds(connection, sha256) - before)
 
 
 def fail(

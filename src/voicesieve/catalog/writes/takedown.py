@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, func, select
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.records import UnknownVideoError
-from voicesieve.catalog.writes.changes import change, chunks, insert_missing
+from voicesieve.catalog.rows import chunks, insert_missing
+from voicesieve.catalog.writes.changes import change
 from voicesieve.domain.names import name_key, spellings
 from voicesieve.domain.states import VideoState
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, update
 
 from voicesieve.catalog import schema
+from voicesieve.catalog.writes.changes import change_where
 from voicesieve.domain.states import Stage
 
 SLACK_S = 60.0
@@ -28,8 +29,5 @@ def set_right(connection: Connection, now: float) -> int:
     moved += connection.execute(
         update(query).where(query.c.set_at > later).values(due_at=query.c.due_at - ahead[query], set_at=now)
     ).rowcount
-    put_off = (video.c.stage.in_((Stage.FETCH, Stage.ANALYSE)), video.c.due_at > now, video.c.changed_at > later)
-    moved += connection.execute(
-        update(video).where(*put_off).values(due_at=video.c.due_at - (video.c.changed_at - now), changed_at=now)
-    ).rowcount
-    return moved
+    put_off = video.c.stage.in_((Stage.FETCH, Stage.ANALYSE)) & (video.c.due_at > now) & (video.c.changed_at > later)
+    return moved + change_where(connection, put_off, now, due_at=video.c.due_at - (video.c.changed_at - now))

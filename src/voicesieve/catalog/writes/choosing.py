@@ -9,8 +9,12 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, select, update
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.store import add_to_counter
+from voicesieve.catalog.counters import add_to_counter
+from voicesieve.catalog.rows import COUNTED, candidate_of, chunks
+from voicesieve.catalog.writes import arms
 from voicesieve.catalog.writes.arms import top_merits
+from voicesieve.catalog.writes.changes import change_many
+from voicesieve.domain.candidates import Candidate
 from voicesieve.domain.states import Stage
 from voicesieve.frontier.facts import ArmFacts, Worth
 
@@ -18,6 +22,8 @@ video, arm, host = schema.video, schema.arm, schema.host
 
 REFRESHED_PER_CLAIM = 64
 """Arms whose worth is reckoned anew within a claim. A claim makes one stale, a decision another."""
+
+ENROLMENT_BATCH = 1_000
 
 CLAIMS = "frontier:claims"
 
@@ -142,14 +148,25 @@ def mark_all_stale(connection: Connection) -> None:
 
 def set_merits(connection: Connection, merits: Mapping[int, float]) -> None:
     """Give waiting videos new merits. What was taken meanwhile keeps the merit it was taken with."""
-    if not merits:
-        return
-    connection.execute(
-        update(video)
-        .where(video.c.key == bindparam("b_key"), video.c.stage == Stage.FETCH, video.c.due_at.is_not(None))
-        .values(merit=bindparam("b_merit")),
-        [{"b_key": key, "b_merit": merit} for key, merit in merits.items()],
-    )
+    columns = [video.c[name] for name in ("key", "id", *COUNTED)]
+    for some in chunks(list(merits)):
+        waiting = select(*columns).where(video.c.key.in_(some), schema.TO_FETCH, video.c.due_at.is_not(None))
+        rows = connection.execute(waiting).all()
+        change_many(connection, [(row._asdict(), {"merit": merits[row.key]}) for row in rows], None)
+
+
+def enrol_missing(connection: Connection, merit: Callable[[Candidate], float]) -> int:
+    """Give videos of a catalog that is older than its arms their arm and merit, a batch at a time.
+
+    Returns the number of videos; call again until it is 0.
+    """
+    rows = connection.execute(
+        select(video).where(schema.WITHOUT_ARM).order_by(video.c.key).limit(ENROLMENT_BATCH)
+    ).all()
+    of = arms.ids_of(connection, [row._asdict() for row in rows])
+    placed = [(row._asdict(), {"arm": of[row.key], "merit": merit(candidate_of(row))}) for row in rows]
+    change_many(connection, placed, None)
+    return len(rows)
 
 
 def keep_knowledge(connection: Connection, value: Mapping[str, Any], now: float) -> None:
