@@ -143,7 +143,7 @@ def test_more_than_the_cap_within_a_day_is_said_to_be_hidden() -> None:
     with youtube_api(crowded) as api:
         walk = Walk(api, f"{PHRASE} [after=2020-09-13, before=2020-09-14]", max_calls=50)
         walk.to_the_end()
-    assert any("stays hidden" in problem.message for problem in walk.problems)
+    assert any("the API hides the rest" in problem.message for problem in walk.problems)
 
 
 @pytest.mark.parametrize("count", [80, 700])
@@ -317,7 +317,7 @@ def test_a_cursor_of_another_revision_begins_a_walk_anew(cursor: Cursor) -> None
     [
         ("youtube-api:", "needs an argument"),
         ("youtube-api:x [durations=short]", "did you mean duration"),
-        ("youtube-api:x [duration=tiny]", "none of any, short"),
+        ("youtube-api:x [duration=tiny]", "not one of any, short"),
         ("youtube-api:x [after=yesterday]", "2024-01-31"),
         ("youtube-api:x [max=0]", "from 1"),
         ("youtube-api:channel:somebody", "@handle"),

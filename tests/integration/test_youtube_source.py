@@ -274,8 +274,8 @@ def test_a_media_server_that_forbids_is_a_limit_and_blames_no_video(serve: Serve
     ("text", "says"),
     [
         ("youtube:", "needs an argument"),
-        ("youtube:x [region=VN]", "no option of this source"),
-        ("youtube:channel:@a [duration=short]", "does not go with a channel"),
+        ("youtube:x [region=VN]", "not an option of this source"),
+        ("youtube:channel:@a [duration=short]", "cannot be used with a channel"),
         ("youtube:feed:@a", "channel ID"),
     ],
 )

@@ -202,7 +202,7 @@ def test_what_is_surely_no_sound_is_passed_over_by_name(enclosure: str) -> None:
     assert (thing.what, thing.count) == ("enclosures that are no audio or video", 2)
     assert thing.example.startswith("entry 1: “")
     [sentence] = candidates(document)[0].metadata["passed_over"]  # type: ignore[misc]
-    assert sentence.startswith("an enclosure that is no audio or video: “")
+    assert sentence.startswith("an enclosure that is not audio or video: “")
     assert [problem.where for problem in problems(document)] == ["entry 2"]
 
 

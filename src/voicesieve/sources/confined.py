@@ -1,4 +1,4 @@
-"""Reading what strangers wrote in a process of its own, which can neither fill the memory nor run without end."""
+"""Parses untrusted documents in a separate process, which can neither fill the memory nor run forever."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 MEMORY_BYTES = 1 << 30
-"""Data of one reading process. Measured: 260 MB for a feed of 33 MB that is not well-formed, 60 MB for a page of 2 MB
-that is nothing but links."""
+"""Memory of one reading process. Measured: 260 MB for a feed of 33 MB that is not well-formed, 60 MB for a page of 2 MB
+that consists of links."""
 CPU_S = 60
-"""Processor time of one reading process. Measured: 7 s for a feed of 33 MB that is not well-formed, the slowest honest
-case. What the clock says meanwhile is the machine's affair, and no fault of the document."""
+"""Processor time of one reading process. Measured: 7 s for a feed of 33 MB that is not well-formed, the slowest
+legitimate case. Elapsed time is limited apart: that the machine is busy is no fault of the document."""
 DEADLINE_S = 600.0
-"""By the clock. Beyond it the machine is too busy to read anything."""
+"""Elapsed time. A machine that needs more is too busy to read anything."""
 MAX_ANSWER_BYTES = 64 << 20
-"""The most that comes back of one document, in pickled form. 50,000 entries of a podcast take a third of it."""
+"""Largest answer for one document, pickled. 50,000 entries of a podcast take a third of it."""
 
 
 async def in_confinement(read: Callable[[T, bytes], R], about: T, body: bytes) -> R:
-    """``read(about, body)`` in a process with a memory limit and a deadline, which ends with this call.
+    """Run ``read(about, body)`` in a process with a memory limit and a deadline, which ends with this call.
 
     ``read`` is a function of a module; ``about`` and its answer are plain data.
 
-    Raises the `FailureError` that ``read`` raised; ``unsupported`` where the limits of memory and processor time did
-    not suffice; ``timeout`` on a machine that is too busy; ``out_of_memory`` when somebody else killed the process;
-    ``internal_error`` when it could not be started or has a defect.
+    Raises the `FailureError` that ``read`` raised; ``unsupported`` if the limits of memory or processor time were
+    reached; ``timeout`` if the machine is too busy; ``out_of_memory`` if something else killed the process;
+    ``internal_error`` if it could not be started or has a defect.
     """
     try:
         child = await asyncio.to_thread(_start, read, about)
@@ -48,10 +48,10 @@ async def in_confinement(read: Callable[[T, bytes], R], about: T, body: bytes) -
         async with asyncio.timeout(DEADLINE_S):
             outcome = await asyncio.to_thread(child.answer, body)
     except TimeoutError as error:
-        message = f"reading it was not done after {DEADLINE_S:g} s: this machine is too busy"
+        message = f"reading it took more than {DEADLINE_S:g} s: this machine is too busy"
         raise FailureError(Failure.from_exception(FailureKind.TIMEOUT, error, message)) from error
     finally:
-        child.end()  # which also ends the thread that waits for its answer
+        child.end()  # this also ends the thread that waits for its answer
     if isinstance(outcome, Failure):
         raise FailureError(outcome)
     answer: R = outcome
@@ -64,7 +64,7 @@ class _Child:
     pipe: Connection
 
     def answer(self, body: bytes) -> Any:
-        """What the process makes of ``body``, or the `Failure` instead; blocks until then or until it is dead."""
+        """The answer of the process to ``body``, or a `Failure`; blocks until there is one or the process is dead."""
         with self.pipe:
             try:
                 self.pipe.send_bytes(body)
@@ -92,16 +92,16 @@ def _start(read: Callable[[T, bytes], R], about: T) -> _Child:
 
 
 def _serve(pipe: Connection, read: Callable[[T, bytes], R], about: T) -> None:
-    """The whole life of the process."""
+    """The main function of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the driver decides what it means
     _limit(resource.RLIMIT_DATA, MEMORY_BYTES)
-    _limit(resource.RLIMIT_CPU, CPU_S)  # this also ends it when its driver was killed
+    _limit(resource.RLIMIT_CPU, CPU_S)  # this also ends it after its driver was killed
     with pipe:
         pipe.send_bytes(_outcome(read, about, pipe.recv_bytes()))
 
 
 def _limit(what: int, amount: int) -> None:
-    """Where a batch system allows less than ``amount``, that stays."""
+    """Set a limit, unless a batch system already allows less than ``amount``."""
     _, hard = resource.getrlimit(what)
     amount = amount if hard == resource.RLIM_INFINITY else min(amount, hard)
     resource.setrlimit(what, (amount, hard))
@@ -114,14 +114,14 @@ def _outcome(read: Callable[[T, bytes], R], about: T, body: bytes) -> bytes:
     except FailureError as error:
         return bytes(ForkingPickler.dumps(error.failure))
     except MemoryError:
-        pass  # typed below, when what filled the memory is gone
-    except Exception as error:  # noqa: BLE001 - the edge of the process: whatever a parser raises leaves it typed
+        pass  # typed below, once the memory is free again
+    except Exception as error:  # noqa: BLE001 - the edge of the process: any error of a parser leaves it as a failure
         message = f"a defect of voicesieve: {type(error).__name__}: {error}"
         return bytes(ForkingPickler.dumps(Failure.from_exception(FailureKind.INTERNAL_ERROR, error, message)))
     else:
         if len(answer) <= MAX_ANSWER_BYTES:
             return answer
-        return bytes(ForkingPickler.dumps(_unsupported("it names more than any real document does")))
+        return bytes(ForkingPickler.dumps(_unsupported("it lists more than any real document does")))
     return bytes(ForkingPickler.dumps(_unsupported(f"reading it takes more than {MEMORY_BYTES >> 20} MiB of memory")))
 
 

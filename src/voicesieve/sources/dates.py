@@ -1,4 +1,4 @@
-"""Times of publication as documents state them."""
+"""Dates of publication as documents state them."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _FURTHEST = timedelta(hours=14)
 
 
 def epoch_s(stated: str) -> float | None:
-    """Seconds since the epoch of a time in ISO 8601, RFC 822 or the form of C; without a zone it is UTC.
+    """Seconds since the epoch of a time in ISO 8601, RFC 822 or the format of C's asctime; without a zone it is UTC.
 
-    ``None`` for all else, also where day and month could be confused, and for years in which nobody published on the
-    web: clocks that were never set, and slips of typing.
+    ``None`` for anything else: a date in which day and month could be confused, or a year in which nothing was
+    published on the web (a clock that was never set, a typing error).
     """
     text = stated.strip()
     try:
@@ -42,7 +42,7 @@ def epoch_s(stated: str) -> float | None:
 
 
 def _written_out(text: str) -> datetime | None:
-    """The time in ``text`` if the month stands there as a word. Raises ValueError for one that cannot be."""
+    """The time in ``text`` if it names the month in words. Raises ValueError for an impossible time."""
     match = _RFC_822.fullmatch(text) or _ASCTIME.fullmatch(text)
     if match is None or match["month"].lower() not in _MONTHS:
         return None
@@ -50,7 +50,7 @@ def _written_out(text: str) -> datetime | None:
     if len(match["year"]) == 2:
         year += 2000 if year < 50 else 1900  # RFC 2822, section 4.3
     hour, minute, second = (int(match[name] or 0) for name in ("hour", "minute", "second"))
-    # A leap second is given as the one before.
+    # A leap second is read as the second before it.
     return datetime(year, month, day, hour, minute, min(second, 59), tzinfo=_zone(match["zone"] or ""))
 
 

@@ -1,4 +1,4 @@
-"""What feeds and web pages have in common: one document is read, picked apart, and handed out page by page."""
+"""What feeds and web pages share: one document is read, parsed, and returned page by page."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from voicesieve.sources.paging import Finding, Findings
 from voicesieve.sources.protocol import Answer, Reader
 
 DEADLINE_S = 120.0
-"""Lets 32 MB come over a link of 270 kB/s."""
+"""Enough for 32 MB at 270 kB/s."""
 MAX_FINDINGS = 50_000
-"""Entries of one document that are read. The feeds of daily news programmes have some 20,000."""
+"""Most entries of one document that are read. The feeds of daily news programmes have some 20,000."""
 READING = 2
-"""Counts the ways of reading documents: what an earlier one overlooked is found in documents that did not change."""
+"""Revision of the parsing. After a change, documents that did not change are read again for what was overlooked."""
 
 _CHARSET = re.compile(r";\s*charset\s*=\s*[\"']?([^\s\"';,]{1,40})", re.IGNORECASE)
 _DIGEST_HEX_DIGITS = 16
@@ -33,7 +33,7 @@ _CONDITIONS = {"etag": "If-None-Match", "last-modified": "If-Modified-Since"}
 
 @dataclass(frozen=True)
 class Limit:
-    """How long a document may be, and the setting that says so."""
+    """The most bytes of a document, and the setting that says so."""
 
     max_bytes: int
     setting: str
@@ -61,7 +61,7 @@ class DocumentLimits:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a document was found in the end, and its ``Content-Type`` as stated there (empty where it was not)."""
+    """The final address of a document after redirects, and its ``Content-Type`` (empty if none was stated)."""
 
     url: str
     content_type: str = ""
@@ -73,18 +73,17 @@ class Origin:
 
     @property
     def charset(self) -> str | None:
-        # The standard library's reading of this header fails on some that mean harm, and reads RFC 2231, which no
-        # server sends.
+        # The standard library's parser fails on some hostile headers, and implements RFC 2231, which no server uses.
         stated = _CHARSET.search(self.content_type)
         return stated[1] if stated else None
 
 
 @dataclass(frozen=True)
 class Document:
-    """What one document holds, in its own order, and the address that it names as the next one of a chain.
+    """The content of one document, in its own order, and the address that it names as the next document of a chain.
 
-    ``moved_url`` is where it says that it is kept up to date now. ``known_as``: what it says of itself by which it is
-    recognised at another address.
+    ``moved_url`` is the new address that it states for itself. ``known_as`` are the ids that it states for itself, by
+    which it is recognised at another address.
     """
 
     findings: tuple[Candidate | SourceProblem | PassedOver, ...]
@@ -94,16 +93,16 @@ class Document:
 
 
 ReadDocument = Callable[[Origin, bytes], Document]
-"""Picks a document apart, in a process of its own (`in_confinement`). Raises FailureError, with a reason to put behind
-the address, when it is not this kind of document."""
+"""Parses a document, in a process of its own (`in_confinement`). Raises FailureError, with a reason that is shown after
+the address, if it is not this kind of document."""
 
 
 @dataclass(frozen=True)
 class _Position:
-    """Where a walk stands: how many findings of the document at ``url`` were given, and what that document was.
+    """The position of a walk: how many findings of the document at ``url`` were returned, and that document's digest.
 
     ``visited`` are digests of the addresses before this one; ``validators`` belong to the first document.
-    ``has_moved``: the document before this one says that the feed is kept here now.
+    ``has_moved``: the document before this one says that the feed has moved to this address.
     """
 
     url: str
@@ -139,9 +138,9 @@ class _Opened:
 class DocumentSource:
     """Base of the sources that read one document per request.
 
-    A document with more candidates than a page may hold is kept until its last page, so that it costs one request;
-    after a restart it is read once more, and from its first finding if it changed meanwhile. ``memory`` keeps the ETag
-    and Last-Modified of the first document: as long as the server answers 304 to them, a walk gives an empty page.
+    A document with more candidates than a page may hold is kept until its last page, so that it costs one request.
+    After a restart it is read once more, from its first finding if it changed in the meantime. ``memory`` holds the
+    ETag and Last-Modified of the first document: while the server answers 304 to them, a walk returns one empty page.
     """
 
     def __init__(self, reader: Reader, read: ReadDocument, limit: Limit, max_documents: int = 1) -> None:
@@ -183,7 +182,7 @@ class DocumentSource:
             following, objection = _next_document(query, position, opened, self._max_documents)
             problems = taken.problems + objection
             if following is not None and following.has_moved:
-                self._entries.pop(query.argument, None)  # the same entries once more, each at another address
+                self._entries.pop(query.argument, None)  # the same entries again, each at another address
         return Page(
             candidates=taken.candidates,
             cursor=following.cursor() if following is not None else None,
@@ -206,7 +205,7 @@ class DocumentSource:
             message = f"{error.failure.message}; {self._limit.setting} sets the limit"
             raise FailureError(replace(error.failure, message=message)) from error
         if answer.status == 304 and not conditions:
-            message = f"{host_of(position.url)} answers “not modified” although nothing was asked to compare with"
+            message = f"{host_of(position.url)} answers “not modified” to a request without a condition"
             raise FailureError(Failure(FailureKind.SERVER_ERROR, message))
         return answer
 
@@ -226,7 +225,7 @@ class DocumentSource:
 
 
 def web_argument(argument: str) -> str:
-    """The address of a document, as it was given and fit for a request. Raises ValueError for what is none."""
+    """The address of a document, checked for use in a request. Raises ValueError if it is not one."""
     try:
         return str(web_address(argument))
     except ValueError as error:
@@ -234,7 +233,7 @@ def web_argument(argument: str) -> str:
 
 
 def first_request(argument: str) -> dict[str, int]:
-    """The estimate for feeds and pages, by host: how many others they lead on to is not known, so one is counted."""
+    """The estimate for feeds and pages, by host: one request, as the number of further documents is not known."""
     return {host_of(argument): 1}
 
 
@@ -245,11 +244,11 @@ def _next_document(
     document, where = opened.document, f"document {len(visited)}"
     move = _move(document, opened.final_url, visited)
     if move is not None and not position.visited:
-        # What the old address says of itself tells nothing of what is new at the other one: it is not remembered.
+        # The validators of the old address say nothing about the new one, so they are not kept.
         message = f"the feed says that it has moved, and is read there: replace it by {shown(f'rss:{move}')}"
         return _Position(move, visited=visited, has_moved=True), (SourceProblem(where, message),)
     if move is not None:
-        return None, (SourceProblem(where, f"the feed says that it has moved once more, to {shown(move)}"),)
+        return None, (SourceProblem(where, f"the feed says that it has moved again, to {shown(move)}"),)
     if document.next_url is None:
         return None, ()
     try:
@@ -265,7 +264,7 @@ def _next_document(
 
 
 def _move(document: Document, url: str, visited: tuple[str, ...]) -> str | None:
-    """Where a feed has moved to. Most that say so name the very address at which they are."""
+    """The address that a feed has moved to. Most feeds that state one state the address at which they are."""
     try:
         move = url if document.moved_url is None else str(web_address(document.moved_url))
     except ValueError:
@@ -274,11 +273,11 @@ def _move(document: Document, url: str, visited: tuple[str, ...]) -> str | None:
 
 
 def _feed(query: Query, position: _Position, opened: _Opened) -> tuple[str, ...]:
-    """By what the feed of a query is known: its address, what it says itself, and where its address leads to."""
+    """What the feed of a query is recognised by: its address, its own ids, and its address after redirects."""
     names = [query.argument, *opened.document.known_as]
     if (move := _move(opened.document, opened.final_url, position.visited)) is not None:
         names.append(move)
-    if not position.visited and "?" not in opened.final_url:  # an address with a token never comes again
+    if not position.visited and "?" not in opened.final_url:  # an address with a token is never the same again
         names.append(opened.final_url)
     return tuple(dict.fromkeys(feed_key(name) for name in names))
 
@@ -287,10 +286,10 @@ def _objection(url: str, visited: tuple[str, ...], own_hosts: tuple[str, ...], m
     if _address_digest(url) in visited:
         return "it leads in a circle"
     if host_of(url) not in own_hosts:
-        # Pace is kept for the host of the query; another one would be asked without any.
+        # The pace belongs to the host of the query; another host would get requests without a pace.
         return "it leads to another host; add that feed as a source of its own"
     if len(visited) >= max_documents:
-        return f"it would be the {len(visited) + 1}th document in a row, and discovery.max_documents is {max_documents}"
+        return f"it would be document {len(visited) + 1} of the chain, and discovery.max_documents is {max_documents}"
     return None
 
 
@@ -305,7 +304,7 @@ def _count(resume: Cursor) -> int:
 
 
 def _position(cursor: Cursor | None, query: Query) -> _Position:
-    """The position that ``cursor`` means; the start for one that this revision does not understand."""
+    """The position in ``cursor``; the start if this revision cannot read it."""
     if cursor is None:
         return _Position(query.argument)
     url, skip, digest = cursor.get("url"), cursor.get("skip"), cursor.get("digest")
@@ -324,7 +323,7 @@ def _conditions(memory: Cursor) -> dict[str, str]:
 
 
 def _validators(answer: Answer) -> dict[str, object]:
-    """The headers to compare with next time. One that cleaning would change could not be sent back as it was."""
+    """The headers for the next conditional request. One that cleaning would change could not be sent back unchanged."""
     stated = {name: answer.headers.get(name, "") for name in _CONDITIONS}
     usable = {name: value for name, value in stated.items() if value and clean_text(value) == value}
     return {**usable, "reading": READING} if usable else {}

@@ -11,17 +11,17 @@ _ISO_8601 = re.compile(
 )
 
 LONGEST_STATED_S = 12 * 3600.0
-"""What people state by mistake is 60 times too long (minutes typed as hours) or 1,000 times (milliseconds); real
-recordings of more than half a day hardly occur in feeds. Passing one over for good by a slip is worse than fetching it
-once: how long it is, its bytes tell."""
+"""Durations stated by mistake are 60 times too long (minutes typed as hours) or 1,000 times (milliseconds); real
+recordings of more than half a day hardly occur in feeds. To lose a recording because of a typing error is worse than to
+fetch it once: its real length is then measured."""
 SHORTEST_STATED_S = 1.0
 _SUSPICIOUS_S = 2 * 3600.0
-"""Beyond this, a time on the clock without odd seconds (``5:30:00``) and a number that ends in 000 are more likely such
-a mistake than a recording of exactly so many minutes."""
+"""Above this, a clock time in whole minutes (``5:30:00``) and a number that ends in 000 are more likely such a mistake
+than a recording of exactly that length."""
 
 
 def plausible_duration(text: str) -> float | None:
-    """Seconds of a duration that somebody stated by hand; ``None`` where it is probably wrong."""
+    """Seconds of a duration that was typed by hand; ``None`` if it is probably wrong."""
     seconds = parse_duration(text)
     if seconds is None or not SHORTEST_STATED_S <= seconds <= LONGEST_STATED_S:
         return None

@@ -1,7 +1,7 @@
-"""By what an entry of a feed is recognised when its address has changed.
+"""How an entry of a feed is recognised after its address has changed.
 
-Addresses of audio carry tokens that change with every reading; the entry's guid stays. It means something only within
-its own feed, and only while it stands for one thing there.
+Addresses of audio carry tokens that change with every request; the entry's guid stays the same. A guid is valid only
+within its own feed, and only while one entry there has it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ _Found = TypeVar("_Found")
 
 
 def entry_names(guid: str, url: str) -> tuple[Name, ...]:
-    """The names of the entry ``guid`` (as its feed gives it, empty for none) whose audio lies at ``url``.
+    """The names of the entry with this ``guid`` (as its feed states it, empty for none) and its audio at ``url``.
 
-    The first holds also where a feed gives one guid to several files, whose addresses differ by more than the query.
+    The first name also works where a feed gives one guid to several files whose addresses differ by more than the
+    query.
     """
     text = guid.strip()
     if not text:
@@ -33,24 +34,24 @@ def entry_names(guid: str, url: str) -> tuple[Name, ...]:
 
 
 def feed_key(known_as: str) -> str:
-    """The hash of an address or of a ``podcast:guid`` by which a feed is known."""
+    """The hash of an address or of a ``podcast:guid`` by which a feed is recognised."""
     return _digest("feed", known_as.strip())
 
 
 class Entries:
-    """The entries of one walk through a feed, which may be several documents long."""
+    """The entries of one walk through a feed, which may consist of several documents."""
 
     def __init__(self) -> None:
         self._files: dict[str, Name] = {}
 
     def unambiguous(self, findings: Sequence[_Found | Candidate]) -> tuple[_Found | Candidate, ...]:
-        """The findings of the next document, without those entry names that stand for more than one thing so far.
+        """The findings of the next document, without the names that more than one entry has so far.
 
-        An entry that an earlier document has shown with the same file is that entry, if its address has changed.
+        An entry with the same name and file as one in an earlier document is the same entry, even at another address.
         """
-        candidates = [found for found in findings if isinstance(found, Candidate) and found.names]
+        candidates = [finding for finding in findings if isinstance(finding, Candidate) and finding.names]
         shared = self._shared(candidates)
-        return tuple(_without(found, shared) if isinstance(found, Candidate) else found for found in findings)
+        return tuple(_without(finding, shared) if isinstance(finding, Candidate) else finding for finding in findings)
 
     def _shared(self, candidates: Iterable[Candidate]) -> set[str]:
         ids: dict[str, str] = {}

@@ -1,4 +1,4 @@
-"""What a feed says, in whatever format it is written."""
+"""The content of a feed, independent of its format."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from voicesieve.domain.errors import InnerError
 from voicesieve.sources.media import Likeness
 
 MAX_OFFERS = 1_000
-"""Of one entry; what stands behind them is not looked at."""
+"""Most offers of one entry that are read."""
 
 
 @dataclass(frozen=True)
 class Offer:
-    """An address at which an entry offers something, as it stands there and with the base that it is relative to.
+    """An address that an entry offers, as it is written in the feed, and the base that it is relative to.
 
-    ``stated`` is its type. ``is_form``: the same recording as another offer of the entry, in another form.
+    ``stated`` is its stated type. ``is_form``: it is the recording of another offer of the entry in another format.
     """
 
     address: str
@@ -28,7 +28,7 @@ class Offer:
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry. Texts are as the feed gives them and empty where it does not; ``guid`` is its own name of it."""
+    """One entry. Texts are as the feed states them, empty if it does not; ``guid`` is the feed's id of the entry."""
 
     offers: tuple[Offer, ...] = ()
     link: str = ""
@@ -43,10 +43,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Feed:
-    """A feed, and what holds for every entry that does not say otherwise.
+    """A feed, with the values that apply to every entry without its own.
 
-    ``guid`` is its own name of itself (``podcast:guid``). ``has_more``: not all entries were read.
-    ``broken_off`` is the error at which reading ended, empty where it came to the end.
+    ``guid`` is the feed's own id (``podcast:guid``). ``has_more``: not all entries were read. ``broken_off`` is the
+    error that ended the reading, empty if it reached the end.
     """
 
     entries: tuple[Entry, ...]
@@ -61,4 +61,4 @@ class Feed:
 
 
 class NoFeedError(InnerError, ValueError):
-    """What was read is no feed; the text says what it is and what to do, for people."""
+    """The document is not a feed; the message says what it is and what to do."""

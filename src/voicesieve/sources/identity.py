@@ -24,18 +24,18 @@ _ESCAPE_OR_ILLEGAL_IN_PATH = re.compile(r"%([0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'
 _ILLEGAL_IN_QUERY = re.compile(r"%(?![0-9A-Fa-f]{2})|[^A-Za-z0-9\-._~!$&'()*+,;=:@/?%]")
 
 _YOUTUBE_PATHS = frozenset({"shorts", "embed", "live", "v", "e"})
-"""Behind these the next part of the path is the ID."""
+"""After these segments the next segment of the path is the ID."""
 _YOUTUBE_PAGES = frozenset(
     {"watch", "watch.php", "watch_popup", "watch_popup.php", "movie", "movie.php", "movie_popup", "movie_popup.php"}
 )
-"""These, and the bare host, name the video in the query."""
+"""These pages, and the bare host, name the video in the query."""
 _YOUTUBE_ID = re.compile(r"([A-Za-z0-9_-]{11})(?![A-Za-z0-9_-])")
 _NO_VIDEO_IDS = frozenset({"videoseries", "live_stream"})
-"""Words of 11 letters that stand where ``/embed/`` has the ID: a playlist and a channel's current broadcast."""
+"""Words of 11 letters in the place of the ID after ``/embed/``: a playlist, and a channel's current broadcast."""
 
 
 class Identity(NamedTuple):
-    """``source`` and ``native_id`` name the recording; ``url`` is its address as it was given, fit for a request."""
+    """``source`` and ``native_id`` identify the recording; ``url`` is its address as given, usable in a request."""
 
     source: str
     native_id: str
@@ -45,7 +45,7 @@ class Identity(NamedTuple):
 def candidate_identity(url: str) -> Identity:
     """The identity behind an ``http``, ``https`` or ``file`` URL.
 
-    Raises ValueError, with a reason for people, for everything else.
+    Raises ValueError, with a readable reason, for everything else.
     """
     if url[:5].lower() == "file:":
         return file_identity(_path_of_file_url(url))
@@ -66,9 +66,9 @@ def video_named(text: str) -> str:
 
 
 def file_identity(path: Path) -> Identity:
-    """The identity of a local file by its absolute path. The bytes of the path survive, whatever they are.
+    """The identity of a local file by its absolute path. Every byte of the path is kept, valid UTF-8 or not.
 
-    Raises ValueError for a relative path and for one that no URL of ours can hold.
+    Raises ValueError for a relative path, and for one that does not fit into a URL.
     """
     if not path.is_absolute():
         raise ValueError("not an absolute path")
@@ -81,15 +81,15 @@ def file_identity(path: Path) -> Identity:
 
 
 def normalise_url(url: str) -> str:
-    """The one spelling of an ``http`` or ``https`` URL that two addresses are compared in: ASCII, without fragment.
+    """The one spelling of an ``http`` or ``https`` URL in which two addresses are compared: ASCII, without fragment.
 
     Equivalences of RFC 3986, section 6.2: case of scheme and host, default port, percent-encoding and dot segments of
-    the path. The host is IDNA 2008 with the mapping of UTS 46, as browsers have it. The query is kept, with only its
-    illegal characters encoded, since servers read it as they like. Normalising twice changes nothing.
+    the path. The host is IDNA 2008 with the mapping of UTS 46, as in browsers. The query is kept, with only its illegal
+    characters encoded, since every server interprets it in its own way. Normalising twice changes nothing.
 
-    Never what is asked for: that is `domain.addresses.web_address`, the address as it was given.
+    Requests never use this spelling: they use `domain.addresses.web_address`, the address as it was given.
 
-    Raises ValueError, with a reason for people, when it is not such a URL, or carries a user name or password.
+    Raises ValueError, with a readable reason, if it is not such a URL, or holds a user name or password.
     """
     parts = addresses.split(url)
     query = _ILLEGAL_IN_QUERY.sub(_encode, parts.query or "")
@@ -99,7 +99,7 @@ def normalise_url(url: str) -> str:
 
 
 def absolute_url(base: str, address: str) -> str:
-    """``address`` as it reads on the document at ``base``. Raises ValueError for what no URL can be."""
+    """``address`` resolved against the document at ``base``. Raises ValueError if it cannot be a URL."""
     addresses.check_length(address)
     return addresses.resolved(base, address)
 
@@ -110,7 +110,7 @@ def host_of(url: str) -> str:
 
 
 def youtube_video_id(url: str) -> str | None:
-    """The video ID in a normalised YouTube URL of whatever form; ``None`` for channels, playlists, other sites."""
+    """The video ID in a normalised YouTube URL of any form; ``None`` for channels, playlists and other sites."""
     parts = urlsplit(url)
     if not is_youtube(url):
         return None
@@ -130,7 +130,7 @@ def youtube_video_id(url: str) -> str | None:
 def _path_of_file_url(url: str) -> Path:
     try:
         parts = urlsplit(url)
-    except ValueError as error:  # its text would carry the host, at any length
+    except ValueError as error:  # its message would hold the host, at any length
         raise ValueError(addresses.NO_HOST) from error
     if parts.netloc not in ("", "localhost"):
         raise ValueError("a file on another host")

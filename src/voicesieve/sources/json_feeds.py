@@ -19,7 +19,7 @@ def read_json_feed(text: str, url: str, max_entries: int) -> Feed:
         raise NoFeedError(f"it looks like JSON, but is broken: {error}") from error
     items = feed.get("items") if isinstance(feed, Mapping) else None
     if not isinstance(items, list) or "jsonfeed.org" not in str(feed.get("version")):
-        raise NoFeedError("it is JSON, but no JSON Feed (jsonfeed.org)")
+        raise NoFeedError("it is JSON, but not a JSON Feed (jsonfeed.org)")
     return Feed(
         tuple(_entry(item, url) for item in items[:max_entries] if isinstance(item, Mapping)),
         title=_text(feed, "title"),
@@ -47,7 +47,7 @@ def _offers(item: Mapping[str, object], url: str) -> Iterator[Offer]:
         address, stated, title = (_text(attachment, name) for name in ("url", "mime_type", "title"))
         if address.strip():
             duration = _text(attachment, "duration_in_seconds")
-            # By the specification, attachments of one title are the same thing in several forms.
+            # By the specification, attachments with the same title are one recording in several formats.
             yield Offer(address, url, likeness(stated, address), stated, duration, bool(title) and title in titles)
             titles.add(title)
 
@@ -61,7 +61,7 @@ def _next_url(feed: Mapping[str, object], url: str) -> str | None:
     try:
         return absolute_url(url, following) if following.strip() else None
     except ValueError:
-        return following  # refused, with a problem, where it would be followed
+        return following  # refused, with a problem, before it would be followed
 
 
 def _mappings(value: object) -> list[Mapping[str, object]]:
@@ -69,6 +69,6 @@ def _mappings(value: object) -> list[Mapping[str, object]]:
 
 
 def _text(described: Mapping[str, object], key: str) -> str:
-    """A text, or a number as one: identifiers and durations come as both."""
+    """A text or a number, as text: identifiers and durations occur as both."""
     value = described.get(key)
     return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""

@@ -1,4 +1,4 @@
-"""What one line of a list names, as people and programs write lists: plain, with remarks, as tables and playlists."""
+"""Reads one line of a list, as people and programs write lists: plain, with remarks, as tables and playlists."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from voicesieve.sources.offers import remote_candidate
 Entry = Candidate | SourceProblem | PassedOver
 
 _INVISIBLE = "\ufeff\u200b\u200e\u200f\u2060"
-"""Byte-order marks inside of joined files, and what comes along unseen when something is copied from a web page."""
+"""Byte-order marks inside joined files, and invisible characters that come with text copied from a web page."""
 _COMMENT = re.compile(
-    r"[#;\]].*"  # the three of yt-dlp; "#EXTM3U" is one as well
-    r"|\[\w+\]|(?:NumberOfEntries|Version|Title\d+|Length\d+)\s?=.*",  # what stands around addresses in a .pls file
+    r"[#;\]].*"  # the three that yt-dlp has; "#EXTM3U" is a comment too
+    r"|\[\w+\]|(?:NumberOfEntries|Version|Title\d+|Length\d+)\s?=.*",  # the lines around the addresses in a .pls file
     re.IGNORECASE | re.DOTALL,
 )
 _REMARK = re.compile(r"\s#.*", re.DOTALL)
 _WRAPPED = re.compile(r"""[<("'“‘](https?://[^<>"“”]*)[>)"'”’][,;]?""", re.IGNORECASE)
 _WRAPPING = "\"'<>“”‘’,;|" + _INVISIBLE
 _GLUED = re.compile(r"(?<=[^/=?&#:%])(?=https?://)", re.IGNORECASE)
-"""Where one address ends and the next begins without a line break. An address inside another one (an archive's path,
-a ``?url=`` parameter) follows a delimiter and stays where it is."""
+"""Where the next address begins without a line break. An address inside another one (an archive's path, a ``?url=``
+parameter) follows a delimiter and is not split off."""
 _SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _ADDRESS_END = re.compile(r"[\"<>“”]")
 _FIELD_END = re.compile(r"[,;|]")
@@ -46,7 +46,7 @@ _TITLE_COLUMNS = frozenset({"title", "name", "episode"})
 
 @dataclass(frozen=True)
 class Table:
-    """The columns of a list that has a heading. ``title`` is ``None`` where there is none."""
+    """The columns of a list with a heading. ``title`` is ``None`` if there is no such column."""
 
     delimiter: str
     address: int
@@ -54,7 +54,7 @@ class Table:
 
 
 def table_of(heading: str) -> Table | None:
-    """The columns that the first line of a list names, if it names any."""
+    """The columns that the first line of a list names, if any."""
     text = heading.strip(_INVISIBLE + " \t\r\n")
     if _SCHEME.search(text):
         return None
@@ -62,7 +62,7 @@ def table_of(heading: str) -> Table | None:
         names = [name.strip().lower() for name in _fields(text, delimiter)]
         addresses = [place for place, name in enumerate(names) if _ADDRESS_COLUMN.fullmatch(name)]
         titles = [place for place, name in enumerate(names) if name in _TITLE_COLUMNS]
-        # One name alone heads a plain list, in which commas belong to addresses.
+        # A heading with one name belongs to a plain list, in which commas are part of addresses.
         if addresses and (len(names) > 1 or delimiter == "\t"):
             return Table(delimiter, addresses[0], titles[0] if titles else None)
     return None
@@ -75,13 +75,13 @@ def is_blank(line: str) -> bool:
 
 
 def read_line(text: str, where: str, table: Table | None = None, kinds: Collection[str] = ()) -> list[Entry]:
-    """What one line of a list names, where it stands in a ``table``. ``where`` is for the problems.
+    """The entries in one line of a list, or of a ``table``. ``where`` is the place that problems name.
 
-    A line that begins with one of ``kinds`` and a colon, such as ``rss:``, is a source of its own and no address.
+    A line that begins with one of ``kinds`` and a colon, such as ``rss:``, is a query and not an address.
 
-    U+FFFD stands for bytes that were no text. A line that names nothing is one problem, however long it is.
+    U+FFFD stands for bytes that are not text. A line without an address is one problem, however long it is.
     """
-    # A lone carriage return ends a line too, as on old Macs; such lines share one number.
+    # A single carriage return also ends a line, as on old Macs; such lines share one number.
     lines = [line.strip(_INVISIBLE + " \n\t") for line in text.split("\r")]
     return [what for line in lines for what in _read(line, where, table, kinds)]
 
@@ -110,7 +110,7 @@ def _read_words(text: str, where: str, kinds: Collection[str]) -> list[Entry]:
     if not named or is_source or _FEED.match(text):
         return [SourceProblem(where, f"{_objection(text, is_source)}: {shown(text)}")]
     last, address = named[-1]
-    # What stands on its own in between is a label, and what stands behind the last address is about it.
+    # Words between addresses are labels; words after the last address are about it.
     rest = " ".join(words[last + 1 :])
     if rest and _is_media(rest) and not _is_media(address):
         return [SourceProblem(where, f"white space inside an address (write it as %20): {shown(text)}")]
@@ -122,7 +122,7 @@ def _read_words(text: str, where: str, kinds: Collection[str]) -> list[Entry]:
 
 
 def _title_beside(text: str, address: str) -> str:
-    """What stands in the cell behind the one of ``address``, or else before it, where tabs separate cells."""
+    """The text of the cell after the one with ``address``, or else of the one before it; tabs separate cells."""
     cells = [cell.strip() for cell in text.split("\t")]
     if address not in cells:
         return ""
@@ -132,9 +132,9 @@ def _title_beside(text: str, address: str) -> str:
 
 
 def _addresses(word: str, goes_on: bool) -> list[str]:
-    """The addresses in a word without white space, which may be glued together, wrapped, labelled, or end a field.
+    """The addresses in a word without white space. They may be joined, wrapped, labelled, or end a field.
 
-    ``goes_on``: further words stand in its line.
+    ``goes_on``: the line has further words.
     """
     addresses = []
     for piece in _GLUED.split(word.strip(_WRAPPING)):
@@ -152,10 +152,10 @@ def _addresses(word: str, goes_on: bool) -> list[str]:
 
 
 def _first_field(address: str, goes_on: bool) -> str:
-    """``address`` up to where the next field of a table without heading begins.
+    """``address`` up to the next field of a table without a heading.
 
-    A query, which may be signed, holds delimiters of its own: there one ends the address only where words of a title
-    follow. A path holds them before ``name=value`` (RFC 3986, section 3.3).
+    A query may be signed and hold delimiters itself: there a delimiter ends the address only if the words of a title
+    follow. In a path, delimiters stand before ``name=value`` (RFC 3986, section 3.3).
     """
     end = _FIELD_END.search(address)
     if end is None or not _is_media(address[: end.start()]):
@@ -177,7 +177,7 @@ def _entry(address: str, where: str, title: str = "") -> Entry:
 
 
 def _objection(text: str, is_source: bool) -> str:
-    """Why ``text`` names nothing, and what to write instead."""
+    """Why ``text`` is not an address, and what to write instead."""
     if "\ufffd" in text:
         return "not UTF-8 text"
     if _BARE_VIDEO_ID.fullmatch(text):

@@ -1,4 +1,4 @@
-"""What a web page shows, links and embeds: one pass over its markup, however broken that is."""
+"""What a web page shows, links and embeds, read in one pass over its markup, which may be broken."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from voicesieve.domain.platforms import youtube_video
 from voicesieve.sources.media import Likeness, likeness
 
 _ADDRESS_ATTRIBUTES = ("src", "data-src", "data-lazy-src", "data-original", "data-url")
-"""Where an element may keep its address, the ones in which scripts look later behind the one that counts at once."""
+"""Attributes that may hold an element's address: first the standard one, then those that scripts read later."""
 _PLAYERS = frozenset({"audio", "video", "amp-audio", "amp-video"})
 _FRAMES = {"iframe": _ADDRESS_ATTRIBUTES, "amp-iframe": _ADDRESS_ATTRIBUTES, "frame": ("src",), "embed": ("src",)}
 _FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/feed+json"})
@@ -33,12 +33,12 @@ _YOUTUBE_ELEMENTS = {"lite-youtube": "videoid", "amp-youtube": "data-videoid"}
 _YOUTUBE_ID = re.compile(r"[A-Za-z0-9_-]{11}")
 
 _MAX_DEPTH = 100
-"""Of structured data; real ones nest some ten deep."""
+"""Deepest nesting of structured data that is read; real pages have some ten levels."""
 
 
 @dataclass
 class Reference:
-    """An address in the page. A shown one is a recording; a linked one (``is_link``) has to look like one."""
+    """An address on the page: of a recording, or of a link (``is_link``) that has to look like one."""
 
     address: str
     is_link: bool = False
@@ -49,7 +49,7 @@ class Reference:
 
 @dataclass
 class Seen:
-    """What one page holds. ``unusable`` are examples of what nobody can fetch, by what they are."""
+    """What one page holds. ``broken_off`` says where its reading failed, empty if it reached the end."""
 
     references: list[Reference] = field(default_factory=list)
     frames: list[str] = field(default_factory=list)
@@ -65,14 +65,14 @@ class Seen:
 
 
 def read_markup(text: str) -> Seen:
-    """What the page ``text`` holds, in document order; up to where it cannot be read, if there is such a place."""
+    """What the page ``text`` holds, in document order, up to the first place that cannot be parsed."""
     collector = _Collector()
     try:
-        # Not closed at the end: closing rescans an unfinished construct from every "<" in it, in quadratic time.
+        # It is not closed: closing scans an unfinished construct again from every "<" in it, in quadratic time.
         collector.feed(text)
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 - html.parser has no list of what broken markup makes it raise
+    except Exception as error:  # noqa: BLE001 - what html.parser raises for broken markup is not documented
         line, column = collector.getpos()
         collector.seen.broken_off = f"line {line}, column {column + 1} ({type(error).__name__}: {error})"
     collector.end_player()
@@ -80,7 +80,7 @@ def read_markup(text: str) -> Seen:
 
 
 class _Collector(HTMLParser):
-    """Notes what matters while the parser goes through the document."""
+    """Collects recordings while the parser goes through the document."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -91,13 +91,13 @@ class _Collector(HTMLParser):
         self._script: _Script | None = None
 
     def parse_marked_section(self, i: int, report: int = 1) -> int:
-        """``<![`` begins nothing in HTML: it is a comment up to the next ``>``, as browsers have it. The inherited
-        method raises AssertionError for any word that it does not know."""
+        """In HTML ``<![`` begins a comment that ends at the next ``>``, as in browsers. The inherited method raises
+        AssertionError for any word that it does not know."""
         end = self.rawdata.find(">", i + 3)
         return end + 1 if end >= 0 else -1
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        attributes = {name: value or "" for name, value in reversed(attrs)}  # of two equal names the first counts
+        attributes = {name: value or "" for name, value in reversed(attrs)}  # of equal names the first counts
         seen = self.seen
         if tag == "html":
             seen.language = seen.language or attributes.get("lang", "")
@@ -148,7 +148,7 @@ class _Collector(HTMLParser):
             self._open_link.title = _extended(self._open_link.title, data)
 
     def end_player(self) -> None:
-        """Note the best of a player's sources: the others are the same recording in other formats."""
+        """Record the best source of a player: the others are the same recording in other formats."""
         player, self._player = self._player, None
         if player is None:
             return
@@ -181,7 +181,7 @@ class _Collector(HTMLParser):
             self.seen.frames.append(address)
 
     def _late(self, tag: str, attributes: Mapping[str, str]) -> None:
-        """What scripts make a player of when somebody scrolls or clicks."""
+        """What scripts turn into a player when the visitor scrolls or clicks."""
         names = [name for name in attributes if name.startswith("data-")] if tag not in _PLAYERS | {"source"} else []
         lazy = [attributes.get(name) for name in _ADDRESS_ATTRIBUTES]
         for address in dict.fromkeys(attributes[name] for name in names):
@@ -205,7 +205,7 @@ class _Collector(HTMLParser):
             self.seen.unread_data += 1
 
     def _read_data(self, text: str) -> bool:
-        """Note the recordings in JSON; false where it is none."""
+        """Record the recordings in JSON; false if it is not JSON."""
         try:
             data = json.loads(text)
         except (ValueError, RecursionError):
@@ -253,7 +253,7 @@ def _extended(text: str, more: str) -> str:
 
 
 def _structured(data: object, depth: int = 0) -> Iterator[Reference]:
-    """The recordings of JSON-LD (schema.org) and of whatever other data a page gives to its scripts."""
+    """The recordings in JSON-LD (schema.org) and in any other data that a page gives to its scripts."""
     if depth > _MAX_DEPTH:
         return
     if isinstance(data, list):
@@ -283,5 +283,5 @@ def _is_content(key: str, text: str, data: Mapping[str, object]) -> bool:
 
 
 def _is_media_address(text: str) -> bool:
-    """Whether ``text``, which may be anything, is an address by its form and leads to media by its suffix."""
+    """Whether any ``text`` has the form of an address and a media suffix."""
     return text.lstrip().startswith(_ADDRESS_BEGINS) and likeness("", text) is Likeness.MEDIA

@@ -1,4 +1,4 @@
-"""Which names and types mean audio or video."""
+"""Which file names and types mean audio or video."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ _OTHER_TYPE = re.compile(
 
 
 class Likeness(IntEnum):
-    """How likely an address leads to audio or video, the most likely first."""
+    """How likely it is that an address leads to audio or video, the most likely first."""
 
     MEDIA = 0
     UNKNOWN = 1
-    """Only the bytes can tell."""
+    """Only the bytes can decide."""
     PLAYLIST = 2
-    """Not the recording, but a list of where it is."""
+    """Not a recording, but a list of addresses."""
     OTHER = 3
 
 

@@ -1,4 +1,4 @@
-"""Candidates made of what a remote party or a list offers, cleaned and checked in one place."""
+"""Makes candidates from what a server or a list offers: cleaned and checked in one place."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def remote_candidate(
     keep_s: float | None = None,
     guid: str = "",
 ) -> Candidate:
-    """A candidate for ``address``, which may be relative to ``base``. Texts are as the other side gave them.
+    """A candidate for ``address``, which may be relative to ``base``. Texts are as the source states them.
 
-    ``guid`` is the name that its feed gives this entry, empty for none.
+    ``guid`` is the id that the feed gives this entry, empty for none.
 
-    Raises ValueError, with a reason for people, when the address is not one that a fetcher may open.
+    Raises ValueError, with a readable reason, if a fetcher may not open the address.
     """
     identity = candidate_identity(absolute_url(base, address) if base else address)
     if identity.source == FILE:

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from voicesieve.domain.candidates import Candidate, PassedOver, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.languages import EvidenceKind
+from voicesieve.domain.platforms import is_youtube
 from voicesieve.domain.text import clean_text
 from voicesieve.sources.cleaning import shown
 from voicesieve.sources.dates import epoch_s
@@ -36,16 +37,16 @@ _HTML_TYPES = frozenset({"", "text/html", "application/xhtml+xml"})
 _FEED_TYPES = frozenset({"application/rss+xml", "application/atom+xml", "application/xml", "text/xml"})
 _HTML = re.compile(rb"<!doctype\s+html|<html[\s>]", re.IGNORECASE)
 _META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s{0,9}=\s{0,9}[\"']?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
-_PRESCAN_BYTES = 1_024  # HTML standard, section 4.2.5.4: the encoding stands within the first 1024 bytes
+_PRESCAN_BYTES = 1_024  # HTML standard, section 4.2.5.4: the encoding is declared within the first 1024 bytes
 _WATCH_SEGMENTS = frozenset({"watch", "video", "videos", "episode", "episodes", "v", "listen", "play"})
 _CACHE_BUSTER = re.compile(r"^https?:|[?&]_=\d+$")
-"""In what two addresses of one recording on a page differ: the scheme (``og:video``) and a count (WordPress)."""
+"""How two addresses of one recording on a page differ: by the scheme (``og:video``) or a counter (WordPress)."""
 
 _Finding = Candidate | SourceProblem | PassedOver
 
 
 def read_page(origin: Origin, body: bytes) -> Document:
-    """The recordings of one HTML page. Raises FailureError when it is none."""
+    """The recordings of one HTML page. Raises FailureError if the document is not HTML."""
     if origin.mime_type not in _HTML_TYPES and not _HTML.search(body[:_PRESCAN_BYTES]):
         raise FailureError(Failure(FailureKind.UNSUPPORTED, f"it is not a web page: {_hint(origin.mime_type)}"))
     stated = _META_CHARSET.search(body[:_PRESCAN_BYTES])
@@ -56,17 +57,17 @@ def read_page(origin: Origin, body: bytes) -> Document:
 class PageSource(DocumentSource):
     """The recordings of one HTML page, in document order.
 
-    - ``<audio>`` and ``<video>`` elements, each by its own address or the best of its ``<source>`` elements: the others
-      are the same recording in other formats; also where the address waits in ``data-src`` and the like;
+    - ``<audio>`` and ``<video>`` elements, each by its own address or the best of its ``<source>`` elements (the others
+      are the same recording in other formats), also if the address is in ``data-src`` and similar attributes;
     - ``og:audio``, ``og:video`` and ``twitter:player:stream``;
     - ``contentUrl`` in structured data (JSON-LD), and addresses with a media suffix in any data for scripts;
-    - links to a media suffix, on whatever host, and links that are to be downloaded;
+    - links to a media suffix on any host, and links marked for download;
     - videos of YouTube that the page embeds;
-    - links on the page's own host that look like the page of one recording: a path segment out of ``watch``, ``video``,
-      ``videos``, ``episode``, ``episodes``, ``v``, ``listen``, ``play`` with another segment behind it, or ``watch`` at
-      the end with a query.
+    - links on the page's own host that look like the page of one recording: one of the path segments ``watch``,
+      ``video``, ``videos``, ``episode``, ``episodes``, ``v``, ``listen``, ``play`` followed by another segment, or
+      ``watch`` at the end with a query.
 
-    What is there but cannot be used, such as the player of another site, is counted with an example.
+    What cannot be used, such as the player of another site, is counted with an example.
     """
 
     def __init__(self, reader: Reader, limits: DocumentLimits) -> None:
@@ -80,18 +81,18 @@ def _findings(seen: Seen, page_url: str) -> Iterator[_Finding]:
         recordings += isinstance(what, Candidate)
         yield what
     if len(seen.references) > MAX_FINDINGS:
-        yield SourceProblem("page", f"more than {MAX_FINDINGS:,} addresses; those behind them are not looked at")
+        yield SourceProblem("page", f"more than {MAX_FINDINGS:,} addresses; the rest is not read")
     if seen.broken_off:
-        yield SourceProblem("page", f"cannot be read beyond {seen.broken_off}; what stands before is used")
+        yield SourceProblem("page", f"cannot be read beyond {seen.broken_off}; the part before that is used")
     left_out = list(_left_out(seen, base))
     yield from left_out
     if not recordings:
         also = " that can be used" if left_out else ""
-        yield SourceProblem("page", f"{shown(page_url)} shows and links no audio or video{also} that was recognised")
+        yield SourceProblem("page", f"no audio or video{also} was recognised on {shown(page_url)}")
 
 
 def _recordings(seen: Seen, base: str, page_url: str) -> Iterator[Candidate | SourceProblem]:
-    known: set[str] = set()
+    seen_keys: set[str] = set()
     looked_at: set[tuple[str, bool]] = set()
     page_title, licence = clean_text(seen.title), _joined(base, seen.licence) if seen.licence else ""
     embedded = [Reference(address) for address in seen.frames if _is_usable_frame(_joined(base, address))]
@@ -116,8 +117,8 @@ def _recordings(seen: Seen, base: str, page_url: str) -> Iterator[Candidate | So
             yield SourceProblem(f"reference {number}", f"{error}: {shown(reference.address)}")
             continue
         key = _CACHE_BUSTER.sub("", candidate.url)
-        if key not in known:
-            known.add(key)
+        if key not in seen_keys:
+            seen_keys.add(key)
             yield candidate
 
 
@@ -142,7 +143,7 @@ def _left_out(seen: Seen, base: str) -> Iterator[PassedOver]:
 
 
 def _is_usable_frame(address: str) -> bool:
-    """Whether what a frame shows is one recording, and not another page."""
+    """Whether a frame shows one recording, and not another page."""
     try:
         url = normalise_url(address)
     except ValueError:
@@ -152,8 +153,8 @@ def _is_usable_frame(address: str) -> bool:
 
 def _is_youtube_video(address: str) -> bool:
     try:
-        # Asked cheaply first: a page may have a hundred thousand links.
-        return "youtu" in address.lower() and youtube_video_id(normalise_url(address)) is not None
+        # The cheap check comes first: a page may have a hundred thousand links.
+        return is_youtube(address) and youtube_video_id(normalise_url(address)) is not None
     except ValueError:
         return False
 
@@ -175,7 +176,7 @@ def _looks_like_recording(address: str, page_url: str) -> bool:
 
 
 def _joined(base: str, address: str) -> str:
-    """``address`` against ``base``, empty for what is no address."""
+    """``address`` resolved against ``base``, empty if it is not an address."""
     try:
         return absolute_url(base, address)
     except ValueError:

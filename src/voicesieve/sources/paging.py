@@ -1,4 +1,4 @@
-"""Cutting a stream of findings into pages that keep within their budget."""
+"""Cuts a stream of findings into pages that keep within their budget."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from dataclasses import dataclass
 from voicesieve.domain.candidates import Budget, Candidate, Cursor, PassedOver, SourceProblem, added_up
 
 MAX_PROBLEMS_PER_PAGE = 100
-"""A page also ends here, so that a file of garbage stays in bounded memory; the next page goes on."""
+"""A page also ends after this many problems, so that a file of garbage needs bounded memory."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that a walk came upon. ``resume`` is the cursor that goes on right behind it."""
+    """One result of a walk. ``resume`` is the cursor that continues directly after it."""
 
     what: Candidate | SourceProblem | PassedOver
     resume: Cursor
 
 
 class Findings:
-    """A walk in progress. It looks one finding ahead, so that the last page knows that it is the last."""
+    """A walk in progress. It reads one finding ahead, so that the last page is recognised as the last."""
 
     def __init__(self, walk: Iterator[Finding]) -> None:
         self._walk = walk
         self._ahead = next(walk, None)
 
     def take(self, budget: Budget) -> Taken:
-        """The next findings within ``budget``. A candidate that stands twice among them is passed over in silence.
+        """The next findings within ``budget``. A candidate that occurs twice among them is returned once.
 
-        Raises ValueError for a budget without room for a candidate: it would look like the end of the walk.
+        Raises ValueError for a budget without room for a candidate: its page would look like the end of the walk.
         """
         if budget.max_candidates < 1:
             raise ValueError("a page needs room for at least one candidate")
@@ -57,7 +57,7 @@ class Findings:
 
 @dataclass(frozen=True)
 class Taken:
-    """What one page took. ``resume`` is ``None`` when the walk is at its end."""
+    """The findings of one page. ``resume`` is ``None`` at the end of the walk."""
 
     candidates: tuple[Candidate, ...]
     problems: tuple[SourceProblem, ...]

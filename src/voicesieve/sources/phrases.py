@@ -1,4 +1,4 @@
-"""The file of search phrases, ``queries.toml`` in the data folder: starter phrases in it, a person's own over time."""
+"""``queries.toml`` in the data folder: the search phrases, which start with a few of ours and grow with your own."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ FILE = "queries.toml"
 
 
 class PhrasesError(VoicesieveError, ValueError):
-    """The file cannot be used. The message says where and what to write instead."""
+    """The file cannot be used. The message says what is wrong and what to write instead."""
 
 
 def template() -> str:
-    """The file with starter phrases in Vietnamese and English, switched off."""
+    """The text of a new file: phrases in Vietnamese and English, switched off."""
     return resources.files("voicesieve.sources").joinpath(FILE).read_text(encoding="utf-8")
 
 
 def read_queries(file: Path) -> list[Query]:
-    """The queries that ``file`` asks for, in its order; none when it names no source.
+    """The queries of ``file``, in its order; none if it names no source.
 
     Raises `PhrasesError`.
     """
@@ -40,7 +40,7 @@ def read_queries(file: Path) -> list[Query]:
 
 
 def read_phrases(file: Path) -> list[str]:
-    """All phrases of ``file``, whether its source is switched on or not; none when there is no file."""
+    """All phrases of ``file``, whether it names a source or not; none if there is no file."""
     if not file.exists():
         return []
     content = _content(file)

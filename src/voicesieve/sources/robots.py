@@ -1,7 +1,7 @@
-"""robots.txt (RFC 9309): asked before a page is read, and obeyed for that page and for what it links on its own host.
+"""robots.txt (RFC 9309): read before a page is, and obeyed for that page and for the links to its own host.
 
-A walk of a page looks for recordings by itself, so it is what robots.txt speaks to. A feed and its enclosures are
-offered to programs, and an address in a list was named by a person: neither is asked for.
+A page is searched for recordings by a program, which is what robots.txt is about. A feed and its enclosures are meant
+for programs, and an address in a list was chosen by a person, so neither needs robots.txt.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from voicesieve.sources.confined import in_confinement
 from voicesieve.sources.protocol import Reader, Source
 
 AGENT = "voicesieve"
-"""Our product token, which site owners put behind ``User-agent:``."""
+"""Our product token, which site owners write after ``User-agent:``."""
 SETTING = "discovery.obey_robots"
 DEADLINE_S = 30.0
 MAX_BYTES = 512_000
@@ -27,11 +27,11 @@ MAX_BYTES = 512_000
 
 
 class RobotsSource:
-    """The pages of ``source``, read only where robots.txt of the query's host lets us.
+    """The pages of ``source`` that robots.txt of the query's host allows.
 
-    Before the first page of a walk comes the request for robots.txt; it finds nothing and takes its own turn at the
-    host, and is no success of the walk: a page that fails behind it counts its failures in a row on. Walks of one run
-    that read the same site share one request; after a restart in the middle of a walk it is made once more.
+    A walk starts with the request for robots.txt. It finds nothing, counts as a request to the host, and is no success
+    of the walk: if the page fails after it, the count of failures in a row goes up. Walks of one run on the same site
+    share one request; after a restart in the middle of a walk it is made once more.
     """
 
     def __init__(self, source: Source, reader: Reader) -> None:
@@ -61,14 +61,14 @@ class RobotsSource:
         return page if page.cursor is None else replace(page, cursor=_cursor(page.cursor))
 
     async def _asked(self, query: Query) -> bytes:
-        """The file; empty, which allows everything, where the site has none (RFC 9309, section 2.3.1)."""
+        """The file; empty, which allows everything, if the site has none (RFC 9309, section 2.3.1)."""
         address = f"{_site(query.argument)}/robots.txt"
         try:
             answer = await self._reader.read(address, max_bytes=MAX_BYTES, deadline_s=DEADLINE_S)
         except FailureError as error:
             if error.failure.remedy is Remedy.GIVE_UP and error.failure.kind not in _UNREADABLE:
                 return b""
-            message = f"nothing is read there before {shown(address)} is: {error.failure.message}"
+            message = f"{shown(address)} has to be read first, and that failed: {error.failure.message}"
             raise FailureError(replace(error.failure, message=message)) from error
         return answer.body
 
@@ -77,8 +77,8 @@ class RobotsSource:
         url = stated if isinstance(stated, str) else query.argument
         if await self._forbidden(query, (url,)):
             message = (
-                f"robots.txt of {shown(_site(url))} does not let {AGENT} read {shown(url)}. Ask its owner; with their "
-                f"permission, set {SETTING} = false"
+                f"robots.txt of {shown(_site(url))} does not allow {AGENT} to read {shown(url)}. Ask the site's owner; "
+                f"with their permission, set {SETTING} = false"
             )
             raise FailureError(Failure(FailureKind.FORBIDDEN_ADDRESS, message))
 
@@ -94,7 +94,7 @@ class RobotsSource:
         )
 
     async def _forbidden(self, query: Query, urls: tuple[str, ...]) -> tuple[str, ...]:
-        """Those of ``urls`` on the query's site that its robots.txt forbids."""
+        """The ``urls`` on the query's site that its robots.txt forbids."""
         site = _site(query.argument)
         own = tuple(url for url in urls if _site(url) == site)
         file = self._files[site]
@@ -103,13 +103,13 @@ class RobotsSource:
 
 @dataclass(frozen=True)
 class Asked:
-    """Addresses that robots.txt is asked about."""
+    """The addresses that are checked against robots.txt."""
 
     urls: tuple[str, ...]
 
 
 def forbidden_by(asked: Asked, file: bytes) -> tuple[str, ...]:
-    """Those of the addresses that a robots.txt with these bytes forbids."""
+    """The addresses that a robots.txt with these bytes forbids."""
     from protego import Protego
 
     may: Callable[[str, str], bool] = Protego.parse(file.decode("utf-8", "replace")).can_fetch
@@ -117,11 +117,11 @@ def forbidden_by(asked: Asked, file: bytes) -> tuple[str, ...]:
 
 
 _UNREADABLE = frozenset({FailureKind.FORBIDDEN_ADDRESS, FailureKind.TOO_LONG})
-"""Permanent, but no answer that there is no robots.txt."""
+"""Permanent failures that do not mean that there is no robots.txt."""
 
 
 def _site(url: str) -> str:
-    """Scheme, host and port: what one robots.txt speaks for."""
+    """Scheme, host and port: the scope of one robots.txt."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -131,7 +131,7 @@ def _cursor(place: Cursor | None) -> Cursor:
 
 
 def _place(cursor: Cursor | None) -> Cursor | None:
-    """Where the source stands; a cursor of a release that did not ask for robots.txt is its own."""
+    """The cursor of the wrapped source; a cursor of a release without robots.txt is that cursor itself."""
     if cursor is None or cursor.get("robots") is not True:
         return cursor
     place = cursor.get("at")

@@ -29,11 +29,11 @@ from voicesieve.sources.offers import remote_candidate
 from voicesieve.sources.protocol import Reader
 
 _MAX_NAMED = 10
-"""Things of one entry that are named one by one as left out."""
+"""Most omissions of one entry that are listed one by one."""
 
 
 def read_feed(origin: Origin, body: bytes) -> Document:
-    """Every entry of a feed. Raises FailureError when it is none."""
+    """Every entry of a feed. Raises FailureError if the document is not a feed."""
     feed = _feed(origin, body)
     findings: list[Candidate | SourceProblem] = []
     left_out: list[PassedOver] = []
@@ -44,10 +44,10 @@ def read_feed(origin: Origin, body: bytes) -> Document:
             else:
                 findings.append(what)
     if feed.has_more:
-        message = f"has more than {MAX_FINDINGS:,} entries; those behind them are not read"
+        message = f"has more than {MAX_FINDINGS:,} entries; the rest is not read"
         findings.append(SourceProblem("feed", message))
     if feed.broken_off:
-        message = f"cannot be read beyond entry {len(feed.entries)} ({feed.broken_off}); what stands before is used"
+        message = f"cannot be read beyond entry {len(feed.entries)} ({feed.broken_off}); those before that are used"
         findings.append(SourceProblem("feed", message))
     if not findings:
         findings.append(SourceProblem("feed", f"{shown(origin.url)} has no entries"))
@@ -57,9 +57,10 @@ def read_feed(origin: Origin, body: bytes) -> Document:
 class FeedSource(DocumentSource):
     """Every entry of a feed and of the older pages it links to (``next``, ``prev-archive``: RFC 5005) on the same host.
 
-    An entry is the best of its enclosures: by the address, then by the stated type, and the bytes decide where both say
-    nothing. What is surely no sound is passed over. An entry without enclosure is the page that it links to. A feed
-    that says that it has moved is read at its new address too, once.
+    Of the enclosures of an entry the best is taken: judged by the address, then by the stated type; where both say
+    nothing, the bytes decide. Enclosures that are certainly not audio or video are passed over. An entry without an
+    enclosure stands for the page that it links to. A feed that says that it has moved is also read at its new address,
+    once.
     """
 
     def __init__(self, reader: Reader, limits: DocumentLimits) -> None:
@@ -67,7 +68,7 @@ class FeedSource(DocumentSource):
 
 
 def _feed(origin: Origin, body: bytes) -> Feed:
-    # feedparser is heavy, and needed only in the process that reads documents, which loads it at its start.
+    # feedparser is slow to import, and needed only in the process that reads documents, which imports it at its start.
     from voicesieve.sources.xml_feeds import read_xml_feed
 
     stated = XML_ENCODING.search(body[:2_000])
@@ -89,11 +90,11 @@ def _read_entry(
     left_out = [offer for offer in entry.offers if offer.likeness is Likeness.OTHER]
     objection = "it has neither an audio or video enclosure nor a link"
     if left_out:
-        objection = f"it has no link, and its enclosure is no audio or video: {_described(left_out[0])}"
+        objection = f"it has no link, and its enclosure is not audio or video: {_described(left_out[0])}"
     for place, offer in enumerate(offered):
         further = [other for other in offered[place + 1 :] if not (other.is_form or other.address == offer.address)]
         named = [f"a further enclosure: {shown(other.address)}" for other in further]
-        named += [f"an enclosure that is no audio or video: {_described(other)}" for other in left_out]
+        named += [f"an enclosure that is not audio or video: {_described(other)}" for other in left_out]
         try:
             yield remote_candidate(
                 absolute_url(offer.base, offer.address) if offer.base else offer.address,
@@ -132,8 +133,8 @@ def _advice(mime_type: str, text: str) -> str:
     if "<html" in text[:2_000].lower():
         feed = next(iter(read_markup(text).feeds), None)
         if feed is not None:
-            return f"it is a web page, which says that its feed is {shown(feed)}: use rss: for that"
-        return "it is a web page; use page: for it, or look there for the address of the feed"
+            return f"it is a web page, and its feed is {shown(feed)}: use rss: with that address"
+        return "it is a web page; use page: for it, or look on it for the address of its feed"
     return "check the address in a browser"
 
 

@@ -1,4 +1,4 @@
-"""Feeds in XML: RSS of every version, RDF and Atom, well-formed or not."""
+"""Feeds in XML: every version of RSS, RDF and Atom, well-formed or not."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from voicesieve.sources.identity import absolute_url
 from voicesieve.sources.media import Likeness, likeness
 
 _Described = dict[str, Any]
-"""A feed, an entry or a link as feedparser describes it. Always read by ``dict.get``: the ``get`` of its own class
-answers some keys, ``license`` among them, from elsewhere or not at all."""
+"""A feed, an entry or a link as feedparser describes it. It is always read with ``dict.get``: the ``get`` of its own
+class takes some keys, ``license`` among them, from elsewhere or ignores them."""
 
 _DECLARATION = re.compile(r"<\?xml[^>]{0,500}\?>\s*", re.IGNORECASE)
 _ROOT = re.compile(r"<(?:\?xml\b|!DOCTYPE\s|rss\b|feed\b|[\w-]{1,20}:(?:RDF|feed)\b)", re.IGNORECASE)
 _JUNK_CHARS = 10_000
-"""Where a feed may begin at the latest: programs print warnings and comments before it."""
+"""The latest place at which a feed may begin: programs print warnings and comments before it."""
 _REFERENCE = re.compile(r"&#(x[0-9a-f]{1,20}|\d{1,20});", re.IGNORECASE)
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")  # XML 1.0, section 2.2
 
@@ -32,7 +32,7 @@ _DATES = ("published", "updated", "created")
 
 _WEB_ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 _REGISTERED = "http://www.iana.org/assignments/relation/"
-"""A relation behind it means what it means without (RFC 4287, section 4.2.7.2)."""
+"""A relation means the same with this prefix and without it (RFC 4287, section 4.2.7.2)."""
 
 _PODCAST = "https://podcastindex.org/namespace/1.0"
 _PODCAST_DRAFT = "https://github.com/podcastindex-org/podcast-namespace/blob/main/docs/1.0.md"
@@ -40,7 +40,7 @@ _ENCLOSURES_OF_RDF = "http://purl.oclc.org/net/rss_2.0/enc#"
 
 
 def read_xml_feed(text: str, url: str, max_entries: int) -> Feed:
-    """The feed in ``text``, which was read at ``url``; up to where it cannot be read, if there is such a place.
+    """The feed in ``text``, which was read at ``url``, up to the first place that cannot be parsed.
 
     Raises `NoFeedError`.
     """
@@ -62,11 +62,11 @@ def read_xml_feed(text: str, url: str, max_entries: int) -> Feed:
 
 
 class _EnoughError(Exception):
-    """There are more entries than are wanted."""
+    """More entries were read than are wanted."""
 
 
 class _OfferReader:
-    """Makes feedparser note every address that an entry offers, with the base that holds just there.
+    """Makes feedparser record every address that an entry offers, with the base that applies there.
 
     feedparser calls ``_start_PREFIX_NAME`` and ``_end_PREFIX_NAME`` for each element; for enclosures it forgets
     ``xml:base``, and of several elements whose name it does not know it keeps the last.
@@ -84,7 +84,7 @@ class _OfferReader:
     _is_form = False
     _alternate_type = ""
 
-    # What feedparser's own classes bring.
+    # Attributes of feedparser's own classes.
     inentry: int
     baseuri: str
     entries: list[_Described]
@@ -101,8 +101,8 @@ class _OfferReader:
     _start_entry = _start_item
 
     def _end_guid(self) -> None:
-        # Unless it says otherwise, feedparser takes it for an address: it would join it to the feed's own, so that it
-        # changes when the feed moves, and make it the link of the entry.
+        # By default feedparser treats the guid as an address: it would resolve it against the address of the feed, so
+        # that it changes when the feed moves, and use it as the link of the entry.
         element, _, pieces = self.elementstack[-1]
         if element == "id" and not _WEB_ADDRESS.match("".join(pieces).strip()):
             self.guidislink = False
@@ -137,7 +137,7 @@ class _OfferReader:
         medium = _text(attrs, "medium").strip().lower()
         if medium in ("audio", "video") and likeness(stated, address) is Likeness.UNKNOWN:
             stated = medium
-        # Elements of this name mostly hold pictures, so it takes a sign that this one does not.
+        # Most elements of this name hold pictures, so there must be a sign that this one does not.
         likely = likeness(stated, address)
         if medium in ("", "audio", "video") and (likely is not Likeness.UNKNOWN or "octet" in stated):
             self._offer(address, stated, likely, _text(attrs, "duration"))
@@ -167,8 +167,8 @@ class _Loose(_OfferReader, LooseFeedParser):  # type: ignore[misc]
 
 
 def _parsed(text: str, url: str, max_entries: int) -> tuple[str, Any, str]:
-    """The version of the feed, empty where it is none, the parser of feedparser that went through it, and the error at
-    which that gave up, if it did."""
+    """The version of the feed (empty if it is not a feed), the parser of feedparser that read it, and the error that
+    ended the reading (empty if none did)."""
     begin = _ROOT.search(text[:_JUNK_CHARS])
     text = _REFERENCE.sub(_valid_reference, text)
     text = _NO_XML.sub("", _DECLARATION.sub("", text[begin.start() if begin else 0 :], count=1))
@@ -177,7 +177,7 @@ def _parsed(text: str, url: str, max_entries: int) -> tuple[str, Any, str]:
     source = xml.sax.xmlreader.InputSource()
     source.setByteStream(io.BytesIO(body))
     source.setEncoding("utf-8")
-    reader = xml.sax.make_parser()  # noqa: S317 - entities are gone by now, and nothing external is read
+    reader = xml.sax.make_parser()  # noqa: S317 - entities were removed above, and nothing external is read
     reader.setFeature(xml.sax.handler.feature_namespaces, True)
     reader.setFeature(xml.sax.handler.feature_external_ges, False)
     reader.setContentHandler(parser)
@@ -190,20 +190,20 @@ def _parsed(text: str, url: str, max_entries: int) -> tuple[str, Any, str]:
 
 
 def _error_of(parse: Callable[[], object]) -> str:
-    """What went wrong in ``parse``; empty where nothing did. What it has read by then stays in its parser."""
+    """The error that ``parse`` raised, empty if none. What it read before that stays in its parser."""
     try:
         parse()
     except _EnoughError:
         return ""
     except MemoryError:
         raise
-    except Exception as error:  # noqa: BLE001 - there is no list of what broken input makes feedparser raise
+    except Exception as error:  # noqa: BLE001 - what feedparser raises for broken input is not documented
         return f"{type(error).__name__}: {error}"
     return ""
 
 
 def _valid_reference(match: re.Match[str]) -> str:
-    """A character reference, or nothing for one to what no XML may hold."""
+    """A character reference, or nothing if XML does not allow its character."""
     digits = match[1]
     number = int(digits[1:], 16) if digits[0] in "xX" else int(digits)
     is_char = number in (0x9, 0xA, 0xD) or 0x20 <= number < 0xD800 or 0xE000 <= number <= 0x10FFFF
@@ -212,7 +212,7 @@ def _valid_reference(match: re.Match[str]) -> str:
 
 def _prepared(parser: Any, max_entries: int) -> Any:
     parser.max_entries = max_entries
-    # These two concern HTML inside of texts, which we do not use.
+    # Both are about HTML inside texts, which is not used.
     parser.resolve_relative_uris = parser.sanitize_html = False
     return parser
 
@@ -232,12 +232,12 @@ def _entry(entry: _Described) -> Entry:
 
 
 def _published_at(entry: _Described) -> float | None:
-    # feedparser's own reading makes a date of nearly everything: November of 2026/03/03, and 2003 of 03-03-2026.
+    # feedparser's own parsing turns nearly any text into a date: 2026/03/03 into November, 03-03-2026 into 2003.
     return next((moment for name in _DATES if (moment := epoch_s(_text(entry, name))) is not None), None)
 
 
 def _licence(described: _Described) -> str:
-    """The licence of a feed or an entry as it states it: a licence element or link, else the copyright line."""
+    """The stated licence of a feed or an entry: a licence element or link, else the copyright line."""
     links = (_text(link, "href") for link in _mappings(described, "links") if _text(link, "rel") == "license")
     media = dict.get(described, "media_license")
     media_link = _text(media, "href") if isinstance(media, dict) else ""
@@ -251,7 +251,7 @@ def _linked(feed: _Described, rel: str, base: str) -> str | None:
             try:
                 return absolute_url(base, _text(link, "href"))
             except ValueError:
-                return _text(link, "href")  # refused, with a problem, where it would be followed
+                return _text(link, "href")  # refused, with a problem, before it would be followed
     return None
 
 

@@ -1,7 +1,7 @@
-"""What people write behind ``youtube:`` and ``youtube-api:``: a phrase, a channel or a playlist, and options.
+"""The arguments of ``youtube:`` and ``youtube-api:``: a phrase, a channel or a playlist, and options.
 
 ``kể chuyện bé [duration=medium, region=VN]`` is a search, ``channel:@name``, ``channel:UC...``, ``playlist:PL...`` and
-``feed:UC...`` are lists; an address of YouTube stands for the channel or playlist that it leads to.
+``feed:UC...`` are lists; an address on YouTube stands for its channel or playlist.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class YoutubeQuery:
 
     @property
     def limit(self) -> int | None:
-        """Most videos that are wanted (option ``max``)."""
+        """The most videos to return (option ``max``)."""
         return int(self.options["max"]) if "max" in self.options else None
 
     def __str__(self) -> str:
-        """The normal form: equal queries are spelt alike."""
+        """The normal form: equal queries are equal strings."""
         needs_prefix = self.form != SEARCH or self.subject.partition(":")[0] in FORMS or "//" in self.subject
         text = f"{self.form}:{self.subject}" if needs_prefix else self.subject
         options = ", ".join(f"{name}={value}" for name, value in sorted(self.options.items()))
@@ -51,7 +51,7 @@ class YoutubeQuery:
 
 
 def parse_argument(text: str, allowed: Mapping[str, Callable[[str], str]]) -> YoutubeQuery:
-    """Read what stands behind the kind; ``allowed`` maps each option of the source to its check.
+    """Read an argument; ``allowed`` maps each option of the source to its check.
 
     Raises ValueError with what is wrong and what to write instead.
     """
@@ -83,14 +83,14 @@ def one_of(*words: str) -> Callable[[str], str]:
 
     def check(value: str) -> str:
         if value not in words:
-            raise ValueError(f"{shown(value)} is none of {', '.join(words)}")
+            raise ValueError(f"{shown(value)} is not one of {', '.join(words)}")
         return value
 
     return check
 
 
 def matching(pattern: str, example: str) -> Callable[[str], str]:
-    """A check for an option whose values have a form."""
+    """A check for an option whose values match a pattern."""
 
     def check(value: str) -> str:
         if re.fullmatch(pattern, value) is None:
@@ -122,7 +122,7 @@ def _options(text: str, allowed: Mapping[str, Callable[[str], str]]) -> dict[str
         if not equals or name not in allowed:
             near = difflib.get_close_matches(name, allowed, n=1)
             hint = f"; did you mean {near[0]}?" if near else f". Options: {', '.join(sorted(allowed))}"
-            raise ValueError(f"{shown(part)} is no option of this source{hint}")
+            raise ValueError(f"{shown(part)} is not an option of this source{hint}")
         try:
             options[name] = allowed[name](value)
         except ValueError as error:
@@ -143,33 +143,33 @@ def _from_address(address: str) -> tuple[str, str]:
         return CHANNEL, _channel(segments[0])
     if len(segments) > 1 and segments[0] == "channel":
         return CHANNEL, _channel(segments[1])
-    raise ValueError(f"{shown(address)} leads neither to a channel nor to a playlist; put single videos into urls:")
+    raise ValueError(f"{shown(address)} is neither of a channel nor of a playlist; put single videos into urls:")
 
 
 def _phrase(text: str) -> str:
     if not text:
         raise ValueError("a search needs a phrase")
     if len(text) > MAX_PHRASE_CHARS or not text.isprintable():
-        raise ValueError(f"{shown(text)} is no phrase to search for: at most {MAX_PHRASE_CHARS} printable characters")
+        raise ValueError(f"{shown(text)} cannot be searched for: write at most {MAX_PHRASE_CHARS} printable characters")
     return text
 
 
 def _channel(text: str) -> str:
     if _CHANNEL_ID.fullmatch(text) or (_HANDLE.fullmatch(text) and text.isprintable()):
         return text
-    raise ValueError(f"{shown(text)} names no channel: write its ID (UC and 22 characters) or its @handle")
+    raise ValueError(f"{shown(text)} is not a channel: write its ID (UC and 22 characters) or its @handle")
 
 
 def _channel_id(text: str) -> str:
     if _CHANNEL_ID.fullmatch(text):
         return text
-    raise ValueError(f"{shown(text)} is no channel ID: a feed needs UC and 22 characters")
+    raise ValueError(f"{shown(text)} is not a channel ID: a feed needs UC and 22 characters")
 
 
 def _playlist(text: str) -> str:
     if _PLAYLIST_ID.fullmatch(text):
         return text
-    raise ValueError(f"{shown(text)} is no playlist ID: copy it from behind list= in its address")
+    raise ValueError(f"{shown(text)} is not a playlist ID: copy the text after list= in its address")
 
 
 _SUBJECTS: dict[str, Callable[[str], str]] = {

@@ -1,4 +1,4 @@
-"""What the settings say to the sources of YouTube."""
+"""The settings of the YouTube sources."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ API_ENDPOINT = "https://www.googleapis.com/youtube/v3"
 
 @dataclass(frozen=True)
 class ApiAccess:
-    """How the Data API is reached. ``key`` never leaves the header that carries it, and is not shown."""
+    """Access to the Data API. ``key`` is sent in one header and never shown."""
 
     key: str
     endpoint: str = API_ENDPOINT
@@ -26,7 +26,7 @@ class ApiAccess:
 
 @dataclass(frozen=True)
 class YoutubeSettings:
-    """``filters`` are the options of searches that do not name their own.
+    """``filters`` are the default options of searches.
 
     ``max_calls`` bounds the search calls of one ``youtube-api:`` query, ``max_results`` the videos of one ``youtube:``
     query.

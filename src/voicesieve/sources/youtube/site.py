@@ -1,6 +1,6 @@
 """The source ``youtube:``: searches, channels, playlists and channel feeds as the site shows them to a guest.
 
-A list says neither licence nor language; those are learnt, and judged, when a video is taken.
+A list states neither licence nor language; both are read, and judged, when a video is fetched.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FEED_URL = f"https://{YOUTUBE_HOST}/feeds/videos.xml?channel_id="
 PAGE_VIDEOS = {SEARCH: 20, CHANNEL: 30, PLAYLIST: 100}
 """Videos on a page of the site, by the form of the query: what the fake site of the tests sends, so an estimate."""
 MAX_SEEN = 400
-"""IDs of the latest entries, by which a list that leads in a circle is known."""
+"""Latest entries whose IDs are kept, by which a list that leads in a circle is recognised."""
 
 _DATES = {"hour": 1, "day": 2, "week": 3, "month": 4, "year": 5}
 _DURATIONS = {"short": 1, "long": 2, "medium": 3}
@@ -62,7 +62,7 @@ def normal_argument(argument: str) -> str:
     fitting = {SEARCH: set(SEARCH_OPTIONS), CHANNEL: {"max", "tab"}, FEED: set()}.get(query.form, {"max"})
     unfit = sorted(set(query.options) - fitting)
     if unfit:
-        raise ValueError(f"option {unfit[0]} does not go with a {query.form}; it takes {', '.join(sorted(fitting))}")
+        raise ValueError(f"option {unfit[0]} cannot be used with a {query.form}; it takes {', '.join(sorted(fitting))}")
     return str(query)
 
 
@@ -70,7 +70,7 @@ def search_parameters(options: Mapping[str, str]) -> str:
     """The site's ``sp=`` for a search of videos with these filters: a small protobuf message, base64.
 
     Field 1 is the order; field 2 holds date (1), type (2, 1 = video), duration (3), captions (5), creative commons
-    (6). Undocumented; read from addresses of the site and from the tables of Invidious (``search/filters.cr``).
+    (6). It is not documented; the numbers are from addresses of the site and from Invidious (``search/filters.cr``).
     """
     filters = {
         1: _DATES.get(options.get("uploaded", ""), 0),
@@ -87,7 +87,7 @@ def search_parameters(options: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class _Walk:
-    """``place`` is the list's own continuation; ``seen`` are IDs of the latest entries."""
+    """The position of a walk: ``place`` is the site's continuation, ``seen`` are IDs of the latest entries."""
 
     place: Mapping[str, object] | None = None
     found: int = 0
@@ -98,7 +98,7 @@ class _Walk:
 
 
 class YoutubeSource:
-    """Every page is one request, made by a yt-dlp worker; its cursor holds the site's own place to go on from."""
+    """Every page is one request, made by a yt-dlp worker; the cursor holds the site's continuation."""
 
     def __init__(self, reader: Reader, lister: Lister, settings: YoutubeSettings) -> None:
         self._feeds = FeedSource(reader, DocumentLimits())
@@ -164,21 +164,21 @@ class YoutubeSource:
         except FailureError as error:
             if error.failure.kind is not FailureKind.GONE:
                 raise
-            # Seen for days on end for channels that are there (all of 2026), so it tells nothing of the channel.
+            # Seen for days for channels that exist (throughout 2026), so it says nothing about the channel.
             message = (
-                f"YouTube has no feed for {parsed.subject} just now, which says nothing of the channel; "
-                f"youtube:channel:{parsed.subject} reads it without the feed"
+                f"YouTube has no feed for {parsed.subject} at the moment, which says nothing about the channel; "
+                f"youtube:channel:{parsed.subject} reads the channel without its feed"
             )
             raise FailureError(Failure.from_exception(FailureKind.SERVER_ERROR, error, message)) from error
 
     def _options(self, parsed: YoutubeQuery) -> dict[str, str]:
-        """The filters of a search: those of the settings that the site has, and those of the query."""
+        """The filters of a search: those of the settings that the site supports, then those of the query."""
         if parsed.form != SEARCH:
             return dict(parsed.options)
-        known = {name: value for name, value in self._settings.filters.items() if name in SEARCH_OPTIONS}
-        if known.get("licence") == "standard":
-            del known["licence"]
-        return {**known, **parsed.options}
+        supported = {name: value for name, value in self._settings.filters.items() if name in SEARCH_OPTIONS}
+        if supported.get("licence") == "standard":
+            del supported["licence"]
+        return {**supported, **parsed.options}
 
 
 def _address(parsed: YoutubeQuery) -> str:
@@ -217,16 +217,16 @@ def _cursor(walk: _Walk, options: Mapping[str, str]) -> dict[str, object]:
 
 
 def _walk(cursor: Cursor) -> _Walk:
-    """The walk that ``cursor`` means; the start for one of another revision."""
-    known: dict[str, Any] = dict(cursor)
+    """The walk in ``cursor``; the start if another revision wrote it."""
+    stored: dict[str, Any] = dict(cursor)
     try:
         return _Walk(
-            place=dict(known["place"]) or None,
-            found=int(known["found"]),
-            pages=int(known["pages"]),
-            seen=tuple(map(str, known["seen"])),
-            channel=str(known["channel"]),
-            channel_id=str(known["channel_id"]),
+            place=dict(stored["place"]) or None,
+            found=int(stored["found"]),
+            pages=int(stored["pages"]),
+            seen=tuple(map(str, stored["seen"])),
+            channel=str(stored["channel"]),
+            channel_id=str(stored["channel_id"]),
         )
     except (KeyError, TypeError, ValueError):
         return _Walk()
@@ -249,8 +249,8 @@ def _estimate(argument: str, cursor: Cursor | None, settings: SourceSettings) ->
     query = parse_argument(argument, OPTIONS)
     if query.form == FEED:
         return {YOUTUBE_HOST: 1}
-    found = (cursor or {}).get("found")
-    left = (query.limit or settings.youtube.max_results) - (found if isinstance(found, int) else 0)
+    listed = (cursor or {}).get("found")
+    left = (query.limit or settings.youtube.max_results) - (listed if isinstance(listed, int) else 0)
     return {YOUTUBE_HOST: -(-max(1, left) // PAGE_VIDEOS[query.form])}
 
 

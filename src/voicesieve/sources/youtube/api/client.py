@@ -1,4 +1,4 @@
-"""Asking the Data API: one method, one GET, the key in a header, and nothing of it in any message."""
+"""Calls the Data API: each call is one GET with the key in a header. The key is in no message."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DEADLINE_S = 60.0
 
 SEARCH, VIDEOS, CHANNELS, PLAYLIST_ITEMS = "search", "videos", "channels", "playlistItems"
 PAGE_SIZE = 50
-"""The API's most, for results of a page and for IDs of a batch."""
+"""The API's maximum of results on a page and of IDs in a request."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Listing:
-    """The parts of an answer that every list has. ``unchanged``: the ETag that was sent still holds."""
+    """The parts that the answers of all list methods share. ``unchanged``: the ETag that was sent is still valid."""
 
     items: tuple[Mapping[str, Any], ...]
     next_token: str | None
@@ -46,7 +46,7 @@ class Listing:
 
 
 async def call(reader: Reader, access: ApiAccess, request: Request, etag: str | None = None) -> Listing:
-    """Send ``request``. Raises `FailureError`; `QuotaSpentError` when its bucket is empty for today."""
+    """Send ``request``. Raises `FailureError`; `QuotaSpentError` if today's quota of its bucket is spent."""
     url = f"{access.endpoint.rstrip('/')}/{request.resource}?{urlencode(sorted(request.parameters.items()))}"
     headers = {"X-Goog-Api-Key": access.key, "Accept": "application/json"}
     if etag is not None:
@@ -54,7 +54,7 @@ async def call(reader: Reader, access: ApiAccess, request: Request, etag: str | 
     answer = await reader.read(url, max_bytes=MAX_ANSWER_BYTES, deadline_s=DEADLINE_S, headers=headers, any_status=True)
     if answer.status == 304 and etag is not None:
         return Listing((), None, etag, unchanged=True)
-    # A server may repeat what it was sent; what it says is stored, logged and shown, and the key must not be.
+    # A server may repeat what it was sent. Its answers are stored, logged and shown; the key must not be.
     body = answer.body.replace(access.key.encode(), b"[secret]")
     if answer.status != 200:
         raise refusal(answer.status, answer.headers, body, request.price.bucket)
@@ -65,10 +65,10 @@ def _listing(body: bytes) -> Listing:
     try:
         parsed = json.loads(body)
     except (ValueError, RecursionError) as error:
-        message = "the Data API answered with something that is not JSON"
+        message = "the answer of the Data API is not JSON"
         raise FailureError(Failure.from_exception(FailureKind.SERVER_ERROR, error, message)) from error
     if not isinstance(parsed, dict) or not isinstance(parsed.get("items", []), list):
-        raise FailureError(Failure(FailureKind.SERVER_ERROR, "the Data API answered with something that is no list"))
+        raise FailureError(Failure(FailureKind.SERVER_ERROR, "the answer of the Data API is not a list"))
     token, etag = parsed.get("nextPageToken"), parsed.get("etag")
     return Listing(
         tuple(item for item in parsed.get("items", []) if isinstance(item, dict)),

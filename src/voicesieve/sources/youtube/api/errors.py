@@ -1,8 +1,7 @@
 """Error bodies of the Data API as typed failures.
 
-The reasons are those of Google's error reference and of answers seen in the wild: the day's end comes as 403
-``quotaExceeded``, as 403 ``dailyLimitExceeded``, and since 2026 as a 429 that only its text tells from one that asks
-for patience.
+The reasons are from Google's error reference and from real answers. A spent daily quota comes as 403 ``quotaExceeded``,
+as 403 ``dailyLimitExceeded``, and since 2026 as a 429 that only its text distinguishes from a request to slow down.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from voicesieve.domain.quotas import QuotaSpentError
 from voicesieve.domain.text import clean_text
 
 PER_MINUTE_PAUSE_S = 60.0
-"""Google's short limits are by minute."""
+"""Google's short limits are per minute."""
 
 _MAX_MESSAGE_CHARS = 400
 _TAGS = re.compile(r"<[^>]{0,500}>")
@@ -49,14 +48,14 @@ _ADVICE = (
 
 
 class StalePageTokenError(FailureError):
-    """The API no longer knows the page token: the listing has to begin again."""
+    """The API no longer accepts the page token: the listing has to start again."""
 
     def __reduce__(self) -> tuple[type[StalePageTokenError], tuple[Failure]]:
         return (StalePageTokenError, (self.failure,))
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes, bucket: str) -> FailureError:
-    """The error to raise for an answer of 400 or more to a request that counts against ``bucket``."""
+    """The error to raise for a status of 400 or above; the request counted against ``bucket``."""
     error = _error_of(body)
     reasons = _reasons(error)
     said = _message(error, status)
@@ -64,7 +63,7 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, bucket: str) -
         message = f"the Data API says that today's quota of {bucket} is spent: {said}"
         return QuotaSpentError(Failure(FailureKind.RATE_LIMITED, message), bucket)
     if "invalidPageToken" in reasons:
-        return StalePageTokenError(Failure(FailureKind.SERVER_ERROR, f"the Data API lost the place: {said}"))
+        return StalePageTokenError(Failure(FailureKind.SERVER_ERROR, f"the Data API rejects the page token: {said}"))
     if reasons & _UNCONFIGURED or status == 401:
         return FailureError(
             Failure(FailureKind.NEEDS_OPERATOR, f"the Data API refuses the key: {said}. {_ADVICE}", retry_after_s=0.0)
@@ -75,11 +74,11 @@ def refusal(status: int, headers: Mapping[str, str], body: bytes, bucket: str) -
             Failure(FailureKind.RATE_LIMITED, f"the Data API asks us to slow down: {said}", retry_after_s=wait)
         )
     if reasons & _CLOSED:
-        return FailureError(Failure(FailureKind.PRIVATE, f"not open to everybody: {said}"))
+        return FailureError(Failure(FailureKind.PRIVATE, f"it is not public: {said}"))
     if reasons & _MISSING or status == 404:
         return FailureError(Failure(FailureKind.GONE, f"there is no such channel or playlist: {said}"))
     if status >= 500:
-        return FailureError(Failure(FailureKind.SERVER_ERROR, f"the Data API is in trouble: {said}"))
+        return FailureError(Failure(FailureKind.SERVER_ERROR, f"the Data API failed: {said}"))
     return FailureError(Failure(FailureKind.UNSUPPORTED, f"the Data API does not accept the request: {said}"))
 
 
@@ -93,15 +92,15 @@ def _error_of(body: bytes) -> Mapping[str, Any]:
 
 
 def _reasons(error: Mapping[str, Any]) -> set[str]:
-    found = {str(error.get("status") or "")}
+    reasons = {str(error.get("status") or "")}
     for key in ("errors", "details"):
         for entry in _objects(error.get(key)):
-            found.add(str(entry.get("reason") or ""))
-    return found
+            reasons.add(str(entry.get("reason") or ""))
+    return reasons
 
 
 def _limit_text(error: Mapping[str, Any]) -> str:
-    """All that says which limit was hit: the message and the names of the quota in the details."""
+    """All texts that name the limit: the message, and the quota in the details."""
     texts = [str(error.get("message") or "")]
     for detail in _objects(error.get("details")):
         metadata = detail.get("metadata")

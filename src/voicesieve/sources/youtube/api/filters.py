@@ -1,6 +1,6 @@
-"""Every filter of ``search.list`` under the name that people write it by, and its way into parameters.
+"""Every filter of ``search.list``: the name that people write, its check, and the parameter of the API.
 
-Names and values are those of the API's discovery document (revision 20261104), against which a test holds them.
+Parameters and values are from the API's discovery document (revision 20261104); a test compares them with it.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ OPTIONS: dict[str, Callable[[str], str]] = {
 
 
 def window_of(options: Mapping[str, str]) -> tuple[float | None, float | None]:
-    """The published window in epoch seconds; ``None`` where it is open."""
+    """The window of publication dates in epoch seconds; ``None`` where it is open."""
     after, before = options.get("after"), options.get("before")
     return (moment(after) if after else None), (moment(before) if before else None)
 

@@ -1,4 +1,4 @@
-"""The walk of a channel's uploads or of a playlist: one unit for 50 videos, newest first where it is a channel."""
+"""The walk of a channel's uploads (newest first) or of a playlist: one unit for 50 videos."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from voicesieve.sources.youtube.api.videos import moment_of, video_id
 from voicesieve.sources.youtube.queries import YoutubeQuery
 
 MAX_PAGES = 420
-"""A playlist shows its newest 20,000 videos or so; more pages than that lead in a circle."""
+"""A playlist shows about its newest 20,000 videos; more pages than that lead in a circle."""
 
 
 @dataclass(frozen=True)
 class ListPlace:
-    """Where a listing stands. ``playlist`` is ``None`` until the channel has named its uploads.
+    """The position of a listing. ``playlist`` is ``None`` until the channel has named its playlist of uploads.
 
-    ``newest`` is the youngest date of this walk, ``known`` that of the last one: a channel's walk ends there.
+    ``newest`` is the latest date of this walk, ``known`` that of the last walk: the walk of a channel ends there.
     """
 
     playlist: str | None
@@ -50,30 +50,30 @@ class ListPlace:
         }
 
     def memory(self) -> dict[str, object]:
-        """What the next walk of the same query starts from."""
+        """What the next walk of the same query starts with."""
         return {"playlist": self.playlist, "etag": self.etag, "newest": max(self.newest, self.known)}
 
 
 def list_place(cursor: Cursor) -> ListPlace:
-    """The place that ``cursor`` means. Raises `KeyError`, `TypeError` or `ValueError` for one of another revision."""
-    known: dict[str, Any] = dict(cursor)
+    """The position in ``cursor``. Raises `KeyError`, `TypeError` or `ValueError` if another revision wrote it."""
+    stored: dict[str, Any] = dict(cursor)
     return ListPlace(
-        playlist=known["playlist"],
-        token=known["token"],
-        pending=tuple(map(str, known["pending"])),
-        pages=int(known["pages"]),
-        found=int(known["found"]),
-        newest=float(known["newest"]),
-        known=float(known["known"]),
-        etag=known["etag"],
-        last=tuple(map(str, known["last"])),
-        restarts=int(known["restarts"]),
-        done=bool(known["done"]),
+        playlist=stored["playlist"],
+        token=stored["token"],
+        pending=tuple(map(str, stored["pending"])),
+        pages=int(stored["pages"]),
+        found=int(stored["found"]),
+        newest=float(stored["newest"]),
+        known=float(stored["known"]),
+        etag=stored["etag"],
+        last=tuple(map(str, stored["last"])),
+        restarts=int(stored["restarts"]),
+        done=bool(stored["done"]),
     )
 
 
 def channel(subject: str) -> Request:
-    """The request that names a channel's uploads playlist."""
+    """The request for the ID of a channel's playlist of uploads."""
     by = "forHandle" if subject.startswith("@") else "id"
     return Request(CHANNELS, {"part": "contentDetails", by: subject, "maxResults": "1"})
 
@@ -84,7 +84,7 @@ def playlist_items(place: ListPlace) -> Request:
 
 
 def uploads_of(listing: Listing) -> str | None:
-    """The uploads playlist that an answer to `channel` names; ``None`` when there is no such channel."""
+    """The playlist of uploads in an answer to `channel`; ``None`` if there is no such channel."""
     for item in listing.items:
         content = item.get("contentDetails")
         related = content.get("relatedPlaylists") if isinstance(content, dict) else None
@@ -97,7 +97,7 @@ def uploads_of(listing: Listing) -> str | None:
 def after_items(
     place: ListPlace, listing: Listing, query: YoutubeQuery, *, by_date: bool
 ) -> tuple[ListPlace, tuple[SourceProblem, ...]]:
-    """Where the listing stands after a page of it. ``by_date``: the newest come first, so known ones end it."""
+    """The position after a page of the listing. ``by_date``: the newest come first; the first known video ends it."""
     entries = [entry for item in listing.items if (entry := _entry(item))]
     fresh = [video for video, when in entries if not (by_date and when and when < place.known)]
     reached_known = by_date and len(fresh) < len(entries)
@@ -105,22 +105,22 @@ def after_items(
     circular = bool(entries) and listing.next_token is not None and not fresh and not reached_known
     if query.limit is not None:
         fresh = fresh[: max(0, query.limit - place.found)]
-    found = place.found + len(fresh)
-    full = query.limit is not None and found >= query.limit
+    count = place.found + len(fresh)
+    full = query.limit is not None and count >= query.limit
     done = listing.next_token is None or reached_known or circular or full or place.pages + 1 >= MAX_PAGES
     moved = replace(
         place,
         token=listing.next_token,
         pending=tuple(fresh),
         pages=place.pages + 1,
-        found=found,
+        found=count,
         newest=max([place.newest, *(when for _, when in entries if when)]),
         etag=listing.etag if place.pages == 0 else place.etag,
         last=tuple(video for video, _ in entries),
         done=done,
     )
     if circular:
-        message = "the listing leads in a circle: it shows only what it has shown before"
+        message = "the listing leads in a circle: it repeats earlier videos only"
         return moved, (SourceProblem(f"page {moved.pages}", message),)
     return moved, ()
 

@@ -1,8 +1,8 @@
-"""The walk of a search: pages of results, and narrower published windows where the cap hides the rest.
+"""The walk of a search: pages of results, and narrower windows of publication dates where the cap hides results.
 
-``search.list`` shows some 500 results of a query at most; behind that the token is missing, or leads in a circle. So a
-window that comes near the cap is cut in two at the median date of what it showed, and both halves are searched anew.
-Every page costs one of the day's few search calls; the details of 50 videos cost one cheap unit.
+``search.list`` returns at most about 500 results of a query; after that the token is missing, or leads in a circle. So
+a window whose results come near the cap is split at their median date, and both halves are searched. Every page costs
+one of the day's few search calls; the details of 50 videos cost one unit.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from voicesieve.sources.youtube.api.client import Listing
 from voicesieve.sources.youtube.api.videos import moment_of, video_id
 
 NEAR_CAP = 450
-"""Results of one window at which more are taken to be hidden: nine full pages of the ten that the API shows."""
+"""Results of one window from which more are assumed to be hidden: nine full pages of the ten that the API shows."""
 SHORTEST_WINDOW_S = 86_400.0
-"""A window of a day is not cut further: no phrase of ours is that common."""
+"""A window of a day is not split further: no useful phrase is that common."""
 FOUNDING = 1_108_339_200.0
-"""2005-02-14, the day YouTube's domain was registered: nothing was published before."""
+"""2005-02-14, when YouTube's domain was registered: nothing was published before."""
 
 Window = tuple[float | None, float | None]
 
 
 @dataclass(frozen=True)
 class SearchPlace:
-    """Where a search stands. ``pending`` are results whose details come next, ``seen`` and ``dates`` of this window.
+    """The position of a search. ``pending`` are results whose details are requested next.
 
-    ``rest`` are the windows still to be searched. ``until`` is when the walk began: the open end of all windows.
+    ``seen`` and ``dates`` are the results of this window and their dates. ``rest`` are the windows still to be
+    searched. ``until`` is when the walk started: the open end of all windows.
     """
 
     until: float
@@ -62,27 +63,27 @@ class SearchPlace:
 
 
 def search_place(cursor: Cursor) -> SearchPlace:
-    """The place that ``cursor`` means. Raises `KeyError`, `TypeError` or `ValueError` for one of another revision."""
-    known: dict[str, Any] = dict(cursor)
+    """The position in ``cursor``. Raises `KeyError`, `TypeError` or `ValueError` if another revision wrote it."""
+    stored: dict[str, Any] = dict(cursor)
     return SearchPlace(
-        until=float(known["until"]),
-        window=_window(known["window"]),
-        rest=tuple(_window(window) for window in known["rest"]),
-        token=None if known["token"] is None else str(known["token"]),
-        pending=tuple(map(str, known["pending"])),
-        seen=tuple(map(str, known["seen"])),
-        dates=tuple(map(float, known["dates"])),
-        calls=int(known["calls"]),
-        found=int(known["found"]),
-        restarts=int(known["restarts"]),
-        done=bool(known["done"]),
+        until=float(stored["until"]),
+        window=_window(stored["window"]),
+        rest=tuple(_window(window) for window in stored["rest"]),
+        token=None if stored["token"] is None else str(stored["token"]),
+        pending=tuple(map(str, stored["pending"])),
+        seen=tuple(map(str, stored["seen"])),
+        dates=tuple(map(float, stored["dates"])),
+        calls=int(stored["calls"]),
+        found=int(stored["found"]),
+        restarts=int(stored["restarts"]),
+        done=bool(stored["done"]),
     )
 
 
 def after_results(
     place: SearchPlace, listing: Listing, *, max_calls: int, limit: int | None
 ) -> tuple[SearchPlace, tuple[SourceProblem, ...]]:
-    """Where the search stands after a page of results, and what there is to say about it."""
+    """The position after a page of results, and the problems with that page."""
     results = [(video, when) for item in listing.items if (video := video_of(item)) for when in (_date(item),)]
     fresh = list(dict.fromkeys(video for video, _ in results if video not in place.seen))
     dates = [when for video, when in results if video in fresh and when is not None]
@@ -101,7 +102,7 @@ def after_results(
         return replace(place, done=True), ()
     where = f"search call {place.calls}"
     if listing.next_token is not None and results and not fresh:
-        problem = SourceProblem(where, "the listing leads in a circle: it shows only what it has shown before")
+        problem = SourceProblem(where, "the listing leads in a circle: it repeats earlier videos only")
         return _next_window(place, capped=len(place.seen) >= NEAR_CAP, max_calls=max_calls, problems=(problem,))
     if listing.next_token is None or not results:
         return _next_window(place, capped=len(place.seen) >= NEAR_CAP, max_calls=max_calls)
@@ -119,7 +120,7 @@ def _next_window(
         if halves:
             rest = (*rest, *halves)
         else:
-            message = f"more than {len(place.seen)} results within a day: the rest stays hidden"
+            message = f"more than {len(place.seen)} results within a day: the API hides the rest"
             problems = (*problems, SourceProblem(f"search call {place.calls}", message))
     if not rest:
         return replace(place, done=True, token=None), problems
@@ -137,7 +138,7 @@ def _within_calls(place: SearchPlace, max_calls: int) -> tuple[SearchPlace, tupl
 
 
 def _halves(place: SearchPlace) -> tuple[Window, ...]:
-    """The window cut at the median date of what it showed; the younger half is searched first."""
+    """The window split at the median date of its results; the later half is searched first."""
     begin, end = place.window[0] or FOUNDING, place.window[1] or place.until
     if end - begin <= SHORTEST_WINDOW_S:
         return ()
@@ -149,7 +150,7 @@ def _halves(place: SearchPlace) -> tuple[Window, ...]:
 
 
 def video_of(item: Mapping[str, Any]) -> str | None:
-    """The video ID of a search result; ``None`` for what is no video."""
+    """The video ID of a search result; ``None`` if it is not a video."""
     id_ = item.get("id")
     return video_id(id_.get("videoId")) if isinstance(id_, dict) else None
 

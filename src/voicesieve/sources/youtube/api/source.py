@@ -1,4 +1,4 @@
-"""The source ``youtube-api:``: each page is one request of the API, and the cursor knows which comes next."""
+"""The source ``youtube-api:``: each page is one request to the API, and the cursor says which is next."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from voicesieve.sources.youtube.queries import SEARCH as SEARCH_FORM
 from voicesieve.sources.youtube.settings import YoutubeSettings
 
 MAX_RESTARTS = 3
-"""How often a walk begins again because the API forgot its place, before that counts as a failure."""
+"""How often a walk starts again because the API rejects its page token, before that counts as a failure."""
 
 Place = SearchPlace | ListPlace
 
@@ -40,14 +40,14 @@ def normal_argument(argument: str) -> str:
     """The normal form of an argument. Raises ValueError with what is wrong."""
     query = parse_argument(argument, OPTIONS)
     if query.form not in (SEARCH_FORM, CHANNEL, PLAYLIST):
-        raise ValueError(f"the Data API knows no {query.form}s; use youtube:{query}")
+        raise ValueError(f"the Data API has no {query.form}s; use youtube:{query}")
     if query.form != SEARCH_FORM and set(query.options) - {"max"}:
-        raise ValueError(f"a {query.form} takes no option but max; filters are for searches")
+        raise ValueError(f"a {query.form} takes the option max only; filters are for searches")
     return str(query)
 
 
 class YoutubeApiSource:
-    """Searches, channels' uploads and playlists. Nothing is a candidate before `videos.list` has described it."""
+    """Searches, channels' uploads and playlists. A video becomes a candidate when `videos.list` has described it."""
 
     def __init__(self, reader: Reader, settings: YoutubeSettings, clock: Callable[[], float] = time.time) -> None:
         self._reader = reader
@@ -77,7 +77,7 @@ class YoutubeApiSource:
         except StalePageTokenError:
             if place.restarts >= MAX_RESTARTS:
                 raise
-            problem = SourceProblem(request.resource, "the API lost the place; the listing begins again")
+            problem = SourceProblem(request.resource, "the API rejects the page token; the listing starts again")
             return self._answer(parsed, _begun_again(place), problems=(problem,))
         if place.pending:
             return self._described(parsed, place, listing)
@@ -92,7 +92,7 @@ class YoutubeApiSource:
         if place.playlist is None:
             uploads = uploads_of(listing)
             if uploads is None:
-                message = f"there is no channel {shown(parsed.subject)} (any more): check it in a browser"
+                message = f"the channel {shown(parsed.subject)} does not exist (any more): check it in a browser"
                 raise FailureError(Failure(FailureKind.GONE, message))
             return self._answer(parsed, replace(place, playlist=uploads))
         moved, problems = after_items(place, listing, parsed, by_date=parsed.form == CHANNEL)
@@ -114,9 +114,9 @@ class YoutubeApiSource:
             for video in asked
             if video not in candidates
         ]
-        found = tuple(candidates[video] for video in asked if video in candidates)
+        described = tuple(candidates[video] for video in asked if video in candidates)
         rest = replace(place, pending=place.pending[PAGE_SIZE:])
-        return self._answer(parsed, rest, candidates=found, problems=tuple(problems))
+        return self._answer(parsed, rest, candidates=described, problems=tuple(problems))
 
     def _answer(
         self,
@@ -139,13 +139,13 @@ class YoutubeApiSource:
         return {**self._settings.filters, **parsed.options} if parsed.form == SEARCH_FORM else dict(parsed.options)
 
     def _place(self, parsed: YoutubeQuery, cursor: Cursor | None, memory: Cursor) -> Place:
-        """Where the walk stands; its start, too, where the cursor is of other filters or another revision."""
+        """The position of the walk: its start if the cursor has other filters or another revision wrote it."""
         searching = parsed.form == SEARCH_FORM
         if cursor is not None and cursor.get("filters") == self._options(parsed):
             try:
                 return search_place(cursor) if searching else list_place(cursor)
             except (KeyError, TypeError, ValueError):
-                pass  # of another revision: the walk begins again
+                pass  # of another revision: the walk starts again
         if searching:
             return SearchPlace(until=self._clock(), window=window_of(self._options(parsed)))
         playlist = parsed.subject if parsed.form == PLAYLIST else memory.get("playlist")
@@ -171,7 +171,7 @@ def _begun_again(place: Place) -> Place:
 
 
 def _condition(place: Place) -> str | None:
-    """The ETag of the last walk, for the first page of this one."""
+    """The ETag of the last walk, for the first page of this walk."""
     if isinstance(place, ListPlace) and place.playlist and not place.pages and not place.pending:
         return place.etag
     return None
@@ -185,7 +185,7 @@ def _parse(argument: str) -> str:
 
 
 def _estimate(argument: str, cursor: Cursor | None, settings: SourceSettings) -> dict[str, int]:
-    """Of a list without ``max``, what 500 videos take."""
+    """The requests for a list without ``max`` are those for 500 videos."""
     most_calls = settings.youtube.max_calls
     query = parse_argument(argument, OPTIONS)
     done = {name: value for name in ("calls", "pages") if isinstance(value := (cursor or {}).get(name), int)}

@@ -29,23 +29,23 @@ _AGE_RESTRICTED = "ytAgeRestricted"
 
 
 def details(ids: Sequence[str]) -> Request:
-    """The request for all that we use of up to 50 videos: one unit, however many."""
+    """The request for the details of up to 50 videos: one unit, however many."""
     parts = "contentDetails,liveStreamingDetails,snippet,status,topicDetails"
     return Request(VIDEOS, {"part": parts, "id": ",".join(ids), "maxResults": str(len(ids))})
 
 
 async def describe(reader: Reader, access: ApiAccess, ids: Sequence[str]) -> dict[str, Candidate]:
-    """What the API says today of up to 50 videos, by candidate ID; those that it hides or lost are missing.
+    """What the API says about up to 50 videos, by candidate ID; videos that it hides or has lost are missing.
 
     Raises `FailureError`.
     """
     listing = await call(reader, access, details(ids))
-    found = [candidate_of(item) for item in listing.items if item.get("id") in ids]
-    return {candidate.id: candidate for candidate in found}
+    candidates = [candidate_of(item) for item in listing.items if item.get("id") in ids]
+    return {candidate.id: candidate for candidate in candidates}
 
 
 def candidate_of(item: Mapping[str, Any]) -> Candidate:
-    """The candidate that an item of ``videos.list`` describes. Raises ValueError where it names no video."""
+    """The candidate that an item of ``videos.list`` describes. Raises ValueError if it is not a video."""
     snippet, content, status = (_part(item, name) for name in ("snippet", "contentDetails", "status"))
     video = item.get("id")
     return remote_candidate(
@@ -86,12 +86,12 @@ def _metadata(item: Mapping[str, Any]) -> dict[str, object]:
 
 
 def video_id(value: object) -> str | None:
-    """``value`` if it can be the ID of a video."""
+    """``value`` if it has the form of a video ID."""
     return value if isinstance(value, str) and _ID.fullmatch(value) else None
 
 
 def moment_of(text: object) -> float | None:
-    """Epoch seconds of an RFC 3339 time; ``None`` for what is none."""
+    """Epoch seconds of an RFC 3339 time; ``None`` if it is not one."""
     try:
         moment = datetime.fromisoformat(text) if isinstance(text, str) else None
         return moment.timestamp() if moment and moment.tzinfo else None
@@ -117,5 +117,5 @@ def _texts(values: object, most: int) -> list[str]:
 
 
 def _flag(value: object) -> bool | None:
-    """The API states some flags as JSON and some as text."""
+    """A flag, which the API states as JSON or as text."""
     return {"true": True, "false": False}.get(str(value).lower())
