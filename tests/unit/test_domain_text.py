@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicesieve.domain.text import clean_text, escaped, is_unsafe
+from voicesieve.domain.text import clean_text, escaped, is_unsafe, quoted
 from voicesieve.observability.terminal import safe_json, safe_text
-from voicesieve.sources.cleaning import shown
 
 RIGHT_TO_LEFT = "\u202e"
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
@@ -57,7 +56,7 @@ def test_stored_text_is_one_composed_line_within_its_limit_and_stays_as_it_is(te
 
 @given(st.text(max_size=40))
 def test_every_way_to_show_text_escapes_the_same_characters(text: str) -> None:
-    for line in (escaped(text), safe_text(text), safe_json(text), shown(text)):
+    for line in (escaped(text), safe_text(text), safe_json(text), quoted(text)):
         assert not any(map(is_unsafe, line))
 
 

@@ -12,6 +12,7 @@ import unicodedata
 
 from voicesieve.domain.candidates import MAX_TITLE_CHARS
 from voicesieve.domain.names import composed
+from voicesieve.domain.passwords import without_password
 
 _UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 """Unicode categories that move the cursor, colour, hide or reorder text: controls, formats such as the switches of
@@ -24,6 +25,9 @@ Prepended_Concatenation_Mark (PropList.txt, 16.0), which are seen."""
 _CUT_FACTOR = 4
 """A text is cut to this many times its limit before it is cleaned: one of 20 MB costs no more than a title, and one
 that is mostly blanks and formats still keeps its words."""
+
+QUOTED_CHARS = 80
+"""A message with the offending text still fits two lines of a terminal."""
 
 
 def clean_text(value: object, limit: int = MAX_TITLE_CHARS) -> str:
@@ -53,6 +57,15 @@ def escaped(text: str) -> str:
 def escape_of(char: str) -> str:
     """``char`` as Python would write it, such as ``\\u202e``."""
     return char.encode("unicode_escape").decode("ascii")
+
+
+def quoted(text: str) -> str:
+    """``text`` escaped, in quotes, and shortened to `QUOTED_CHARS`: for use in messages.
+
+    What may be a password in an address is left out, before the text is cut in the middle of one.
+    """
+    text = without_password(text)
+    return f"“{escaped(text if len(text) <= QUOTED_CHARS else text[:QUOTED_CHARS] + '…')}”"
 
 
 def is_unsafe(char: str) -> bool:

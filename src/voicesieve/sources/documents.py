@@ -11,8 +11,7 @@ from voicesieve.domain.addresses import web_address
 from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, PassedOver, Query, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.quotas import Price
-from voicesieve.domain.text import clean_text
-from voicesieve.sources.cleaning import shown
+from voicesieve.domain.text import clean_text, quoted
 from voicesieve.sources.confined import in_confinement
 from voicesieve.sources.entries import Entries, feed_key
 from voicesieve.sources.identity import host_of, normalise_url
@@ -211,13 +210,13 @@ class DocumentSource:
 
     async def _open(self, query: Query, position: _Position, answer: Answer) -> _Opened:
         if not answer.body.strip():
-            message = f"{shown(position.url)} is empty: check the address in a browser"
+            message = f"{quoted(position.url)} is empty: check the address in a browser"
             raise FailureError(Failure(FailureKind.UNSUPPORTED, message))
         origin = Origin(answer.url, clean_text(answer.headers.get("content-type", "")))
         try:
             document = await in_confinement(self._read, origin, answer.body)
         except FailureError as error:
-            message = f"{shown(answer.url)} cannot be used: {error.failure.message}"
+            message = f"{quoted(answer.url)} cannot be used: {error.failure.message}"
             raise FailureError(replace(error.failure, message=message)) from error
         entries = self._entries.setdefault(query.argument, Entries())
         document = replace(document, findings=entries.unambiguous(document.findings))
@@ -229,7 +228,7 @@ def web_argument(argument: str) -> str:
     try:
         return str(web_address(argument))
     except ValueError as error:
-        raise ValueError(f"{shown(argument)} cannot be used: {error}") from error
+        raise ValueError(f"{quoted(argument)} cannot be used: {error}") from error
 
 
 def first_request(argument: str) -> dict[str, int]:
@@ -245,10 +244,10 @@ def _next_document(
     move = _move(document, opened.final_url, visited)
     if move is not None and not position.visited:
         # The validators of the old address say nothing about the new one, so they are not kept.
-        message = f"the feed says that it has moved, and is read there: replace it by {shown(f'rss:{move}')}"
+        message = f"the feed says that it has moved, and is read there: replace it by {quoted(f'rss:{move}')}"
         return _Position(move, visited=visited, has_moved=True), (SourceProblem(where, message),)
     if move is not None:
-        return None, (SourceProblem(where, f"the feed says that it has moved again, to {shown(move)}"),)
+        return None, (SourceProblem(where, f"the feed says that it has moved again, to {quoted(move)}"),)
     if document.next_url is None:
         return None, ()
     try:
@@ -258,7 +257,7 @@ def _next_document(
     else:
         objection = _objection(url, visited, (host_of(query.argument), host_of(opened.final_url)), max_documents)
     if objection is not None:
-        message = f"its next link is not followed: {objection}: {shown(document.next_url)}"
+        message = f"its next link is not followed: {objection}: {quoted(document.next_url)}"
         return None, (SourceProblem(where, message),)
     return _Position(url, visited=visited, validators=position.validators), ()
 

@@ -27,9 +27,8 @@ from voicesieve.domain.candidates import (
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.media_formats import MEDIA_SUFFIXES
 from voicesieve.domain.quotas import Price
-from voicesieve.domain.text import clean_text
+from voicesieve.domain.text import clean_text, quoted
 from voicesieve.frontier.costs import NO_REQUEST
-from voicesieve.sources.cleaning import shown
 from voicesieve.sources.identity import file_identity
 from voicesieve.sources.kinds import SourceKind
 from voicesieve.sources.media import is_media_name
@@ -84,7 +83,7 @@ class FolderSource:
         taken = findings.take(budget)
         has_files = had_files or bool(taken.candidates)
         if taken.resume is None:
-            nothing = () if has_files else (SourceProblem(shown(argument), _nothing_found()),)
+            nothing = () if has_files else (SourceProblem(quoted(argument), _nothing_found()),)
             return Page(taken.candidates, problems=taken.problems + nothing, passed_over=taken.passed_over)
         next_cursor = {**taken.resume, "found": has_files}
         self._open_walks[argument] = (next_cursor, findings)
@@ -271,7 +270,7 @@ def _sort_of(name: str) -> str:
 
 
 def _shown_path(relative: bytes) -> str:
-    return shown(os.fsdecode(relative))
+    return quoted(os.fsdecode(relative))
 
 
 def _describe(path: Path, real: Path, where: str) -> Candidate | SourceProblem:
@@ -323,18 +322,18 @@ def _check_is_folder(top: Path) -> None:
     try:
         is_folder = stat.S_ISDIR(top.stat().st_mode)
     except FileNotFoundError as error:
-        message = f"there is no folder {shown(str(top))}: correct the path in --source folder:PATH"
+        message = f"there is no folder {quoted(str(top))}: correct the path in --source folder:PATH"
         raise FailureError(Failure.from_exception(FailureKind.GONE, error, message)) from error
     except OSError as error:
         raise _unreadable(top, error) from error
     if not is_folder:
-        message = f"{shown(str(top))} is a file, not a folder: name the folder that holds it, or use urls: for a list"
+        message = f"{quoted(str(top))} is a file, not a folder: name the folder that holds it, or use urls: for a list"
         raise FailureError(Failure(FailureKind.UNSUPPORTED, message))
 
 
 def _unreadable(top: Path, error: OSError) -> FailureError:
     message = (
-        f"the folder {shown(str(top))} cannot be read ({error.strerror}): "
+        f"the folder {quoted(str(top))} cannot be read ({error.strerror}): "
         "give the user that runs voicesieve the right to read and enter it"
     )
     return FailureError(Failure.from_exception(FailureKind.UNSUPPORTED, error, message))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from voicesieve.domain.candidates import Candidate, PassedOver, SourceProblem
 from voicesieve.domain.platforms import platform_of_host, youtube_video
-from voicesieve.sources.cleaning import shown
+from voicesieve.domain.text import quoted
 from voicesieve.sources.media import Likeness, likeness
 from voicesieve.sources.offers import remote_candidate
 
@@ -108,16 +108,16 @@ def _read_words(text: str, where: str, kinds: Collection[str]) -> list[Entry]:
     named = [(place, address) for place, word in enumerate(words) for address in _addresses(word, goes_on)]
     is_source = _names_source(text, kinds)
     if not named or is_source or _FEED.match(text):
-        return [SourceProblem(where, f"{_objection(text, is_source)}: {shown(text)}")]
+        return [SourceProblem(where, f"{_objection(text, is_source)}: {quoted(text)}")]
     last, address = named[-1]
     # Words between addresses are labels; words after the last address are about it.
     rest = " ".join(words[last + 1 :])
     if rest and _is_media(rest) and not _is_media(address):
-        return [SourceProblem(where, f"white space inside an address (write it as %20): {shown(text)}")]
+        return [SourceProblem(where, f"white space inside an address (write it as %20): {quoted(text)}")]
     title = _title_beside(text, words[last]) if len(named) == 1 else ""
     entries = [_entry(address, where, title) for _, address in named]
     if rest and not title:
-        entries.append(PassedOver("remarks behind an address", 1, f"{where}: {shown(rest)}"))
+        entries.append(PassedOver("remarks behind an address", 1, f"{where}: {quoted(rest)}"))
     return entries
 
 
@@ -169,11 +169,11 @@ def _first_field(address: str, goes_on: bool) -> str:
 
 def _entry(address: str, where: str, title: str = "") -> Entry:
     if "\ufffd" in address:
-        return SourceProblem(where, f"not UTF-8 text: {shown(address)}")
+        return SourceProblem(where, f"not UTF-8 text: {quoted(address)}")
     try:
         return remote_candidate(address, title=title.replace("\ufffd", ""))
     except ValueError as error:
-        return SourceProblem(where, f"{error}: {shown(address)}")
+        return SourceProblem(where, f"{error}: {quoted(address)}")
 
 
 def _objection(text: str, is_source: bool) -> str:

@@ -11,8 +11,7 @@ from voicesieve.domain.candidates import Candidate, PassedOver, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.languages import EvidenceKind
 from voicesieve.domain.platforms import is_youtube
-from voicesieve.domain.text import clean_text
-from voicesieve.sources.cleaning import shown
+from voicesieve.domain.text import clean_text, quoted
 from voicesieve.sources.dates import epoch_s
 from voicesieve.sources.documents import (
     MAX_FINDINGS,
@@ -88,7 +87,7 @@ def _findings(seen: Seen, page_url: str) -> Iterator[_Finding]:
     yield from left_out
     if not recordings:
         also = " that can be used" if left_out else ""
-        yield SourceProblem("page", f"no audio or video{also} was recognised on {shown(page_url)}")
+        yield SourceProblem("page", f"no audio or video{also} was recognised on {quoted(page_url)}")
 
 
 def _recordings(seen: Seen, base: str, page_url: str) -> Iterator[Candidate | SourceProblem]:
@@ -114,7 +113,7 @@ def _recordings(seen: Seen, base: str, page_url: str) -> Iterator[Candidate | So
                 licence=licence,
             )
         except ValueError as error:
-            yield SourceProblem(f"reference {number}", f"{error}: {shown(reference.address)}")
+            yield SourceProblem(f"reference {number}", f"{error}: {quoted(reference.address)}")
             continue
         key = _CACHE_BUSTER.sub("", candidate.url)
         if key not in seen_keys:
@@ -135,7 +134,7 @@ def _left_out(seen: Seen, base: str) -> Iterator[PassedOver]:
     }
     for what, addresses in examples.items():
         if addresses:
-            yield PassedOver(what, len(addresses), shown(addresses[0]))
+            yield PassedOver(what, len(addresses), quoted(addresses[0]))
     if seen.silent_players:
         yield PassedOver("players that name no recording", seen.silent_players)
     if seen.unread_data:
@@ -188,7 +187,7 @@ def _hint(mime_type: str) -> str:
         return "it is a media file; put its address into a list and use urls:"
     if mime_type in _FEED_TYPES:
         return "it looks like a feed; use rss: for it"
-    return f"it is of type {shown(mime_type)}; check the address in a browser"
+    return f"it is of type {quoted(mime_type)}; check the address in a browser"
 
 
 def _open(tools: SourceTools) -> Source:

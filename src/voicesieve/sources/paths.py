@@ -6,7 +6,7 @@ import os
 import unicodedata
 from pathlib import Path
 
-from voicesieve.sources.cleaning import shown
+from voicesieve.domain.text import quoted
 
 
 def absolute_path(argument: str) -> str:
@@ -23,7 +23,7 @@ def absolute_path(argument: str) -> str:
         reason = (
             "is not valid UTF-8; reach it by a link with a plain name" if isinstance(error, UnicodeError) else error
         )
-        raise ValueError(f"the path {shown(argument)} cannot be used: {reason}") from error
+        raise ValueError(f"the path {quoted(argument)} cannot be used: {reason}") from error
     return path
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.errors import VoicesieveError
+from voicesieve.domain.text import quoted
 from voicesieve.files import read_person_text
-from voicesieve.sources.cleaning import shown
 from voicesieve.sources.registry import KINDS, parse_query
 
 FILE = "queries.toml"
@@ -35,7 +35,7 @@ def read_queries(file: Path) -> list[Query]:
         return []
     searching = [kind.name for kind in KINDS if kind.takes_phrases]
     if source not in searching:
-        raise PhrasesError(f'{file}: source is {shown(str(source))}; write one of {", ".join(searching)}, or "".')
+        raise PhrasesError(f'{file}: source is {quoted(str(source))}; write one of {", ".join(searching)}, or "".')
     return list(dict.fromkeys(_query(file, source, phrase) for phrase in _phrases(file, content)))
 
 
@@ -62,7 +62,7 @@ def _phrases(file: Path, content: dict[str, object]) -> list[str]:
     for language, section in content.items():
         given = section.get("phrases") if isinstance(section, dict) else None
         if not isinstance(given, list) or not all(isinstance(phrase, str) for phrase in given):
-            raise PhrasesError(f'{file}: the section {shown(language)} needs phrases = ["...", ...] and nothing else.')
+            raise PhrasesError(f'{file}: the section {quoted(language)} needs phrases = ["...", ...] and nothing else.')
         phrases.extend(given)
     return phrases
 

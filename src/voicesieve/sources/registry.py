@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.languages import EvidenceKind
+from voicesieve.domain.text import quoted
 from voicesieve.sources import folder, page, rss, urls
-from voicesieve.sources.cleaning import shown
 from voicesieve.sources.kinds import SourceKind
 from voicesieve.sources.youtube import site
 from voicesieve.sources.youtube.api import source as api
@@ -32,7 +32,7 @@ def kind_named(name: str) -> SourceKind:
     """The kind of this name. Raises ValueError, with what to write instead, for an unknown one."""
     kind = _BY_NAME.get(name)
     if kind is None:
-        raise ValueError(f"{shown(name)} is no source{_nearest(name)}. {_all_kinds()}")
+        raise ValueError(f"{quoted(name)} is no source{_nearest(name)}. {_all_kinds()}")
     return kind
 
 
@@ -43,10 +43,10 @@ def parse_query(text: str) -> Query:
     """
     name, colon, argument = text.strip().partition(":")
     if name.lower() in ("http", "https"):
-        forms = f"{shown(f'rss:{text}')} for a feed, {shown(f'page:{text}')} for a page"
-        raise ValueError(f"{shown(text)} does not say what it is: write {forms}")
+        forms = f"{quoted(f'rss:{text}')} for a feed, {quoted(f'page:{text}')} for a page"
+        raise ValueError(f"{quoted(text)} does not say what it is: write {forms}")
     if name not in _BY_NAME:
-        raise ValueError(f"{shown(text)} is no source{_nearest(name)}. {_all_kinds()}")
+        raise ValueError(f"{quoted(text)} is no source{_nearest(name)}. {_all_kinds()}")
     kind = kind_named(name)
     if not colon or not argument.strip():
         raise ValueError(f"{name}: needs an argument. {kind}")

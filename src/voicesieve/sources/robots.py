@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from voicesieve.domain.candidates import Budget, Cursor, Page, PassedOver, Query
 from voicesieve.domain.failures import Failure, FailureError, FailureKind, Remedy
 from voicesieve.domain.quotas import Price
-from voicesieve.sources.cleaning import shown
+from voicesieve.domain.text import quoted
 from voicesieve.sources.confined import in_confinement
 from voicesieve.sources.protocol import Reader, Source
 
@@ -68,7 +68,7 @@ class RobotsSource:
         except FailureError as error:
             if error.failure.remedy is Remedy.GIVE_UP and error.failure.kind not in _UNREADABLE:
                 return b""
-            message = f"{shown(address)} has to be read first, and that failed: {error.failure.message}"
+            message = f"{quoted(address)} has to be read first, and that failed: {error.failure.message}"
             raise FailureError(replace(error.failure, message=message)) from error
         return answer.body
 
@@ -77,8 +77,8 @@ class RobotsSource:
         url = stated if isinstance(stated, str) else query.argument
         if await self._forbidden(query, (url,)):
             message = (
-                f"robots.txt of {shown(_site(url))} does not allow {AGENT} to read {shown(url)}. Ask the site's owner; "
-                f"with their permission, set {SETTING} = false"
+                f"robots.txt of {quoted(_site(url))} does not allow {AGENT} to read {quoted(url)}. Ask the site's "
+                f"owner; with their permission, set {SETTING} = false"
             )
             raise FailureError(Failure(FailureKind.FORBIDDEN_ADDRESS, message))
 
@@ -86,7 +86,9 @@ class RobotsSource:
         forbidden = await self._forbidden(query, tuple(candidate.url for candidate in page.candidates))
         if not forbidden:
             return page
-        passed_over = PassedOver("addresses that robots.txt does not let us fetch", len(forbidden), shown(forbidden[0]))
+        passed_over = PassedOver(
+            "addresses that robots.txt does not let us fetch", len(forbidden), quoted(forbidden[0])
+        )
         return replace(
             page,
             candidates=tuple(candidate for candidate in page.candidates if candidate.url not in forbidden),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from voicesieve.domain.candidates import Candidate, PassedOver, SourceProblem, added_up
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.languages import EvidenceKind
-from voicesieve.sources.cleaning import shown
+from voicesieve.domain.text import quoted
 from voicesieve.sources.documents import (
     MAX_FINDINGS,
     Document,
@@ -50,7 +50,7 @@ def read_feed(origin: Origin, body: bytes) -> Document:
         message = f"cannot be read beyond entry {len(feed.entries)} ({feed.broken_off}); those before that are used"
         findings.append(SourceProblem("feed", message))
     if not findings:
-        findings.append(SourceProblem("feed", f"{shown(origin.url)} has no entries"))
+        findings.append(SourceProblem("feed", f"{quoted(origin.url)} has no entries"))
     return Document((*findings, *added_up(left_out)), feed.next_url, feed.moved_url, (feed.guid,) if feed.guid else ())
 
 
@@ -93,7 +93,7 @@ def _read_entry(
         objection = f"it has no link, and its enclosure is not audio or video: {_described(left_out[0])}"
     for place, offer in enumerate(offered):
         further = [other for other in offered[place + 1 :] if not (other.is_form or other.address == offer.address)]
-        named = [f"a further enclosure: {shown(other.address)}" for other in further]
+        named = [f"a further enclosure: {quoted(other.address)}" for other in further]
         named += [f"an enclosure that is not audio or video: {_described(other)}" for other in left_out]
         try:
             yield remote_candidate(
@@ -109,9 +109,9 @@ def _read_entry(
                 guid=entry.guid,
             )
         except ValueError as error:
-            objection = f"{error}: {shown(offer.address)}" if place == 0 else objection
+            objection = f"{error}: {quoted(offer.address)}" if place == 0 else objection
             continue
-        yield from (PassedOver("further enclosures", 1, f"{where}: {shown(other.address)}") for other in further)
+        yield from (PassedOver("further enclosures", 1, f"{where}: {quoted(other.address)}") for other in further)
         break
     else:
         yield SourceProblem(where, objection)
@@ -124,7 +124,7 @@ def _rank(offer: Offer) -> tuple[Likeness, bool]:
 
 
 def _described(offer: Offer) -> str:
-    return f"{shown(offer.address)} of type {shown(offer.stated)}" if offer.stated else shown(offer.address)
+    return f"{quoted(offer.address)} of type {quoted(offer.stated)}" if offer.stated else quoted(offer.address)
 
 
 def _advice(mime_type: str, text: str) -> str:
@@ -133,7 +133,7 @@ def _advice(mime_type: str, text: str) -> str:
     if "<html" in text[:2_000].lower():
         feed = next(iter(read_markup(text).feeds), None)
         if feed is not None:
-            return f"it is a web page, and its feed is {shown(feed)}: use rss: with that address"
+            return f"it is a web page, and its feed is {quoted(feed)}: use rss: with that address"
         return "it is a web page; use page: for it, or look on it for the address of its feed"
     return "check the address in a browser"
 

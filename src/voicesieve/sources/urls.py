@@ -14,8 +14,8 @@ from typing import BinaryIO
 from voicesieve.domain.candidates import Budget, Cursor, Page, Query, SourceProblem
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.quotas import Price
+from voicesieve.domain.text import quoted
 from voicesieve.frontier.costs import NO_REQUEST
-from voicesieve.sources.cleaning import shown
 from voicesieve.sources.encodings import sniffed
 from voicesieve.sources.kinds import SourceKind
 from voicesieve.sources.list_lines import Entry, Table, is_blank, read_line, table_of
@@ -91,7 +91,7 @@ def _findings(handle: BinaryIO, start: _Position, form: _Form, kinds: tuple[str,
         text = raw.decode(form.encoding, "replace")
         entries: list[Entry]
         if len(raw) > _MAX_LINE_BYTES:
-            entries = [SourceProblem(f"line {number}", f"longer than {_MAX_LINE_BYTES} bytes: {shown(text[:400])}")]
+            entries = [SourceProblem(f"line {number}", f"longer than {_MAX_LINE_BYTES} bytes: {quoted(text[:400])}")]
         elif number == form.heading:
             entries = []
         else:
@@ -134,11 +134,11 @@ def _open_regular(path: Path) -> BinaryIO:
         # Without O_NONBLOCK, opening a named pipe would block until something writes to it.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
-        message = f"there is no file {shown(str(path))}: correct the path in --source urls:PATH"
+        message = f"there is no file {quoted(str(path))}: correct the path in --source urls:PATH"
         raise FailureError(Failure.from_exception(FailureKind.GONE, error, message)) from error
     except OSError as error:
         message = (
-            f"the list {shown(str(path))} cannot be read ({error.strerror}): "
+            f"the list {quoted(str(path))} cannot be read ({error.strerror}): "
             "give the user that runs voicesieve the right to read it"
         )
         raise FailureError(Failure.from_exception(FailureKind.UNSUPPORTED, error, message)) from error
@@ -165,7 +165,7 @@ def _form(path: Path, handle: BinaryIO) -> _Form:
 
 
 def _unsupported(path: Path, reason: str) -> FailureError:
-    return FailureError(Failure(FailureKind.UNSUPPORTED, f"{shown(str(path))} {reason}"))
+    return FailureError(Failure(FailureKind.UNSUPPORTED, f"{quoted(str(path))} {reason}"))
 
 
 KIND = SourceKind(

@@ -15,8 +15,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from voicesieve.domain.names import composed
 from voicesieve.domain.platforms import is_youtube
+from voicesieve.domain.text import quoted
 from voicesieve.frontier.costs import LISTING_PAGE, SEARCH_PAGE
-from voicesieve.sources.cleaning import shown
 from voicesieve.sources.identity import normalise_url
 
 SEARCH, CHANNEL, PLAYLIST, FEED = "search", "channel", "playlist", "feed"
@@ -83,7 +83,7 @@ def one_of(*words: str) -> Callable[[str], str]:
 
     def check(value: str) -> str:
         if value not in words:
-            raise ValueError(f"{shown(value)} is not one of {', '.join(words)}")
+            raise ValueError(f"{quoted(value)} is not one of {', '.join(words)}")
         return value
 
     return check
@@ -94,7 +94,7 @@ def matching(pattern: str, example: str) -> Callable[[str], str]:
 
     def check(value: str) -> str:
         if re.fullmatch(pattern, value) is None:
-            raise ValueError(f"{shown(value)} is not like {example}")
+            raise ValueError(f"{quoted(value)} is not like {example}")
         return value
 
     return check
@@ -105,13 +105,13 @@ def day(value: str) -> str:
     try:
         return date.fromisoformat(value).isoformat()
     except ValueError as error:
-        raise ValueError(f"{shown(value)} is not a day like 2024-01-31") from error
+        raise ValueError(f"{quoted(value)} is not a day like 2024-01-31") from error
 
 
 def count(value: str) -> str:
     """A check for whole numbers from 1."""
     if not value.isascii() or not value.isdigit() or not 0 < int(value[:9]) <= 1_000_000 or len(value) > 7:
-        raise ValueError(f"{shown(value)} is not a number from 1 to 1000000")
+        raise ValueError(f"{quoted(value)} is not a number from 1 to 1000000")
     return str(int(value))
 
 
@@ -122,7 +122,7 @@ def _options(text: str, allowed: Mapping[str, Callable[[str], str]]) -> dict[str
         if not equals or name not in allowed:
             near = difflib.get_close_matches(name, allowed, n=1)
             hint = f"; did you mean {near[0]}?" if near else f". Options: {', '.join(sorted(allowed))}"
-            raise ValueError(f"{shown(part)} is not an option of this source{hint}")
+            raise ValueError(f"{quoted(part)} is not an option of this source{hint}")
         try:
             options[name] = allowed[name](value)
         except ValueError as error:
@@ -134,7 +134,7 @@ def _from_address(address: str) -> tuple[str, str]:
     url = normalise_url(address)
     parts = urlsplit(url)
     if not is_youtube(url):
-        raise ValueError(f"{shown(address)} is not an address of YouTube; use page: or rss: for other sites")
+        raise ValueError(f"{quoted(address)} is not an address of YouTube; use page: or rss: for other sites")
     playlist = parse_qs(parts.query).get("list")
     if playlist:
         return PLAYLIST, _playlist(playlist[0])
@@ -143,33 +143,35 @@ def _from_address(address: str) -> tuple[str, str]:
         return CHANNEL, _channel(segments[0])
     if len(segments) > 1 and segments[0] == "channel":
         return CHANNEL, _channel(segments[1])
-    raise ValueError(f"{shown(address)} is neither of a channel nor of a playlist; put single videos into urls:")
+    raise ValueError(f"{quoted(address)} is neither of a channel nor of a playlist; put single videos into urls:")
 
 
 def _phrase(text: str) -> str:
     if not text:
         raise ValueError("a search needs a phrase")
     if len(text) > MAX_PHRASE_CHARS or not text.isprintable():
-        raise ValueError(f"{shown(text)} cannot be searched for: write at most {MAX_PHRASE_CHARS} printable characters")
+        raise ValueError(
+            f"{quoted(text)} cannot be searched for: write at most {MAX_PHRASE_CHARS} printable characters"
+        )
     return text
 
 
 def _channel(text: str) -> str:
     if _CHANNEL_ID.fullmatch(text) or (_HANDLE.fullmatch(text) and text.isprintable()):
         return text
-    raise ValueError(f"{shown(text)} is not a channel: write its ID (UC and 22 characters) or its @handle")
+    raise ValueError(f"{quoted(text)} is not a channel: write its ID (UC and 22 characters) or its @handle")
 
 
 def _channel_id(text: str) -> str:
     if _CHANNEL_ID.fullmatch(text):
         return text
-    raise ValueError(f"{shown(text)} is not a channel ID: a feed needs UC and 22 characters")
+    raise ValueError(f"{quoted(text)} is not a channel ID: a feed needs UC and 22 characters")
 
 
 def _playlist(text: str) -> str:
     if _PLAYLIST_ID.fullmatch(text):
         return text
-    raise ValueError(f"{shown(text)} is not a playlist ID: copy the text after list= in its address")
+    raise ValueError(f"{quoted(text)} is not a playlist ID: copy the text after list= in its address")
 
 
 _SUBJECTS: dict[str, Callable[[str], str]] = {

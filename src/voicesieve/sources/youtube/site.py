@@ -15,7 +15,7 @@ from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.listings import ListedVideo, ListPage
 from voicesieve.domain.platforms import YOUTUBE, YOUTUBE_HOST, youtube_video
 from voicesieve.domain.quotas import Price
-from voicesieve.sources.cleaning import shown
+from voicesieve.domain.text import quoted
 from voicesieve.sources.documents import DocumentLimits
 from voicesieve.sources.kinds import SourceKind, SourceSettings, SourceTools
 from voicesieve.sources.offers import remote_candidate
@@ -136,7 +136,7 @@ class YoutubeSource:
             try:
                 candidate = _candidate(video, walk)
             except ValueError as error:
-                problems.append(SourceProblem(f"video {shown(video.id)}", str(error)))
+                problems.append(SourceProblem(f"video {quoted(video.id)}", str(error)))
             else:
                 candidates[candidate.id] = candidate
         moved = replace(

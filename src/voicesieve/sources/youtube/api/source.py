@@ -10,7 +10,7 @@ from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, Query,
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.platforms import YOUTUBE
 from voicesieve.domain.quotas import GENERAL_UNITS, SEARCH_CALLS, Price
-from voicesieve.sources.cleaning import shown
+from voicesieve.domain.text import quoted
 from voicesieve.sources.kinds import SourceKind, SourceSettings
 from voicesieve.sources.protocol import Reader
 from voicesieve.sources.youtube.api.client import PAGE_SIZE, Listing, Request, call
@@ -92,7 +92,7 @@ class YoutubeApiSource:
         if place.playlist is None:
             uploads = uploads_of(listing)
             if uploads is None:
-                message = f"the channel {shown(parsed.subject)} does not exist (any more): check it in a browser"
+                message = f"the channel {quoted(parsed.subject)} does not exist (any more): check it in a browser"
                 raise FailureError(Failure(FailureKind.GONE, message))
             return self._answer(parsed, replace(place, playlist=uploads))
         moved, problems = after_items(place, listing, parsed, by_date=parsed.form == CHANNEL)
@@ -105,7 +105,7 @@ class YoutubeApiSource:
             try:
                 candidate = candidate_of(item)
             except ValueError as error:
-                problems.append(SourceProblem(f"video {shown(str(item.get('id')))}", str(error)))
+                problems.append(SourceProblem(f"video {quoted(str(item.get('id')))}", str(error)))
             else:
                 candidates[candidate.native_id] = candidate
         asked = place.pending[:PAGE_SIZE]
