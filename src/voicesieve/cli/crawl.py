@@ -22,7 +22,7 @@ from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorEr
 from voicesieve.cli.progress import Progress
 from voicesieve.cli.report import print_status
 from voicesieve.cli.rights import refuse_without_basis
-from voicesieve.cli.wiring import opened_catalog, opened_run, secrets_of, status_facts, worker_count
+from voicesieve.cli.wiring import opened_catalog, opened_run, quotas_of, secrets_of, worker_count
 from voicesieve.crawl.driver import RunResult
 from voicesieve.crawl.ending import Ending
 from voicesieve.crawl.run import Request, run
@@ -36,6 +36,7 @@ from voicesieve.engines.loop import STOP_SIGNALS, is_heard, run_loop
 from voicesieve.machine import folder_failure, refuse_tight_limits
 from voicesieve.observability.events import Events
 from voicesieve.observability.logs import LogSink
+from voicesieve.operations.status import status_facts
 from voicesieve.settings import Settings
 from voicesieve.sources.phrases import FILE, PhrasesError, read_queries
 from voicesieve.sources.registry import NAMES, parse_query
@@ -120,7 +121,8 @@ async def _crawl(
     options: CrawlOptions, settings: Settings, queries: Sequence[Query], folder: DataFolder, catalog: Catalog
 ) -> int:
     run_id = f"{time.strftime('%Y%m%dT%H%M%S')}-{secrets.token_hex(3)}"
-    progress = Progress(quiet=options.quiet or options.as_json, status=lambda: status_facts(catalog, settings))
+    quotas = quotas_of(settings)
+    progress = Progress(quiet=options.quiet or options.as_json, status=lambda: status_facts(catalog, quotas))
     request = Request(
         tuple(queries),
         wait_s=options.wait_s,
@@ -182,7 +184,7 @@ def _report(
     if result.fault is not None:
         note(f"Stopped: {result.fault.message}")
         return EXIT_FAULT
-    status = status_facts(catalog, settings)
+    status = status_facts(catalog, quotas_of(settings))
     with catalog.read() as connection:
         scheduled = due.scheduled(connection)
         next_at = due.next_due_at(connection)

@@ -13,7 +13,7 @@ import typer
 from voicesieve.api.opening import actor, settings_for
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, OperatorError, Quiet, note, print_json
 from voicesieve.cli.progress import steps
-from voicesieve.cli.wiring import opened_catalog, worker_count
+from voicesieve.cli.wiring import has_catalog, opened_catalog, worker_count
 from voicesieve.crawl import work
 from voicesieve.datafolder.deletions import finish_deletions
 from voicesieve.datafolder.folder import DataFolder
@@ -85,7 +85,7 @@ async def _import(plan: Plan, data: Path, config: Path | None, *, dry_run: bool,
                 note(f"Warning: {warning}")
             stack.enter_context(target.exclusive())
             target.sweep_scratch()
-        if not dry_run or settings.catalog.url.get_secret_value() or (data / "catalog.sqlite3").exists():
+        if not dry_run or has_catalog(data, settings):
             catalog = stack.enter_context(opened_catalog(data, settings, create=not dry_run))
         engine = LocalEngine(
             worker_count(settings),

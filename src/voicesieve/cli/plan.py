@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
 from collections.abc import Collection
-from contextlib import ExitStack
-from pathlib import Path
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -14,20 +11,14 @@ from rich.console import Console
 from rich.text import Text
 
 from voicesieve.api.opening import settings_for
-from voicesieve.catalog.reads import status
-from voicesieve.catalog.reads.queries import all_queries
-from voicesieve.catalog.records import Paces, QueryRow
 from voicesieve.cli.crawl import parsed_source
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, print_json
 from voicesieve.cli.report import passed_over_lines, quota_lines
 from voicesieve.cli.rights import closed_platforms, missing_basis
-from voicesieve.cli.wiring import opened_catalog, paces_of, quota_facts, quotas_of, source_settings_of
-from voicesieve.datafolder.folder import DataFolder
-from voicesieve.domain.candidates import Query
-from voicesieve.domain.times import iso
+from voicesieve.cli.wiring import has_catalog, opened_catalog, paces_of, quotas_of, source_settings_of
 from voicesieve.observability.terminal import safe_text
-from voicesieve.settings import Settings
-from voicesieve.sources.registry import as_known, kind_named, platform_of_query
+from voicesieve.operations.plan import PlanRules
+from voicesieve.operations.plan import plan as make_plan
 
 
 def plan(
@@ -42,74 +33,18 @@ def plan(
     """Makes no requests. Also shows what is left of today's quotas, and which videos wait to be fetched."""
     settings = settings_for(data, config)
     queries = list(dict.fromkeys(parsed_source(text) for text in source or ()))
-    facts = _facts(settings, queries, data)
+    rules = PlanRules(
+        closed=dict.fromkeys(closed_platforms(settings), missing_basis(settings.rights)),
+        sources=source_settings_of(settings),
+        paces=paces_of(settings),
+        quotas=quotas_of(settings),
+    )
+    with opened_catalog(data, settings) if has_catalog(data, settings) else nullcontext() as catalog:
+        facts = make_plan(catalog, queries, rules)
     if as_json:
         print_json(facts)
     else:
         _print(facts)
-
-
-def _facts(settings: Settings, queries: list[Query], data: Path) -> dict[str, Any]:
-    now = time.time()
-    stored: dict[Query, QueryRow] = {}
-    quotas: list[dict[str, Any]] = []
-    waiting: dict[str, int] = {}
-    paused: list[dict[str, Any]] = []
-    with ExitStack() as stack:
-        if settings.catalog.url.get_secret_value() or (DataFolder(data).root / "catalog.sqlite3").exists():
-            catalog = stack.enter_context(opened_catalog(data, settings))
-            connection = stack.enter_context(catalog.read())
-            stored = {row.query: row for row in all_queries(connection)}
-            quotas = quota_facts(catalog, settings, now)
-            waiting = status.waiting_by_host(connection)
-            paused = status.paused_hosts(connection, now)
-        else:
-            reset = status.reset_at(now)
-            quotas = [
-                {"bucket": bucket, "used": 0, "limit": limit, "left": limit, "resets": reset}
-                for bucket, limit in quotas_of(settings).items()
-            ]
-    named = list(dict.fromkeys(as_known(query, stored) for query in queries))
-    asked = named or [row.query for row in stored.values() if not row.exhausted]
-    lines = [_query_facts(settings, query, stored.get(query), now) for query in asked]
-    total: Counter[str] = Counter()
-    for line in lines:
-        total.update(line["most"])
-    return {
-        "queries": lines,
-        "most": dict(total),
-        "quotas": quotas,
-        "waiting": _downloads(waiting, paces_of(settings)),
-        "paused_hosts": paused,
-    }
-
-
-def _query_facts(settings: Settings, query: Query, row: QueryRow | None, now: float) -> dict[str, Any]:
-    state = "new"
-    most: dict[str, int] = {}
-    kind, source_settings = kind_named(query.source), source_settings_of(settings)
-    if platform_of_query(query) in closed_platforms(settings):
-        state = f"disabled: {missing_basis(settings.rights)}"
-    elif missing := kind.missing(source_settings):
-        state = f"off: {missing}"
-    elif row is not None and row.exhausted and row.due_at > now:
-        state = f"read to its end, read again from {iso(row.due_at)}"
-    else:
-        cursor = None if row is None or row.exhausted else row.cursor
-        state = "new" if row is None else "read again" if row.exhausted else "resumes" if cursor else "begins"
-        most = kind.estimate(query.argument, cursor, source_settings)
-    passed_over = [] if row is None else list(row.passed_over)
-    return {"query": str(query), "state": state, "most": most, "passed_over": passed_over}
-
-
-def _downloads(waiting: dict[str, int], paces: Paces) -> list[dict[str, Any]]:
-    """Videos that wait for each host, and how long its pace takes over them (seconds; jitter by its mean)."""
-    rows = []
-    for name, count in waiting.items():
-        pace = paces.of(name)
-        seconds = 0.0 if name == "" else count * pace.interval_s * (1 + pace.jitter / 2)
-        rows.append({"host": name, "videos": count, "at_least_s": round(seconds)})
-    return rows
 
 
 def _print(facts: dict[str, Any]) -> None:

@@ -12,7 +12,8 @@ from voicesieve.catalog.reads import queries
 from voicesieve.catalog.store import Catalog
 from voicesieve.cli.output import DEFAULT_DATA, AsJson, Config, Data, print_json
 from voicesieve.cli.report import print_queries, print_why
-from voicesieve.cli.wiring import opened_catalog, query_named, with_cost
+from voicesieve.cli.wiring import opened_catalog, query_named
+from voicesieve.operations.status import with_cost
 from voicesieve.sources.registry import as_known
 
 

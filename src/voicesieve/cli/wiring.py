@@ -6,7 +6,6 @@ import dataclasses
 import functools
 import os
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -16,8 +15,8 @@ from urllib.parse import urlsplit
 from voicesieve import __version__
 from voicesieve.api.opening import actor, backup_rules_of, open_catalog_of
 from voicesieve.audio.store import RecordingStore
+from voicesieve.catalog.backups import CATALOG_FILE
 from voicesieve.catalog.committer import Committer
-from voicesieve.catalog.reads import status
 from voicesieve.catalog.records import Pace, Paces
 from voicesieve.catalog.store import Catalog
 from voicesieve.cli.detectors import configured_model, detector_choice
@@ -30,7 +29,6 @@ from voicesieve.datafolder.retention import RetentionRules
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.fetching import FetchLimits, Observe, unobserved
 from voicesieve.domain.platforms import DOMAINS, YOUTUBE_HOST
-from voicesieve.frontier.costs import FETCH
 from voicesieve.languages.codes import normalise
 from voicesieve.languages.fusion import FusionRules
 from voicesieve.languages.recognition import Recogniser
@@ -44,7 +42,7 @@ from voicesieve.settings import HostCredentials, Settings, SettingsError
 from voicesieve.sources.documents import DocumentLimits
 from voicesieve.sources.kinds import SourceSettings, SourceTools
 from voicesieve.sources.protocol import Reader
-from voicesieve.sources.registry import KINDS, NAMES, page_cost, parse_query
+from voicesieve.sources.registry import KINDS, NAMES, parse_query
 from voicesieve.sources.youtube.settings import ApiAccess, YoutubeSettings
 from voicesieve.voices.detector import DetectorChoice
 
@@ -114,39 +112,6 @@ def paces_of(settings: Settings) -> Paces:
 def quotas_of(settings: Settings) -> dict[str, int]:
     """Units a day by bucket."""
     return {bucket: value_of(settings, key) for kind in KINDS for bucket, key in kind.quotas.items()}
-
-
-def quota_facts(catalog: Catalog, settings: Settings, now: float) -> list[dict[str, Any]]:
-    """Today's quotas with what is left of them; an unused bucket is full."""
-    with catalog.read() as connection:
-        used = {quota["bucket"]: quota for quota in status.quotas(connection, now)}
-    rows = []
-    for bucket, limit in quotas_of(settings).items():
-        spent, closed = used.get(bucket, {}).get("used", 0), used.get(bucket, {}).get("closed", False)
-        left = 0 if closed else max(0, limit - spent)
-        rows.append({"bucket": bucket, "used": spent, "limit": limit, "left": left, "resets": status.reset_at(now)})
-    return rows
-
-
-def status_facts(catalog: Catalog, settings: Settings) -> dict[str, Any]:
-    """What `voicesieve status` says, and the crawl while it runs."""
-    now = time.time()
-    quotas = quota_facts(catalog, settings, now)
-    with catalog.read() as connection:
-        counts = status.catalog_counts(connection)
-        return {
-            **counts,
-            "queries": [with_cost(facts) for facts in counts["queries"]],
-            "paused_hosts": status.paused_hosts(connection, now),
-            "quotas": quotas,
-        }
-
-
-def with_cost(facts: dict[str, Any]) -> dict[str, Any]:
-    """What the catalog says of a query, with what its videos and pages cost (unit: `voicesieve.frontier.costs`)."""
-    source, _, argument = facts["query"].partition(":")
-    pages = facts["requests"] * page_cost(Query(source, argument))
-    return {**facts, "cost": round(facts["fetched"] * FETCH + pages, 2)}
 
 
 def youtube_of(settings: Settings) -> YoutubeSettings:
@@ -360,6 +325,11 @@ def query_named(text: str) -> Query | None:
         return parse_query(text)
     except ValueError:
         return None
+
+
+def has_catalog(data: Path, settings: Settings) -> bool:
+    """Whether there is a catalog to open; one in PostgreSQL is taken to exist."""
+    return bool(settings.catalog.url.get_secret_value()) or (data / CATALOG_FILE).exists()
 
 
 @contextmanager
