@@ -47,7 +47,7 @@ def table(rows: list[dict]) -> list[str]:
     days = sorted({row["on"] for row in rows})
     cores = Counter(row["cores"] for row in rows).most_common(1)[0][0]
     return [
-        f"Taken down on {' to '.join(dict.fromkeys((days[0], days[-1])))}, with {cores} of {os.cpu_count()} cores, "
+        f"Recorded on {' to '.join(dict.fromkeys((days[0], days[-1])))}, with {cores} of {os.cpu_count()} cores, "
         f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}. Share is the part of the full length "
         "that was run (`make reliability SHARE=...`), load the machine's five-minute average just then.",
         "",
