@@ -47,9 +47,9 @@ class Analysing:
     async def analyse(self, claim: Claim) -> None:
         """Score, decide and publish one video, or record why not.
 
-        Equal audio that the same model has scored before is not analysed again. A recording whose file is gone is
-        fetched anew. When it is cancelled, its caller gives the video back. Raises `RunFaultError` when the run cannot
-        go on, `TakenBackError` when nobody is to blame, and `StaleLeaseError` when somebody else has the video by now.
+        Equal audio that the same model has scored before is not analysed again. A recording whose file is missing is
+        fetched again. When it is cancelled, its caller gives the video back. Raises `RunFaultError` if the run cannot
+        continue, `TakenBackError` if the video is not to blame, and `StaleLeaseError` if its lease is no longer ours.
         """
         if claim.recording is None or claim.recording_path is None:
             raise StaleLeaseError(claim.video)
@@ -124,7 +124,8 @@ class Analysing:
         )
 
     async def _fetch_again(self, claim: Claim, recording: str, path: str) -> None:
-        """The stored file is gone. A file that vanished twice would be fetched and removed without end."""
+        """Fetch a recording again whose file is missing; if that happens twice, stop instead of fetching it without
+        end."""
         run, why = self.run, self.tools.store.refusal(path) or "it is gone"
         again = claim.video in self.lost
         self.lost.add(claim.video)

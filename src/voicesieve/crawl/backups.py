@@ -19,10 +19,10 @@ from voicesieve.datafolder.copies import BackupRules, back_up
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 
 FINISH_S = 10.0
-"""How long the end of a run waits for a copy in hand. Measured: 100,000 videos, 54 MB, 0.3 s of one core."""
+"""How long the end of a run waits for a copy that is being made. Measured: 100,000 videos, 54 MB, 0.3 s of one core."""
 
 LOOK_EVERY_S = 60.0
-"""Time between two looks whether a copy is due; copies are made hours apart."""
+"""Time between two checks whether a copy is due; copies are made hours apart."""
 
 
 @asynccontextmanager
@@ -51,7 +51,7 @@ async def _keep_backing_up(run: Run, tools: Tools, rules: BackupRules, ended: as
         try:
             if await asyncio.to_thread(_is_due, run, tools, rules):
                 await _copy(run, tools, rules)
-        except Exception as error:  # noqa: BLE001 - reported and counted, whatever it is; a run goes on without a copy
+        except Exception as error:  # noqa: BLE001 - reported and counted, whatever it is; the run continues
             await _count_failure(run, rules, error)
         with suppress(TimeoutError):
             await asyncio.wait_for(ended.wait(), LOOK_EVERY_S)
@@ -77,7 +77,7 @@ async def _copy(run: Run, tools: Tools, rules: BackupRules) -> None:
     try:
         await asyncio.wait({working})
     finally:
-        # A thread cannot be cancelled: tell it to stop, and leave only when it has.
+        # A thread cannot be cancelled: ask it to stop, and wait until it has.
         stop.set()
         await asyncio.wait({working})
         error = working.exception()
@@ -98,7 +98,7 @@ async def _count_failure(run: Run, rules: BackupRules, error: BaseException) -> 
     try:
         await run.committer.run(count_backup, None)
     except FailureError as refused:
-        # The copy failed for the same reason, most likely; the run meets it too and says what to do.
+        # Most likely the copy failed for the same reason; the run fails for it too and says what to do.
         _report(run, rules, refused)
 
 
@@ -113,5 +113,5 @@ def _report(run: Run, rules: BackupRules, error: BaseException) -> None:
         message=failure.message,
         exception_type=failure.exception_type,
         chain=list(failure.chain),
-        next="the run goes on; the next copy is tried in a minute, or by `voicesieve backup`",
+        next="the run continues; the next copy is tried in a minute, or by `voicesieve backup`",
     )

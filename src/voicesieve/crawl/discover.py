@@ -1,7 +1,8 @@
 """Walking one query page by page: each page's videos and the query's cursor are committed together.
 
 What a crash costs: the request in hand, and nothing of the pages before it. The price of a request is booked before it
-is made, so a crash in between pays for a page that nobody read; after the commit of a page no request is repeated.
+is made, so a crash in between costs the price of a page that was not read; after the commit of a page no request is
+repeated.
 """
 
 from __future__ import annotations
@@ -41,8 +42,7 @@ AT_ONCE = 0.0
 """An epoch second that has passed by any clock."""
 
 MAX_FRUITLESS_REQUESTS = 20
-"""Empty pages in a row that a walk puts up with: a list of deleted videos has some, a list without end has nothing
-else."""
+"""Empty pages in a row before a walk ends: a list of deleted videos has some, an endless list has nothing else."""
 
 LONGEST_NAP_S = 1.0
 """A monotonic timer stands still while a laptop sleeps; the wall clock, by which days end, does not."""
@@ -61,10 +61,10 @@ class Unread:
 class Discovering:
     """The discovery of one run.
 
-    A request that failed, or that pace, circuit or quota forbid, is made when its time comes, if that is at most
-    ``wait_s`` away. ``worth`` returns when the next page of a query is worth its cost, and false when this run has no
-    use for it any more. ``progressed`` is set after each page. ``places`` bounds the requests under way, not those that
-    wait; ``reported`` are the obstacles that were reported already, each for all queries that it holds up.
+    A request that failed, or that pace, circuit or quota forbid, is made later if its time is at most ``wait_s`` away.
+    ``worth`` returns as soon as the next page of a query is worth its cost, and false if this run has no use for it any
+    more. ``progressed`` is set after each page. ``places`` bounds the requests in progress, not those that wait;
+    ``reported`` are the obstacles that were reported already, each once for all queries that it holds up.
     """
 
     run: Run
@@ -78,9 +78,9 @@ class Discovering:
     reported: set[str] = field(default_factory=set)
 
     async def walk(self, source: Source, row: QueryRow) -> Unread | None:
-        """Ask ``source`` for page after page until the query is exhausted, from where its cursor stands.
+        """Read page after page from ``source`` until the query is exhausted, starting at its cursor.
 
-        Returns the failure that ended the walk, if one did, or if the query's budget of failures is spent.
+        Returns the failure that ended the walk, if one did.
         """
         run = self.run
         cursor, failures, due_at = row.cursor, row.failures, row.due_at
@@ -140,7 +140,7 @@ class Discovering:
 
     async def _commit(self, source: Source, row: QueryRow, page: Page) -> None:
         run, host = self.run, source.fair_host(row.query)
-        # A look at one's own disk bothers nobody, so local sources are read again by every run.
+        # Reading the local disk makes no request, so local sources are read again by every run.
         refresh_s = 0.0 if host is None else self.rules.refresh_of(row.query.source)
         seen = await run.committer.run(naming.files_seen, page.candidates)
         moved = await asyncio.to_thread(moved_files, seen, page.candidates, self.tools.store)
@@ -184,7 +184,7 @@ class Discovering:
         failures: int,
         now: float,
     ) -> NextRequest:
-        """Commit when the same request is due again, and report it."""
+        """Commit when the same request is due again, and report both."""
         run, host = self.run, source.fair_host(row.query)
         step = await run.committer.run(
             _store_failure,
@@ -221,7 +221,7 @@ class Discovering:
 
 
 class _Novelty:
-    """Ends a walk that brings nothing new any more, however many further pages the other side names."""
+    """Ends a walk that brings nothing new any more, however many further pages the source names."""
 
     def __init__(self) -> None:
         self._seen: set[str] = set()
@@ -284,7 +284,7 @@ def _store_failure(
     midway: bool,
     jitter: float,
 ) -> NextRequest:
-    """What follows a failed request: for the query, and, where the source refuses us, for its whole host."""
+    """What follows a failed request: for the query and, if the source refuses us, for its whole host."""
     refuses = failure.remedy is Remedy.PAUSE_SOURCE and host is not None
     step = next_request(
         failure,
@@ -304,7 +304,7 @@ def _store_failure(
 
 
 async def _sleep_until(run: Run, at: float) -> None:
-    """Sleep, and look at the clock often enough to notice that it was set or that the machine slept, too."""
+    """Sleep, and read the clock often enough to notice that it was set or that the machine slept."""
     before = run.clock()
     while (left := at - before) > 0:
         await asyncio.sleep(min(left, LONGEST_NAP_S))

@@ -39,13 +39,13 @@ SHORTEST_WAIT_S = 0.02
 """Least time between two looks for work that is said to be ready."""
 
 LONGEST_WAIT_S = 5.0
-"""Most time between two looks for work: another command (`retry`) may have made some due, and tells nobody."""
+"""Most time between two looks for work: another command (`retry`) may have made some due without notice."""
 
 LONGEST_LULL_S = 30.0
-"""When nothing can be fetched for longer than this, time is free, and pages are read that would not pay otherwise."""
+"""When nothing can be fetched for longer than this, pages are read that would not be worth their cost otherwise."""
 
 UNANALYSED_PER_WORKER = 4
-"""Fetching holds back when this many recordings wait for each analysis worker: downloads must not pile up."""
+"""Fetching pauses when this many recordings wait for each analysis worker, so that downloads do not pile up."""
 
 
 @dataclass(frozen=True)
@@ -71,10 +71,10 @@ class RunResult:
 
 
 class Driver:
-    """Takes up the work of one `Plan` as places become free, until none is left or somebody asks it to stop.
+    """Takes up the work of one `Plan` as places become free, until none is left or it is asked to stop.
 
-    Its lights: ``progressed`` is set whenever there may be something new to take up, ``faulted`` when nothing may be
-    taken up any more because the run cannot go on; ``ending`` says that somebody asked the run to stop.
+    Its signals: ``progressed`` is set whenever there may be something new to take up, ``faulted`` when nothing may be
+    taken up any more because the run cannot continue; ``ending`` says that the run was asked to stop.
     """
 
     def __init__(self, context: RunContext, plan: Plan, ending: Ending) -> None:
@@ -102,7 +102,8 @@ class Driver:
         self._result = RunResult(asked=len(plan.queries))
 
     async def run(self) -> RunResult:
-        """Do the plan. Faults of ours end it and are returned; nothing is raised for a single video."""
+        """Carry out the plan. Faults of this machine end it and are returned; no failure of a single video is
+        raised."""
         run, screening = self._run, self._rules.screening
         beating = asyncio.create_task(self._pulse.beat())
         try:
@@ -127,7 +128,7 @@ class Driver:
             await self._take_up_analyses()
             await self._take_up_fetches()
             await self._expand_and_learn()
-            # Looked at before the catalog is asked: what ends meanwhile may have made new work.
+            # Checked before the catalog is read: what ends meanwhile may have made new work.
             idle = not (self._walks or self._fetches or self._analyses or self._lessons)
             now = self._run.clock()
             may_fetch = await self._places_to_fetch() > 0
@@ -145,7 +146,8 @@ class Driver:
             await self._wait(ready_at)
 
     async def _set_clock_right(self) -> None:
-        """At first, and whenever the clock was set back since the last look: nothing may wait for the later clock."""
+        """At the start, and whenever the clock was set back since the last look: nothing may wait for the later
+        clock."""
         last, self._last_look = self._last_look, self._run.clock()
         if self._last_look < last - timekeeping.SLACK_S:
             moved = await self._run.committer.run(timekeeping.set_right, self._last_look)
@@ -188,7 +190,7 @@ class Driver:
             self._start(self._fetches, self._leased(self._fetching.fetch(claim), claim))
 
     async def _leased(self, work: Coroutine[Any, Any, None], claim: Claim) -> None:
-        """Do leased work; if it is cancelled, the video goes back to the queue as it was."""
+        """Do leased work. If it is cancelled, the video goes back to the queue as it was."""
         run = self._run
         try:
             await work
@@ -201,7 +203,8 @@ class Driver:
             raise
 
     async def _expand_and_learn(self) -> None:
-        """After decisions: look through channels that proved good, and learn beside the work, a lesson at a time."""
+        """After decisions: look through channels with accepted videos, and learn beside the work, one lesson at a
+        time."""
         if self._decided_since and not self._lessons:
             self._decided_since = False
             self._start_walks(await expand(self._run, self._frontier, self._plan.sources))
@@ -217,7 +220,7 @@ class Driver:
             self._result.unread[str(row.query)] = unread
 
     async def _worth(self, row: QueryRow) -> bool:
-        """Wait until the next page of a query is worth its cost; false when this run will fetch nothing more."""
+        """Wait until the next page of a query is worth its cost. False if this run will fetch nothing more."""
         while not (self._hungry or not self._plan.fetch or await page_pays(self._run, self._frontier, row)):
             if self._within_limit(1) <= 0:
                 return False

@@ -1,4 +1,4 @@
-"""How a run may be asked to stop, whoever asks."""
+"""How a run is asked to stop."""
 
 from __future__ import annotations
 

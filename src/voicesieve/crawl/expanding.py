@@ -1,4 +1,4 @@
-"""Channels that have proved to hold children become queries of their own, and pages are read only when they pay."""
+"""Channels with accepted videos become queries of their own, and pages are read only if they are worth their cost."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def bounded(connection: Connection, row: QueryRow, page: Page, bound: int) -> Pa
 
 
 async def page_pays(run: Run, frontier: Frontier, row: QueryRow) -> bool:
-    """Whether the next page of a query should bring more than its cost buys by fetching what is known."""
+    """Whether the next page of a query should bring more than its cost would by fetching videos in the queue."""
     price = page_cost(row.query)
     if price == 0.0 or not frontier.rules.by_yield:
         return True

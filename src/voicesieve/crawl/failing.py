@@ -1,8 +1,8 @@
 """Attempts: how each begins, ends and fails. Whatever goes wrong becomes a typed failure, a committed next step, and
 one event with the whole story.
 
-A crash before the commit leaves an open attempt, which the next run ends as interrupted and blames on nobody; after it
-only the event is lost.
+A crash before the commit leaves an open attempt, which the next run ends as interrupted and counts against no video;
+after the commit only the event is lost.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from voicesieve.policy.retries import NextStep, RetryRules, next_step
 
 
 class RunFaultError(InnerError):
-    """Nothing can go on: the machine or the catalog refuses us. The run stops cleanly."""
+    """The run cannot continue, because the machine or the catalog cannot be used. It stops cleanly."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.message)
@@ -36,7 +36,7 @@ class RunFaultError(InnerError):
 
 
 class TakenBackError(InnerError):
-    """Our own process stopped or stood still: the video goes back as it was, and nobody is blamed."""
+    """Our own process stopped or stood still: the video goes back as it was, and no failure is counted."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class Attempts:
         except Exception as error:
             await attempts.fail(claim, attempt, typed(error, root))
 
-    ``stopping`` is set when somebody asked the run to stop, ``faulted`` when nothing may be taken up any more because
-    the run cannot go on. ``pulse`` notices that this process stood still, ``streaks`` a defect of our own. ``refused``
+    ``stopping`` is set when the run was asked to stop, ``faulted`` when nothing may be taken up any more because the
+    run cannot continue. ``pulse`` notices that this process stood still, ``streaks`` a defect of our own. ``refused``
     counts how often the source of a video refused it in this run; the ``excused`` are videos that failed because
     this process stood still, once each.
     """
@@ -93,7 +93,7 @@ class Attempts:
         return OpenAttempt(id_, method, scratch, time.monotonic())
 
     async def interrupt(self, attempt: OpenAttempt, why: str = "") -> None:
-        """The run is stopping: end the attempt without blaming anyone."""
+        """End the attempt without counting a failure: the run is stopping."""
         await self.run.committer.run(
             leases.finish_attempt,
             attempt.id,
@@ -107,18 +107,18 @@ class Attempts:
     ) -> None:
         """End the attempt with ``failure``, commit what follows for the video, and report both.
 
-        What follows is judged by ``deciding``, the most telling failure of several methods; by default it is this
-        one. Raises `RunFaultError` when the run cannot go on, `TakenBackError` when it stops and a worker ended with
-        it, or when this process stood still meanwhile, `StaleLeaseError` when the lease is no longer ours.
+        What follows is judged by ``deciding``, the most telling failure of several methods; by default it is this one.
+        Raises `RunFaultError` if the run cannot continue, `TakenBackError` if it is stopping and a worker ended with
+        it, or if this process stood still meanwhile, and `StaleLeaseError` if the lease is no longer ours.
         """
         run, deciding = self.run, deciding or failure
         if self.stopping.is_set() and deciding.remedy is Remedy.RETRY_ALONE:
-            # Who stops a program often stops its workers, too: what they had in hand did not end them.
+            # A signal to the whole process group stops the workers, too: the videos in hand did not end them.
             await self.interrupt(attempt, f"a worker ended while the run was stopping ({failure.message}); ")
             raise TakenBackError(deciding.message)
         may_be_ours = deciding.remedy in _OF_TIME and claim.video not in self.excused
         if may_be_ours and self.pulse.stood_still_since(attempt.started):
-            self.excused.add(claim.video)  # once: a machine that stands still all the time must not ask for ever
+            self.excused.add(claim.video)  # once: a machine that stands still all the time must not try for ever
             await self.interrupt(attempt, f"this process stood still meanwhile ({deciding.message}); ")
             raise TakenBackError(deciding.message)
         if deciding.remedy is Remedy.STOP_RUN:
@@ -185,7 +185,7 @@ class Attempts:
         message = (
             f"{len(videos)} different videos in a row failed in the same way while {attempt.method} worked on them, "
             f"which is a defect of voicesieve or its installation, not theirs: {failure.message}. None of them is "
-            "given up. Report it with the log; the same command goes on, with other videos first."
+            "given up. Report it with the log; the same command resumes, with other videos first."
         )
         raise RunFaultError(Failure(FailureKind.MACHINE_FAULT, message, None, failure.exception_type, failure.chain))
 
@@ -195,8 +195,8 @@ def typed(error: Exception, root: Path, *, of: str = "video") -> Failure:
 
     ``of`` is what was worked on, a video or a source; ``root`` is the data folder.
 
-    Fetchers type the errors of the other side, so an `OSError` that arrives here is one of our own folders. Only a file
-    that is missing may have been removed a moment ago.
+    Fetchers type the errors of servers, so an `OSError` that arrives here comes from our own folders. The exception is
+    a missing file, which may have been removed a moment ago.
     """
     if isinstance(error, FailureError):
         return error.failure

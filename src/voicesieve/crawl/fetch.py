@@ -58,9 +58,9 @@ class Fetching:
     async def fetch(self, claim: Claim) -> None:
         """Bring one video's audio into the store, or record why not. Leaves no file in scratch, however it ends.
 
-        When it is cancelled or raises `PutOffError`, its caller gives the video back. Raises `RunFaultError` when the
-        run cannot go on, `TakenBackError` when nobody is to blame, and `StaleLeaseError` when somebody else has the
-        video by now.
+        When it is cancelled or raises `PutOffError`, its caller gives the video back. Raises `RunFaultError` if the run
+        cannot continue, `TakenBackError` if the video is not to blame, and `StaleLeaseError` if its lease is no longer
+        ours.
         """
         reason = objection(claim, self.rules.screening)
         if reason is not None:
@@ -134,7 +134,7 @@ class Fetching:
         await asyncio.to_thread(_make_scratch, scratch)
         request = FetchRequest(claim.video, claim.url, scratch, limits, full_screen(claim, self.rules.screening))
         fetched = await self.tools.fetchers[method].fetch(request)
-        # A stated length is a reason to ask once more; what the second answer brings is how much there is.
+        # A stated length is a reason to fetch once more; what the second answer brings is all there is.
         stated_s = fetched.expected_duration_s or claim.declared_duration_s
         order = work.Examination(
             fetched.path,
@@ -173,7 +173,7 @@ class Fetching:
             raise
 
     async def _wait_for_slot(self, claim: Claim) -> None:
-        """A second method is a second request to the host, and takes its own turn.
+        """A second method is a second request to the host, and takes a turn of its own.
 
         Raises `PutOffError` if the host is paused meanwhile.
         """
@@ -217,7 +217,7 @@ def _most_telling(failures: Sequence[Failure]) -> Failure:
 
 
 def _track_facts(tracks: Sequence[SoundTrack]) -> dict[str, object]:
-    """All sound tracks of a file that has several, so that none is left out without a word."""
+    """All sound tracks of a file that has several, so that none is left out silently."""
     return {"sound_tracks": [dataclasses.asdict(track) for track in tracks]} if len(tracks) > 1 else {}
 
 

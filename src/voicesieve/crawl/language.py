@@ -31,7 +31,7 @@ class _Before:
 async def spoken_in(run: Run, tools: Tools, rules: Rules, claim: Claim, verdict: Verdict, path: str) -> SpokenLanguage:
     """What is written about the video and, if a recogniser is set, what is spoken in it, as one answer.
 
-    A detector that cannot work is part of the answer, never an exception, unless nothing can go on.
+    A detector that cannot work is part of the answer, never an exception, unless the run cannot continue.
     """
     before = await run.committer.run(_evidence_before, rules.recogniser, claim)
     written = await asyncio.to_thread(collect, before.written)

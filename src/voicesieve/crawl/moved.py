@@ -1,4 +1,4 @@
-"""Which of the files that a folder shows are known ones that were moved there."""
+"""Which files of a folder were moved there from where the catalog last saw them."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from voicesieve.fetching.local import gone, is_alike
 
 
 def moved_files(seen: Sequence[SeenFile], candidates: Iterable[Candidate], store: RecordingStore) -> frozenset[str]:
-    """The names of those that were moved: nothing lies any more where they lay, and what we hold of them agrees.
+    """The names of those that were moved: their old place is empty, and their bytes agree with what is stored.
 
-    Inodes alone are no proof. A card reader numbers the files of each card anew, and recorders without a clock give
+    Inodes alone prove nothing. A card reader numbers the files of each card anew, and recorders without a clock give
     files of one length the same time.
     """
     if not seen:

@@ -1,4 +1,4 @@
-"""The frontier of one run: in what order videos are taken, what is learnt on the way, and when to look for more."""
+"""The frontier of one run: the order in which videos are taken, and what is learnt on the way."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ from voicesieve.frontier.valuing import learn, value
 from voicesieve.frontier.words import words_of
 
 LESSONS = 50_000
-"""Most decisions that words are learnt from, the newest: enough for each word that matters, and a second of work."""
+"""Words are learnt from at most this many decisions, the newest: enough for each word that matters, a second of
+work."""
 
 MERIT_BATCH = 500
 ARM_BATCH = 200
-"""Rows in one step of the committer, so that a relearning holds nobody up for more than some milliseconds."""
+"""Rows in one step of the committer, so that relearning delays other steps by no more than some milliseconds."""
 
 
 class Frontier:
-    """What one run knows. It is learnt from the catalog and kept there; the next run starts with it."""
+    """What one run has learnt from the catalog. It is stored there, and the next run starts with it."""
 
     def __init__(self, rules: FrontierRules) -> None:
         self.rules = rules
@@ -50,7 +51,7 @@ class Frontier:
         return self.knowledge.merit(words_of(candidate)) if self.knowledge.words else 0.0
 
     def open(self, connection: Connection) -> None:
-        """Take up what earlier runs have learnt."""
+        """Load what earlier runs have learnt."""
         stored = worth.knowledge(connection)
         if stored is not None:
             self.knowledge = Knowledge.from_json(stored)

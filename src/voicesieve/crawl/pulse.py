@@ -8,8 +8,8 @@ import time
 
 BEAT_S = 1.0
 STANDSTILL_S = 10.0
-"""Between two beats. A busy machine delays the loop by a second or two; the shortest limit that a standstill can break
-by itself, ``fetching.stall_s``, is 30 s by default."""
+"""More than this between two beats is a standstill. A busy machine delays the loop by a second or two; the shortest
+limit that a standstill alone can exceed, ``fetching.stall_s``, is 30 s by default."""
 
 
 class Pulse:

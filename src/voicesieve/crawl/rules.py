@@ -34,9 +34,9 @@ class FrontierRules:
 class Rules:
     """What the stages of a run go by. Times in seconds.
 
-    ``closed_platforms`` are those that may be asked nothing, because no legal basis is stated. ``only_driver``: nobody
-    else can work on this catalog, so every lease that a new run meets is of a dead one. ``backups`` is ``None`` where
-    the database has tools of its own.
+    ``closed_platforms`` get no request, because no legal basis is stated. ``only_driver``: no other run can work on
+    this catalog, so every lease that a new run finds belongs to a dead one. ``backups`` is ``None`` if the database has
+    tools of its own.
     """
 
     fetch_limits: FetchLimits

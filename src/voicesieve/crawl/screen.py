@@ -1,6 +1,6 @@
 """Screening a video that is about to be taken, and again when its platform has described it in full.
 
-A crash before the commit costs the question: the video is judged again when it is taken next.
+A crash before the commit costs nothing but the work: the video is judged again when it is taken next.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from voicesieve.policy.screening import ScreeningRules, governing_platform, scre
 
 
 def objection(claim: Claim, rules: ScreeningRules) -> Reason | None:
-    """The rule of today that keeps out a video that an earlier day has let in."""
+    """The rule that keeps a video out now, though earlier rules let it in."""
     return screen(_described(claim, claim.facts), rules)
 
 
 def full_screen(claim: Claim, rules: ScreeningRules) -> Callable[[Mapping[str, object]], Reason | None] | None:
-    """What judges a video by its full description, before any media is fetched; ``None`` where no platform is."""
+    """Judges a video by its full description, before any media is fetched; ``None`` for a video of no platform."""
     if governing_platform(claim.source, claim.url, rules) is None:
         return None
     return lambda facts: screen(_described(claim, {**claim.facts, **facts, TAKEN: True}), rules)

@@ -1,4 +1,4 @@
-"""Telling a defect of our own from an odd video: it strikes one video after the other."""
+"""Distinguishing a defect of our own from an odd video: it strikes one video after the other."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from voicesieve.domain.failures import Failure
 from voicesieve.domain.states import Stage
 
 LONGEST = 10
-"""So many different videos in a row with the same ``internal_error``, and no success between them, are no accident of
-theirs. Hosts take turns, so a single site with odd files does not fill a row while others are due."""
+"""If this many different videos in a row fail with the same ``internal_error`` and none succeeds between them, the
+videos are not the cause. Hosts take turns, so one site with odd files does not fill a row while others are due."""
 
 
 class Streaks:

@@ -1,4 +1,4 @@
-"""What in a data folder is ours, by its name and its form. Everything else is somebody's, and stays."""
+"""What in a data folder is ours, by its name and its form. Everything else belongs to others, and is kept."""
 
 from __future__ import annotations
 
@@ -69,9 +69,9 @@ def is_scratch(path: Path) -> bool:
 
 
 def strangers(root: Path) -> Iterator[str]:
-    """What below ``root`` we did not make, by its path relative to it; of what is not ours the top name alone.
+    """What below ``root`` we did not make, as paths relative to it; of a foreign folder only its own name.
 
-    Folders that are links are not looked into: to link them is a person's own arrangement.
+    Folders that are links are not searched: linking them is the operator's own decision.
     """
     for path in sorted(root.iterdir()):
         inside = _FOLDERS.get(path.name)
@@ -100,7 +100,7 @@ def _is_file_of_root(path: Path) -> bool:
 
 
 def is_our_lock(content: bytes) -> bool:
-    """Whether a lock file was written by us: it names a process, or nothing came of that (full disk, power loss)."""
+    """Whether a lock file was written by us: it names a process, or is empty (full disk, power loss)."""
     written = content.strip(b"\0")
     return not written or written.startswith(b'{"pid"')
 
@@ -151,7 +151,7 @@ _FOLDERS: dict[str, Callable[[Path], Iterator[str]]] = {
     QUARANTINE: lambda folder: _others(folder, lambda path: _QUARANTINED.fullmatch(path.name) is not None),
     RESTORING_FOLDER: lambda folder: _others(folder, lambda path: _CATALOG.fullmatch(path.name) is not None),
 }
-"""Our folders, and what in each is not ours."""
+"""Our folders, each with what lists the files in it that are not ours."""
 
 
 def _is_unfinished(path: Path) -> bool:
@@ -159,7 +159,7 @@ def _is_unfinished(path: Path) -> bool:
 
 
 def holds_catalog(root: Path) -> bool:
-    """Whether a catalog of ours lies in ``root``, a damaged one included; a database of others is none."""
+    """Whether a catalog of ours lies in ``root``, even a damaged one. Databases of other programs do not count."""
     if (root / RESTORING).is_file():
         return True
     file = root / CATALOG_FILE

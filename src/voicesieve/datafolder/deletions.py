@@ -1,6 +1,6 @@
-"""Keeping the promises of takedowns: the catalog forgets first, then the files go.
+"""Deleting the files of takedowns, after the catalog has forgotten them.
 
-A crash in between is made good by the next run, which deletes what is still promised.
+After a crash in between, the next run deletes what is still promised.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from voicesieve.datafolder.strays import let_go
 
 
 def finish_deletions(catalog: Catalog, store: RecordingStore) -> int:
-    """Delete every file that a takedown has promised to delete, and what it names among strays. Returns how many.
+    """Delete every file whose deletion a takedown has promised, and strays that it names. Returns the number.
 
-    A promise that cannot be kept stays; `undeletable` names them.
+    A promise that cannot be kept stays; `undeletable` reports it.
     """
     with catalog.read() as connection:
         paths = [path for path in stored.pending_deletions(connection) if not store.refusal(path)]
@@ -30,7 +30,7 @@ def finish_deletions(catalog: Catalog, store: RecordingStore) -> int:
 
 
 def undeletable(catalog: Catalog, store: RecordingStore) -> list[str]:
-    """Promised deletions of what is no file of ours, each with the reason: nothing there is touched."""
+    """Promised deletions whose path is no file of ours, each with the reason: such files are not touched."""
     with catalog.read() as connection:
         paths = stored.pending_deletions(connection)
     return [f"{path}: {why}" for path in paths if (why := store.refusal(path))]

@@ -45,7 +45,7 @@ class AnotherRunError(DataFolderError):
 class DataFolder:
     """Paths below one root. Nothing outside it is ever written, and nothing in it that is not ours is ever deleted.
 
-    `belongings` knows what is ours.
+    `belongings` defines what is ours.
     """
 
     root: Path
@@ -105,8 +105,8 @@ class DataFolder:
     def claim(self, *, among_others: bool = False) -> None:
         """Put our mark into the folder, making it if it is missing; one that an older version made gets it too.
 
-        ``among_others`` is a person's word that this folder, with what else lies in it, is to be the data folder.
-        Raises `DataFolderError` when something in it is not ours, or when it cannot be written.
+        ``among_others``: the operator has confirmed that this folder is to be the data folder, with what else lies in
+        it. Raises `DataFolderError` when something in it is not ours, or when it cannot be written.
         """
         try:
             if not self.root.is_dir():
@@ -167,9 +167,9 @@ class DataFolder:
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Hold the folder for one run. The lock dies with its process, however that ends.
+        """Hold the folder for one run. The lock is released when its process ends, however that happens.
 
-        The folder itself is locked, too: a lock file that somebody removes would let a second run in. Raises
+        The folder itself is locked, too, since a second run could start if the lock file were removed. Raises
         `AnotherRunError` at once when it is taken, `DataFolderError` when the folder cannot be written.
         """
         path = self.root / names.LOCK
@@ -194,7 +194,7 @@ class DataFolder:
             yield
 
     def open_to_others(self) -> str:
-        """A sentence for the person whose data folder others can read, empty if nobody can."""
+        """A warning if others can read the data folder, else empty."""
         if not self.root.is_dir() or not permissions.is_open_to_others(self.root):
             return ""
         return (
@@ -238,12 +238,12 @@ class DataFolder:
         return [path for place, is_ours in places for path in sweep_unfinished(place, is_ours)]
 
     def unfinished(self) -> list[Path]:
-        """What `sweep_unfinished` would look at; some of it may have a living writer."""
+        """What `sweep_unfinished` would consider; some of it may still be written."""
         places = belongings.unfinished_places(self.root)
         return [path for place, is_ours in places for path in unfinished_in(place, is_ours)]
 
     def stale_scratch(self) -> list[Path]:
-        """What attempts and imports left behind, while no run works in the folder."""
+        """What attempts and imports left behind. Only meaningful while no run works in the folder."""
         entries = sorted(self.scratch.iterdir()) if self.scratch.is_dir() else []
         return [path for path in entries if belongings.is_scratch(path)]
 

@@ -1,4 +1,4 @@
-"""The mark that makes a folder a data folder of ours: who may write into it, and delete in it, is read from it."""
+"""The mark that makes a folder a data folder of ours, in which voicesieve may write and delete."""
 
 from __future__ import annotations
 

@@ -11,10 +11,11 @@ QUARANTINE = "quarantine"
 RESTORING_FOLDER = "restoring"
 
 LINKABLE = (RECORDINGS, SCRATCH, LOGS, QUARANTINE)
-"""Folders that may be links to another disk, where they carry the mark too: two data folders would sweep each other."""
+"""Folders that may be links to another disk. They carry the mark there, too, or two data folders could share one and
+delete each other's files."""
 
 MARK = "voicesieve-data.json"
-"""Lies in every data folder, and behind each folder of it that is a link. A folder without it is not ours."""
+"""The file that lies in every data folder, and in each linked folder of it. A folder without it is not ours."""
 
 SETTINGS = "voicesieve.toml"
 QUERIES = "queries.toml"

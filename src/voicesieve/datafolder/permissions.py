@@ -1,4 +1,4 @@
-"""Who may read a data folder: its owner alone. It holds recordings of minors, who was taken down, and maybe keys."""
+"""Only its owner may read a data folder: it holds recordings of minors, takedowns, and maybe keys."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voicesieve.files import PRIVATE_FILE, PRIVATE_FOLDER
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Whether anybody but its owner may read a file, or enter a folder."""
+    """Whether others than its owner may read a file or enter a folder."""
     return bool(stat.S_IMODE(path.stat().st_mode) & 0o077)
 
 
@@ -24,7 +24,7 @@ def places(root: Path) -> Iterator[Path]:
 
 
 def open_paths(root: Path) -> Iterator[Path]:
-    """What of ours in the data folder others may read, links and what they lead to left out."""
+    """What of ours in the data folder others may read, without links and what they lead to."""
     if is_open_to_others(root):
         yield root
     foreign = set(strangers(root))
@@ -39,7 +39,7 @@ def open_paths(root: Path) -> Iterator[Path]:
 
 
 def tighten(path: Path) -> bool:
-    """Keep everybody but the owner out of a file or folder. False where the system refuses, or keeps no modes."""
+    """Keep all but the owner out of a file or folder. False if the system refuses or keeps no modes."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)

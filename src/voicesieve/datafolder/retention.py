@@ -1,4 +1,4 @@
-"""Keeping no longer than the settings allow: audio of rejected recordings, and what a source only lent."""
+"""Deleting what is kept long enough: audio of rejected recordings, files in quarantine, and lent descriptions."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class Retained:
 def retain(catalog: Catalog, store: RecordingStore, rules: RetentionRules, now: float, *, actor: str) -> Retained:
     """Purge what is due, a batch in one transaction, and record it in the audit log if there was anything.
 
-    Audio goes that every video carrying it was rejected for so long. A file goes after the commit that forgets it, and
-    a crash in between is made good by the next run.
+    Audio is deleted once all of its videos have been rejected for that long. A file is deleted after the commit that
+    forgets it; after a crash in between, the next run deletes it.
     """
     done = Retained()
     after = ""

@@ -1,6 +1,6 @@
-"""Quarantine, and what becomes of files that no recording names: nothing is deleted because it is not understood.
+"""Quarantine, and what happens to files that no recording names: no file is deleted only because it is unknown.
 
-A file is listed first and moved second, so that a crash in between costs nothing but the move; see
+A file is listed first and then moved, so that a crash in between costs nothing but the move; see
 `catalog.writes.strays`.
 """
 
@@ -57,9 +57,8 @@ def quarantine(
 
 
 def let_go(catalog: Catalog, store: RecordingStore, *, before: float | None = None) -> int:
-    """Delete strays that a takedown names, and those in quarantine since ``before``. Returns how many files went.
-
-    A file that a recording names by now is no stray any more.
+    """Delete strays that a takedown names, and those in quarantine since ``before``. Returns the number of
+    deleted files. A file that a recording names by now is no stray any more.
     """
     with catalog.read() as connection:
         entries = strays.listed(connection)
@@ -81,7 +80,7 @@ def let_go(catalog: Catalog, store: RecordingStore, *, before: float | None = No
 
 
 def _removed(store: RecordingStore, entry: Stray) -> bool:
-    """Delete a stray's file; of what a catalog names beside our own names nothing is touched."""
+    """Delete a stray's file. A file under a name that is not ours is not touched, whatever the catalog says."""
     if entry.reason == NEWER:
         store.remove(_relative(entry))
         return True
@@ -102,7 +101,7 @@ def _relative(entry: Stray) -> str:
 
 
 def note_newer(catalog: Catalog, store: RecordingStore, videos: Mapping[str, set[tuple[str, str]]], now: float) -> int:
-    """List recordings that a catalog, which is about to be put back, does not name. Returns how many.
+    """List recordings that a catalog, which is about to be restored, does not name. Returns the number.
 
     ``videos`` are ids and channels by path, as far as the catalog that it replaces has them; takedowns name them.
     """
@@ -126,7 +125,7 @@ def _newer(store: RecordingStore, path: str, videos: set[tuple[str, str]], now: 
 
 
 def list_quarantine(catalog: Catalog, store: RecordingStore, now: float) -> None:
-    """List what lies in quarantine unlisted, as after the loss of a catalog, and forget what does not lie there."""
+    """List what lies in quarantine unlisted, as after the loss of a catalog, and drop entries whose file is missing."""
     folder = quarantine_of(store)
     files = sorted(path for path in folder.iterdir() if is_quarantined(path.name)) if folder.is_dir() else []
     with catalog.read() as connection:

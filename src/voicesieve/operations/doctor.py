@@ -1,4 +1,4 @@
-"""Comparing every row with its file, and fixing what can be fixed without deleting what may be of use."""
+"""Comparing every row with its file, and fixing what can be fixed without deleting anything useful."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ FINDINGS = (
 """Fields of a `Report` that `fix` deals with."""
 
 REMARKS = ("newer_than_copy", "not_ours")
-"""Fields of a `Report` that nothing is done about."""
+"""Fields of a `Report` that `fix` leaves as they are."""
 
 
 @dataclass
@@ -54,19 +54,19 @@ class Report:
     files_without_row: list[str] = field(default_factory=list)
     bad_hash: list[str] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
-    """Rows and promised deletions whose path is no file of ours, each with the reason; nothing there is touched."""
+    """Rows and promised deletions whose path is no file of ours, each with the reason; such files are not touched."""
     withdrawn_files: list[str] = field(default_factory=list)
-    """Recordings that no row names and that a takedown does."""
+    """Recordings that no row names but a takedown does."""
     stale_scratch: list[str] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
     bad_backups: list[str] = field(default_factory=list)
     open_to_others: list[str] = field(default_factory=list)
     newer_than_copy: list[str] = field(default_factory=list)
-    """Recordings that no row names because an older copy of the catalog was put back."""
+    """Recordings that no row names because an older copy of the catalog was restored."""
     not_ours: list[str] = field(default_factory=list)
-    """What lies in our folders under names that we do not give; only named."""
+    """What lies in our folders under names that we do not give; only reported."""
     remarks: list[str] = field(default_factory=list)
-    """What is not wrong yet: little space, no copy of the catalog, one that was set aside."""
+    """What is not wrong yet: little space, no copy of the catalog, or a catalog that was set aside."""
     quarantined: int = 0
     quarantined_bytes: int = 0
     bytes: dict[str, int] = field(default_factory=dict)
@@ -123,7 +123,7 @@ def _look_at_rows(catalog: Catalog, store: RecordingStore, report: Report, progr
 
 
 def _look_at_files(catalog: Catalog, store: RecordingStore, report: Report) -> None:
-    """Files that no row names: of a takedown, newer than the catalog, left by a crash, or not ours at all."""
+    """Files that no row names: withdrawn, newer than the catalog, left by a crash, or not ours."""
     files = list(store.files())
     report.not_ours = [f"{RECORDINGS}/{path}" for path in files if not is_ours(path) and path != MARK]
     with catalog.read() as connection:
@@ -184,7 +184,7 @@ def _size(path: Path) -> int:
 
 
 def damaged(folder: Path) -> Iterator[Path]:
-    """Copies of the catalog that could not be put back."""
+    """Copies of the catalog that could not be restored."""
     for backup in backups_in(folder):
         try:
             examine_backup(backup.path)
@@ -195,8 +195,8 @@ def damaged(folder: Path) -> Iterator[Path]:
 def fix(folder: DataFolder, catalog: Catalog, store: RecordingStore, report: Report, now: float) -> None:
     """Move what no row names into quarantine, and queue for fetching what lost its file.
 
-    Only for the holder of the lock. Never by the word of a damaged catalog, whose rows may be missing while their files
-    are good. What is not under a name of ours is not touched.
+    Only for the holder of the lock. Changes nothing while the catalog is damaged, since its rows may be missing while
+    their files are good. What is not under a name of ours is not touched.
     """
     if report.catalog_damage:
         return

@@ -1,7 +1,7 @@
-"""Taking over an earlier crawler's folder: each record ends as one of four endings, in transactions of a batch.
+"""Taking over an earlier crawler's folder: each record ends in one of four ways, in one transaction for each batch.
 
 The old folder is only read. Files are copied into scratch, examined there by a worker, stored durably and then named by
-the one transaction of their batch, so that a crash costs a batch and the same command goes on behind it.
+the one transaction of their batch, so that a crash costs one batch and the same command resumes after it.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ from voicesieve.legacy.plan import Ending, Item, Plan, legacy_of
 from voicesieve.sources.identity import FILE
 
 BATCH = 128
-"""Records in one transaction: what a crash costs, and few enough that other writers wait for a moment only."""
+"""Records in one transaction: what a crash costs, and few enough that other writers wait only for a moment."""
 
 API_KEEP_S = 30 * 86_400.0
 """How long descriptions of the YouTube Data API may be kept (YouTube API Services Developer Policies, III.E.4.d)."""
 
 AS_IT_IS = frozenset({FailureKind.TOO_SHORT, FailureKind.TOO_LONG})
-"""What is wrong with such audio would be wrong with it again; everything else is worth fetching anew."""
+"""Failures that fetching the audio again would repeat; after any other failure it is worth another fetch."""
 
 _EMPTY = Known(frozenset(), frozenset(), frozenset())
 
 
 @dataclass(frozen=True)
 class ImportRules:
-    """Limits for the audio, in seconds, and the operator's own ground for holding it."""
+    """Limits for the audio, in seconds, and the operator's own legal basis for holding it."""
 
     min_duration_s: float
     max_duration_s: float
@@ -74,7 +74,7 @@ class Destination:
 async def import_plan(
     plan: Plan, destination: Destination, actor: str, progressed: Callable[[int], None] = lambda done: None
 ) -> list[Item]:
-    """Take over what the plan has left open; returns all items, ended. ``progressed(done)`` counts items.
+    """Take over what the plan has left open. Returns all items, ended. ``progressed(done)`` counts items.
 
     Raises `FailureError` for what stops everything (full disk, catalog); batches before it are safe.
     """
@@ -123,16 +123,16 @@ class _Batch:
 
 
 async def _prepare_batch(plan: Plan, items: Sequence[Item], to: Destination, scratch: Path) -> _Batch:
-    known = await asyncio.to_thread(_lookup, to, items)
-    settled = [_by_catalog(item, known) for item in items]
+    before = await asyncio.to_thread(_lookup, to, items)
+    settled = [_by_catalog(item, before) for item in items]
     work = [index for index, item in enumerate(settled) if item.ending is None]
     places = asyncio.Semaphore(2 * to.engine.workers)
-    found = await asyncio.gather(
+    prepared = await asyncio.gather(
         *(_prepare(plan, settled[index], to, scratch / secrets.token_hex(8), places) for index in work)
     )
     held = {}
-    for index, (item, mine) in zip(work, found, strict=True):
-        settled[index] = _already_known(item, known)
+    for index, (item, mine) in zip(work, prepared, strict=True):
+        settled[index] = _already_known(item, before)
         if settled[index].ending is None and mine is not None:
             held[index] = mine
     return _Batch(settled, held)
@@ -152,20 +152,20 @@ def _lookup(to: Destination, items: Sequence[Item]) -> Known:
         return importing.lookup(connection, [i.candidate for i in items if i.candidate and i.ending is None])
 
 
-def _by_catalog(item: Item, known: Known) -> Item:
-    """Settle what the catalog can settle before any audio is looked at."""
+def _by_catalog(item: Item, before: Known) -> Item:
+    """Settle what the catalog can settle before any audio is read."""
     if item.ending is not None or item.candidate is None:
         return item
-    if item.candidate.id in known.withdrawn:
-        return item.ended(Ending.REFUSED, "withdrawn", "it was taken down for good")
-    if item.candidate.id in known.decided_or_held:
+    if item.candidate.id in before.withdrawn:
+        return item.ended(Ending.REFUSED, "withdrawn", "it was withdrawn for good")
+    if item.candidate.id in before.decided_or_held:
         return item.ended(Ending.DUPLICATE, "in_catalog", "the catalog has it already")
-    return _already_known(item, known) if item.audio is None else item
+    return _already_known(item, before) if item.audio is None else item
 
 
-def _already_known(item: Item, known: Known) -> Item:
-    """An item without audio brings nothing to a video that is known."""
-    if item.ending is None and item.audio is None and item.candidate and item.candidate.id in known.known:
+def _already_known(item: Item, before: Known) -> Item:
+    """An item without audio adds nothing to a video that the catalog has."""
+    if item.ending is None and item.audio is None and item.candidate and item.candidate.id in before.known:
         return item.ended(Ending.DUPLICATE, "in_catalog", "the catalog has it already")
     return item
 
@@ -173,7 +173,7 @@ def _already_known(item: Item, known: Known) -> Item:
 async def _prepare(
     plan: Plan, item: Item, to: Destination, scratch: Path, places: asyncio.Semaphore
 ) -> tuple[Item, Held | None]:
-    """The item with its audio stored, or without audio if that is of no use."""
+    """The item with its audio stored, or without audio if that cannot be used."""
     assert item.candidate is not None
     if item.audio is None:
         return item, _held(item)
@@ -220,7 +220,7 @@ def _adopt(store: RecordingStore, recording: FetchedRecording) -> str:
 
 
 def _without_audio(item: Item, failure: Failure) -> tuple[Item, Held | None]:
-    """Audio that is of no use: refused where fetching it again would bring the same, else left to be fetched again."""
+    """Audio that cannot be used: refused if another fetch would bring the same, else left to be fetched again."""
     assert item.candidate is not None
     if failure.kind in AS_IT_IS or item.candidate.source == FILE:
         return item.ended(Ending.REFUSED, failure.kind.value, failure.message), None
@@ -229,14 +229,14 @@ def _without_audio(item: Item, failure: Failure) -> tuple[Item, Held | None]:
 
 
 def _commit(to: Destination, held: Sequence[Held], run: str) -> dict[str, VideoState]:
-    """One transaction for the batch; a dry run only asks what it would say."""
+    """One transaction for the batch; a dry run only predicts its result."""
     if to.dry_run:
         barred: set[str] = set()
         if to.catalog is not None:
             with to.catalog.read() as connection:
-                audio = {one.recording.sha256 for one in held if one.recording}
+                audio = {item.recording.sha256 for item in held if item.recording}
                 barred = importing.withdrawn_among(connection, audio)
-        return {one.candidate.id: _would_be(one, barred) for one in held}
+        return {item.candidate.id: _would_be(item, barred) for item in held}
     assert to.catalog is not None
     with to.catalog.write() as connection:
         return importing.take_over(
@@ -250,15 +250,15 @@ def _commit(to: Destination, held: Sequence[Held], run: str) -> dict[str, VideoS
         )
 
 
-def _would_be(one: Held, barred: set[str]) -> VideoState:
-    if one.recording is None:
+def _would_be(item: Held, barred: set[str]) -> VideoState:
+    if item.recording is None:
         return VideoState.DISCOVERED
-    return VideoState.WITHDRAWN if one.recording.sha256 in barred else VideoState.FETCHED
+    return VideoState.WITHDRAWN if item.recording.sha256 in barred else VideoState.FETCHED
 
 
 def _by_state(item: Item, held: Held, state: VideoState) -> Item:
     if state is VideoState.WITHDRAWN:
-        return item.ended(Ending.REFUSED, "withdrawn", "its audio was taken down for good")
+        return item.ended(Ending.REFUSED, "withdrawn", "its audio was withdrawn for good")
     if held.recording is not None and state is VideoState.FETCHED:
         return item.ended(Ending.IMPORTED)
     if state is VideoState.DISCOVERED:

@@ -33,7 +33,7 @@ BATCH_OF_SCORES = 100
 """The same where window scores are pooled anew, which takes milliseconds for each."""
 
 EXAMPLES = 5
-NOT_HEARD = "nobody listened, since it was rejected when it was analysed; `voicesieve retry --language` does"
+NOT_RECOGNISED = "not recognised, since it was rejected when it was analysed; `voicesieve retry --language` does it"
 
 
 @dataclass
@@ -42,7 +42,7 @@ class Redecided:
 
     ``moved``: how many videos by ``"old -> new"``; ``examples``: the first ids of each; ``moved_child_s``: seconds of
     child speech in them. ``written`` counts also those whose state stays and whose reasons or seconds are new.
-    ``by_person`` were decided by a person and are left as they are. Child seconds count each accepted recording once.
+    ``by_person`` were decided by a person and stay as they are. Child seconds count each accepted recording once.
     """
 
     policy_revision: str
@@ -55,34 +55,34 @@ class Redecided:
     moved_child_s: dict[str, float] = field(default_factory=dict)
     examples: dict[str, list[str]] = field(default_factory=dict)
 
-    def add(self, one: Redecision) -> None:
+    def add(self, made: Redecision) -> None:
         self.seen += 1
-        self.written += one.changed
-        if one.state != one.old.state:
-            move = f"{one.old.state} -> {one.state}"
-            child_s = one.old.v_child_s if one.verdict is None else one.verdict.child_s
+        self.written += made.changed
+        if made.state != made.old.state:
+            move = f"{made.old.state} -> {made.state}"
+            child_s = made.old.v_child_s if made.verdict is None else made.verdict.child_s
             self.moved[move] = self.moved.get(move, 0) + 1
             self.moved_child_s[move] = self.moved_child_s.get(move, 0.0) + child_s
             if len(examples := self.examples.setdefault(move, [])) < EXAMPLES:
-                examples.append(one.old.id)
+                examples.append(made.old.id)
 
 
 @dataclass
 class _Holders:
-    """Which recordings stay or become accepted, told from those videos only that change something about it."""
+    """Which recordings stay or become accepted, worked out from only those videos that change something."""
 
     left: dict[str, int] = field(default_factory=dict)
     child_s: float = 0.0
 
-    def add(self, one: Redecision) -> None:
-        sha256 = one.old.recording
-        before = one.old.v_child_s
-        after = before if one.verdict is None else one.verdict.child_s
-        step = (one.state is VideoState.ACCEPTED) - (one.old.state == VideoState.ACCEPTED)
-        if not step and (after == before or not one.old.accepted_videos):
+    def add(self, made: Redecision) -> None:
+        sha256 = made.old.recording
+        before = made.old.v_child_s
+        after = before if made.verdict is None else made.verdict.child_s
+        step = (made.state is VideoState.ACCEPTED) - (made.old.state == VideoState.ACCEPTED)
+        if not step and (after == before or not made.old.accepted_videos):
             return
         first = sha256 not in self.left
-        holders = self.left.setdefault(sha256, one.old.accepted_videos)
+        holders = self.left.setdefault(sha256, made.old.accepted_videos)
         if first and holders:
             self.child_s += after - before
         self.left[sha256] = holders + step
@@ -100,16 +100,16 @@ def redecide(
     actor: str = "",
     progressed: Callable[[int], None] = lambda seen: None,
 ) -> Redecided:
-    """Decide anew every video that a policy decided, a batch in one transaction. ``dry_run`` only looks.
+    """Decide anew every video that a policy decided, one transaction for each batch. ``dry_run`` only looks.
 
     The stored evidence of the language is weighed anew where other rules weighed it. ``listens``: a recogniser is set
     up, so that evidence of it is missing where an earlier rejection spared it the work. The same call again does what
     is left, so an interruption costs nothing.
     """
-    found = Redecided(rules.revision)
+    done = Redecided(rules.revision)
     holders = _Holders()
     with catalog.read() as connection:
-        found.child_s_before = decided.counted_child_s(connection)
+        done.child_s_before = decided.counted_child_s(connection)
     after, limit = 0, BATCH
     while True:
         with catalog.read() as connection:
@@ -123,21 +123,21 @@ def redecide(
             by_policy = [row for row in rows if row.decided_by != decided.PERSON]
             batch = _decide_anew(connection, by_policy, rules, fusion, listens=listens)
         after, limit = keys[-1], BATCH
-        found.by_person += len(rows) - len(by_policy)
-        for one in batch:
-            found.add(one)
-            holders.add(one)
-        if not dry_run and any(one.changed for one in batch):
+        done.by_person += len(rows) - len(by_policy)
+        for made in batch:
+            done.add(made)
+            holders.add(made)
+        if not dry_run and any(made.changed for made in batch):
             with catalog.write() as connection:
                 redeciding.apply(connection, batch, now)
-        progressed(found.seen + found.by_person)
-    found.child_s_after = max(0.0, found.child_s_before + holders.child_s)
+        progressed(done.seen + done.by_person)
+    done.child_s_after = max(0.0, done.child_s_before + holders.child_s)
     if not dry_run:
-        details = {"seen": found.seen, "written": found.written, **found.moved}
+        details = {"seen": done.seen, "written": done.written, **done.moved}
         entry = AuditEntry(now, actor, Deed.REDECIDE, f"policy {rules.revision}", details=details)
         with catalog.write() as connection:
             audits.record(connection, entry)
-    return found
+    return done
 
 
 def _decide_anew(
@@ -163,10 +163,10 @@ def _evidence_is_needed(row: Any, weighed_by: str) -> bool:
 
 
 def _weighed(stored: SpokenLanguage, fusion: FusionRules, *, missing: bool) -> SpokenLanguage:
-    """What is stored, weighed anew if need be; ``missing``: it should hold what a recogniser heard."""
-    told = {piece.source for piece in stored.evidence} | {detector for detector, _ in stored.unavailable}
-    if missing and EvidenceKind.WHISPER not in told:
-        unavailable = (*stored.unavailable, (EvidenceKind.WHISPER.value, NOT_HEARD))
+    """What is stored, weighed anew if need be; ``missing``: it should hold the result of a recogniser."""
+    sources = {piece.source for piece in stored.evidence} | {detector for detector, _ in stored.unavailable}
+    if missing and EvidenceKind.WHISPER not in sources:
+        unavailable = (*stored.unavailable, (EvidenceKind.WHISPER.value, NOT_RECOGNISED))
         return fuse(stored.evidence, fusion, unavailable)
     return stored if stored.fusion == fusion.revision else fuse(stored.evidence, fusion, stored.unavailable)
 
@@ -224,22 +224,22 @@ class Requeued:
 
 
 def reanalyse(catalog: Catalog, model: Model, now: float, *, every: bool, dry_run: bool, actor: str) -> Requeued:
-    """Make due what ``model`` has not heard, or with ``every`` everything decided, a batch in one transaction."""
+    """Make due what ``model`` has not scored, or with ``every`` everything decided, a batch in one transaction."""
     done = Requeued()
     after = 0
     while True:
         with catalog.read() as connection:
-            found = reanalysing.wanted(connection, model, after, BATCH, every=every)
-        if found is None:
+            batch = reanalysing.wanted(connection, model, after, BATCH, every=every)
+        if batch is None:
             break
-        if found.queue and not dry_run:
+        if batch.queue and not dry_run:
             with catalog.write() as connection:
                 again = reanalysing.wanted(connection, model, after, BATCH, every=every)
-                found = again or found
-                reanalysing.queue(connection, found.queue, model, now, every=every)
-        done.queued += len(found.queue)
-        done.purged += found.purged
-        after = found.last
+                batch = again or batch
+                reanalysing.queue(connection, batch.queue, model, now, every=every)
+        done.queued += len(batch.queue)
+        done.purged += batch.purged
+        after = batch.last
     if not dry_run:
         subject = f"{model.name} {model.revision}"
         entry = AuditEntry(now, actor, Deed.REANALYSE, subject, details={"queued": done.queued, "all": every})

@@ -1,4 +1,4 @@
-"""Keeping the promise to the Data API: what it said is refreshed within 30 days, or forgotten."""
+"""What the Data API returned is refreshed within 30 days or forgotten, as its terms demand."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from voicesieve.sources.youtube.api.videos import KEEP_S, describe, details
 from voicesieve.sources.youtube.settings import ApiAccess
 
 FRESH_S = 1.0
-"""What was renewed so little time ago is not renewed once more by the same command."""
+"""Seconds. What was renewed so recently is not renewed again by the same command."""
 
 
 @dataclass(frozen=True)
 class Refreshed:
-    """``renewed`` and ``forgotten`` count videos; ``left`` are due but not expired yet; ``hindrance`` says why."""
+    """``renewed`` and ``forgotten`` count videos. ``left`` are due but not expired yet, and ``hindrance`` says why."""
 
     renewed: int
     forgotten: int
@@ -44,7 +44,7 @@ async def refresh(
 ) -> Refreshed:
     """Renew what expires within ``within_s`` seconds, 50 videos a unit; forget what has expired and cannot be renewed.
 
-    ``progressed`` is told how many are done, of how many.
+    ``progressed(done, total)`` counts videos.
     """
     by = clock() + min(within_s, KEEP_S - FRESH_S)
     with catalog.read() as connection:
@@ -65,7 +65,7 @@ async def refresh(
         await asyncio.sleep(max(0.0, turn.at - clock()))
         ids = [video.id.partition(":")[2] for video in batch]
         try:
-            found = await describe(reader, access, ids)
+            described = await describe(reader, access, ids)
         except QuotaSpentError as error:
             with catalog.write() as connection:
                 requests.close_bucket(connection, error.bucket, clock())
@@ -75,7 +75,7 @@ async def refresh(
             hindrance = error.failure.message
             break
         with catalog.write() as connection:
-            done = lending.refresh(connection, [video.key for video in batch], found, clock())
+            done = lending.refresh(connection, [video.key for video in batch], described, clock())
         renewed, forgotten = renewed + done[0], forgotten + done[1]
         progressed(renewed + forgotten, total)
     forgotten += forget_expired(catalog, clock())

@@ -21,9 +21,8 @@ from voicesieve.files import create_private, unfinished_folder
 
 @dataclass(frozen=True)
 class Restored:
-    """What came back. ``withdrawn`` videos fell by tombstones of the catalog before; ``None``: it is unreadable.
-
-    ``newer`` recordings are not in it, and stay.
+    """What was restored. ``withdrawn`` videos are those that the replaced catalog had withdrawn since; ``None`` if it
+    cannot be read. ``newer`` recordings are not in the copy; they stay.
     """
 
     aside: Path | None
@@ -34,10 +33,10 @@ class Restored:
 
 
 def restore(folder: DataFolder, copy: Path, actor: str, now: float) -> Restored:
-    """Put a copy in the catalog's place. Takedowns and audit log of the catalog that it replaces stay.
+    """Put a copy in the catalog's place. Takedowns and audit log of the catalog that it replaces stay in force.
 
-    The copy is proved, updated and told of the takedowns before it takes the place, in one step. Only for the holder
-    of the folder's lock. Raises `BackupError`, `CatalogError` or `FailureError`; then nothing was changed.
+    The copy is checked and updated and gets the later takedowns before it takes the place, in one step. Only for the
+    holder of the folder's lock. Raises `BackupError`, `CatalogError` or `FailureError`; then nothing was changed.
     """
     facts = backups.examine(copy)
     turnstile = Turnstile(folder.root / store.TURNSTILE, timeout_s=store.BUSY_TIMEOUT_S)
@@ -68,9 +67,9 @@ def restore(folder: DataFolder, copy: Path, actor: str, now: float) -> Restored:
 def _refuse_unsound(copy: Path, catalog: store.Catalog) -> None:
     """Raise `BackupError` for a copy whose tables or rows are not as this program builds and writes them.
 
-    Whole pages say nothing of who wrote them, and what is put back decides what later takedowns reach.
+    Intact pages do not show who wrote them, and what is put back decides what later takedowns reach.
     """
     with catalog.read() as connection:
-        found = soundness.differences(connection) or soundness.broken_rows(connection)
-    if found:
-        raise BackupError(f"{copy} is not a catalog as voicesieve makes one: {'; '.join(found)}. It is not put back.")
+        faults = soundness.differences(connection) or soundness.broken_rows(connection)
+    if faults:
+        raise BackupError(f"{copy} is not a catalog as voicesieve makes one: {'; '.join(faults)}. It is not put back.")

@@ -1,4 +1,5 @@
-"""Takedown: the catalog forgets first, then the files go; a crash in between is made good by the next run."""
+"""Takedown: first the catalog forgets, then the files are deleted; after a crash in between the next run deletes
+them."""
 
 from __future__ import annotations
 
@@ -28,14 +29,14 @@ from voicesieve.observability.terminal import safe_text
 from voicesieve.sources.identity import candidate_identity, video_named
 
 CHANNEL = "channel:"
-"""Prefix that tells a channel's name from a video's id."""
+"""Prefix that distinguishes a channel's name from a video's id."""
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _ID = re.compile(r"(youtube:[A-Za-z0-9_-]{11}|(url|file):[0-9a-f]{32})")
 
 
 class Kind(StrEnum):
-    """What can be taken down."""
+    """What can be withdrawn."""
 
     VIDEO = "video"
     CHANNEL = "channel"
@@ -58,7 +59,8 @@ class Takedown:
 
 @dataclass(frozen=True)
 class Withdrawn:
-    """What a takedown came to. ``ordered_at``: when the same was ordered before (epoch seconds), ``None`` if never."""
+    """What a takedown removed. ``ordered_at`` is when the same was ordered before (epoch seconds), ``None`` if
+    never."""
 
     videos: int
     files: int
@@ -66,14 +68,14 @@ class Withdrawn:
 
 
 class NothingToWithdrawError(VoicesieveError):
-    """The catalog holds nothing of that name. The message names what comes near, and how to keep it out all the same.
+    """The catalog holds nothing of that name. The message lists similar names, and how to keep it out all the same.
 
     Nothing was changed.
     """
 
 
 class TakedownFailedError(FailureError):
-    """A takedown was written, and does not hold: what it should have removed is still there."""
+    """A takedown was written but does not hold: what it should have removed is still there."""
 
     def __init__(self, standing: Sequence[str]) -> None:
         message = (
@@ -94,9 +96,9 @@ def preview(catalog: Catalog, order: Takedown) -> Withdrawn:
 
 
 def withdraw(catalog: Catalog, store: RecordingStore, order: Takedown) -> Withdrawn:
-    """Withdraw for good, write it down, and read back that it holds before anything is said.
+    """Withdraw for good, record it in the audit log, and read back that it holds before it is reported.
 
-    A video whose audio is the same as that of a withdrawn one falls with it. Raises `NothingToWithdrawError`,
+    A video whose audio is the same as that of a withdrawn one is withdrawn with it. Raises `NothingToWithdrawError`,
     `TakedownFailedError`.
     """
     now = time.time()
@@ -117,13 +119,13 @@ def withdraw(catalog: Catalog, store: RecordingStore, order: Takedown) -> Withdr
 
 
 def _lies(store: RecordingStore, path: str, still_named: Container[str]) -> bool:
-    """Whether a file of ours is still there; what is none is named by `undeletable`."""
+    """Whether a file of ours is still there. What is no file of ours is reported by `undeletable`."""
     return path not in still_named and store.holds(path)
 
 
 @dataclass(frozen=True)
 class _Target:
-    """What an order means: ``subject`` is what the log may say of it, ``stone`` the hash that keeps it out."""
+    """What an order means: ``subject`` is what the audit log may say of it, ``stone`` the hash that keeps it out."""
 
     subject: str
     stone: str
@@ -155,14 +157,14 @@ def _target(connection: Connection, order: Takedown) -> _Target:
 
 def _recording(connection: Connection, order: Takedown) -> str:
     wanted = order.name.strip().lower()
-    found = lookup.recordings_named(connection, wanted)
-    if len(found) > 1:
+    matches = lookup.recordings_named(connection, wanted)
+    if len(matches) > 1:
         raise NothingToWithdrawError(
-            f"{len(found)} recordings or more begin with {wanted!r}; give more digits. Nothing was withdrawn."
+            f"{len(matches)} recordings or more begin with {wanted!r}; give more digits. Nothing was withdrawn."
         )
-    found = found or lookup.withdrawn_recordings_named(connection, wanted)
-    if len(found) == 1:
-        return found[0]
+    matches = matches or lookup.withdrawn_recordings_named(connection, wanted)
+    if len(matches) == 1:
+        return matches[0]
     if order.unseen and _SHA256.fullmatch(wanted):
         return wanted
     raise NothingToWithdrawError(_nothing(connection, order))
@@ -198,7 +200,7 @@ def _nothing(connection: Connection, order: Takedown) -> str:
 
 
 def _near(connection: Connection, order: Takedown) -> list[str]:
-    """Names that the order may have meant, the nearest first."""
+    """Names that the order may have meant, nearest first."""
     if order.kind is Kind.CHANNEL:
         return [f"channel {name!r}" for name in near_names(order.name, takedown.channels(connection))]
     if order.kind is Kind.RECORDING:
@@ -208,7 +210,7 @@ def _near(connection: Connection, order: Takedown) -> list[str]:
 
 
 def near_names(wanted: str, names: Iterable[str], most: int = 5) -> list[str]:
-    """Up to ``most`` of ``names`` that look like ``wanted`` but for case, accents or a slip of the hand."""
+    """Up to ``most`` of ``names`` that differ from ``wanted`` only in case, accents or a typing error."""
     by_key: dict[str, list[str]] = {}
     for name in names:
         by_key.setdefault(loose_key(name), []).append(name)
@@ -217,7 +219,7 @@ def near_names(wanted: str, names: Iterable[str], most: int = 5) -> list[str]:
 
 
 def enforce(catalog: Catalog, store: RecordingStore, actor: str) -> int:
-    """Withdraw what a tombstone names and is in the catalog all the same. Returns how many videos fell."""
+    """Withdraw what is in the catalog although a tombstone names it. Returns the number of videos."""
     now = time.time()
     reason = "withdrawn before, in another spelling of its name"
     with catalog.write() as connection:
