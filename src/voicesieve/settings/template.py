@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal, get_args, get_origin
+
 from pydantic import SecretStr
 
 from voicesieve.settings.tree import Settings, section_fields
@@ -18,8 +20,17 @@ def commented_template() -> str:
         for key, field in section_fields(name).items():
             if field.description:
                 lines.append(f"# {field.description}")
+            if allowed := _allowed(field.annotation):
+                lines.append(f"# Allowed: {allowed}.")
             lines.append(f"# {key} = {_as_toml(field.default)}")
     return "\n".join(lines) + "\n"
+
+
+def _allowed(annotation: object) -> str:
+    """The values of a setting that takes only certain words, or a list of them; empty for any other."""
+    if get_origin(annotation) is tuple:
+        annotation = get_args(annotation)[0]
+    return ", ".join(map(_as_toml, get_args(annotation))) if get_origin(annotation) is Literal else ""
 
 
 def _as_toml(value: object) -> str:
