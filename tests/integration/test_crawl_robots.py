@@ -38,7 +38,7 @@ def asked(server: LoopbackServer) -> list[str]:
     return sorted({path for path in site(text("")) if server.requests.of(path)})
 
 
-def test_what_robots_txt_forbids_is_not_asked_for_and_counted(tmp_path: Path) -> None:
+def test_what_robots_txt_forbids_is_not_requested_but_counted(tmp_path: Path) -> None:
     """The longest rule decides (RFC 9309), and a rule for everybody else does not hold for us."""
     robots = "User-agent: *\nDisallow: /\n\nUser-agent: voicesieve\nDisallow: /closed\nAllow: /closed/c\n"
     with serving(lambda _: site(text(robots))) as server:
@@ -79,7 +79,7 @@ def test_a_site_without_rules_is_open(tmp_path: Path, robots: Answer | None) -> 
 
 
 @pytest.mark.parametrize("robots", [Refusal(503), Refusal(429, 3_600), Content(b"#" * 600_000, "text/plain")])
-def test_a_site_whose_rules_cannot_be_read_is_asked_nothing_else(tmp_path: Path, robots: Answer) -> None:
+def test_a_site_whose_rules_cannot_be_read_gets_no_further_request(tmp_path: Path, robots: Answer) -> None:
     with serving(lambda _: site(robots)) as server:
         voicesieve(
             "crawl",
@@ -103,7 +103,7 @@ def test_rules_that_would_take_long_cost_only_their_own_page(tmp_path: Path) -> 
         assert asked(server) == ["/closed/b.opus", "/closed/c.opus", "/open/a.opus", "/robots.txt", "/stories"]
 
 
-def test_a_feed_is_an_invitation(tmp_path: Path) -> None:
+def test_a_feed_needs_no_robots_txt(tmp_path: Path) -> None:
     feed = (
         '<rss version="2.0"><channel><title>Stories</title><item><title>A</title>'
         '<enclosure url="/closed/b.opus" type="audio/ogg" length="1"/></item></channel></rss>'
@@ -115,7 +115,7 @@ def test_a_feed_is_an_invitation(tmp_path: Path) -> None:
         assert asked(server) == ["/closed/b.opus"]
 
 
-def test_a_page_that_stays_away_is_asked_after_a_growing_wait_though_robots_txt_is_there(tmp_path: Path) -> None:
+def test_a_page_that_keeps_failing_is_asked_after_a_growing_wait_even_with_a_robots_txt(tmp_path: Path) -> None:
     """What robots.txt answers is no success of the page: its failures in a row count on from run to run."""
     routes = site(text("")) | {"/stories": Refusal(500)}
     brisk = {"VOICESIEVE_RETRY__FIRST_DELAY_S": "0.1", "VOICESIEVE_RETRY__MAX_DELAY_S": "0.1"}
@@ -126,7 +126,7 @@ def test_a_page_that_stays_away_is_asked_after_a_growing_wait_though_robots_txt_
             assert query["failures"] == failures
 
 
-def test_a_page_that_is_gone_is_asked_again_like_a_feed_that_is(tmp_path: Path) -> None:
+def test_a_page_that_is_gone_is_asked_again_like_a_feed_that_is_gone(tmp_path: Path) -> None:
     """Not as a walk that broke off in its middle, whose start is left alone for long."""
     with serving(lambda _: site(text("")) | {"/stories": Refusal(404)}) as server:
         query = sources(f"page:{server.base_url}/stories")

@@ -189,7 +189,7 @@ def test_an_address_that_is_renewed_while_the_old_one_fails_is_tried_at_once(cra
         assert crawler.fetch() == [f"{show.base_url}/audio/1.ogg?token=t2"]
 
 
-def test_a_dead_file_is_not_asked_for_for_ever_because_its_address_changes(crawler: Crawler) -> None:
+def test_a_dead_file_is_not_requested_forever_because_its_address_changes(crawler: Crawler) -> None:
     asked = []
     with podcast(Item("g1", "/gone/1.ogg?token={token}")) as (show, _):
         for _ in range(14):
@@ -198,7 +198,7 @@ def test_a_dead_file_is_not_asked_for_for_ever_because_its_address_changes(crawl
     assert len(asked) == naming.MOST_FAILURES
 
 
-def test_audio_that_is_no_use_is_not_fetched_again_at_a_new_address(crawler: Crawler) -> None:
+def test_useless_audio_is_not_fetched_again_at_a_new_address(crawler: Crawler) -> None:
     with podcast(Item("g1", "/audio/1.ogg?token={token}")) as (show, _):
         crawler.read(f"{show.base_url}/feed")
         crawler.fetch(FailureKind.TOO_LONG)
@@ -221,8 +221,8 @@ def test_an_address_that_moves_to_another_host_waits_for_that_host(crawler: Craw
 
 
 def test_one_guid_on_two_files_of_a_feed_stays_two(crawler: Crawler) -> None:
-    one, other = Item("g", "/audio/1.ogg?token={token}"), Item("g", "/audio/2.ogg?token={token}")
-    readings = [[one], [other, one], [other], [one, other]]
+    first, second = Item("g", "/audio/1.ogg?token={token}"), Item("g", "/audio/2.ogg?token={token}")
+    readings = [[first], [second, first], [second], [first, second]]
     with podcast(lambda reading: readings[reading - 1]) as (show, _):
         asked = []
         for _ in readings:
@@ -240,7 +240,7 @@ def test_one_guid_on_many_files_that_only_the_query_tells_apart_stays_many(crawl
         assert len(crawler.fetch()) == 5
 
 
-def test_entries_without_a_guid_or_with_one_that_changes_are_known_by_their_address(crawler: Crawler) -> None:
+def test_entries_without_a_lasting_guid_are_recognised_by_their_address(crawler: Crawler) -> None:
     with podcast(lambda reading: [Item("", "/audio/1.ogg"), Item(f"made up {reading}", "/audio/2.ogg")]) as (show, _):
         for _ in range(3):
             crawler.read(f"{show.base_url}/feed")
@@ -248,7 +248,7 @@ def test_entries_without_a_guid_or_with_one_that_changes_are_known_by_their_addr
         assert len(crawler.world.rows(schema.alias)) == 2  # no trail of made-up guids
 
 
-def test_one_address_that_holds_one_entry_after_the_other_loses_none(crawler: Crawler) -> None:
+def test_an_address_that_holds_different_entries_over_time_loses_none(crawler: Crawler) -> None:
     """Some shows put the newest episode at a fixed address, and move it when the next one comes."""
     latest = "/audio/latest.ogg"
     weeks = [
@@ -265,11 +265,11 @@ def test_one_address_that_holds_one_entry_after_the_other_loses_none(crawler: Cr
         assert len(crawler.videos()) == 3
 
 
-def test_the_same_guid_in_two_feeds_is_two_things(crawler: Crawler) -> None:
-    with podcast(Item("1", "/audio/a.ogg")) as (one, _), podcast(Item("1", "/audio/b.ogg")) as (other, _):
-        crawler.read(f"{one.base_url}/feed")
-        crawler.read(f"{other.base_url}/feed")
-        assert crawler.fetch() == sorted([f"{one.base_url}/audio/a.ogg", f"{other.base_url}/audio/b.ogg"])
+def test_the_same_guid_in_two_feeds_is_two_videos(crawler: Crawler) -> None:
+    with podcast(Item("1", "/audio/a.ogg")) as (first, _), podcast(Item("1", "/audio/b.ogg")) as (second, _):
+        crawler.read(f"{first.base_url}/feed")
+        crawler.read(f"{second.base_url}/feed")
+        assert crawler.fetch() == sorted([f"{first.base_url}/audio/a.ogg", f"{second.base_url}/audio/b.ogg"])
 
 
 @pytest.mark.parametrize(
@@ -279,7 +279,7 @@ def test_the_same_guid_in_two_feeds_is_two_things(crawler: Crawler) -> None:
         "<itunes:new-feed-url>{base}/new</itunes:new-feed-url>",
     ],
 )
-def test_a_feed_that_moved_knows_its_entries(crawler: Crawler, about: str) -> None:
+def test_a_feed_that_moved_recognises_its_entries(crawler: Crawler, about: str) -> None:
     with podcast(Item("g1", "/audio/1.ogg?token={token}"), about=about, at=("/old", "/new")) as (show, _):
         crawler.read(f"{show.base_url}/old")
         crawler.read(f"{show.base_url}/new")
@@ -289,7 +289,7 @@ def test_a_feed_that_moved_knows_its_entries(crawler: Crawler, about: str) -> No
         assert len(crawler.videos()) == 1
 
 
-def test_a_feed_that_is_redirected_knows_its_entries_at_both_addresses(crawler: Crawler) -> None:
+def test_a_feed_that_is_redirected_recognises_its_entries_at_both_addresses(crawler: Crawler) -> None:
     with podcast(Item("g1", "/audio/1.ogg?token={token}"), at=("/new",)) as (show, server):
         server.routes = {**server.routes, "/old": Redirect("/new")}
         crawler.read(f"{show.base_url}/old")
@@ -297,7 +297,7 @@ def test_a_feed_that_is_redirected_knows_its_entries_at_both_addresses(crawler: 
         assert len(crawler.videos()) == 1
 
 
-def test_what_was_withdrawn_stays_out_at_whatever_address(crawler: Crawler) -> None:
+def test_a_withdrawn_entry_stays_out_at_any_address(crawler: Crawler) -> None:
     with podcast(Item("g1", "/audio/1.ogg?token={token}"), Item("g2", "/audio/2.ogg?token={token}")) as (show, _):
         crawler.read(f"{show.base_url}/feed")
         crawler.read(f"{show.base_url}/feed")
@@ -327,7 +327,7 @@ def test_a_list_that_names_the_present_address_of_an_entry_adds_nothing(crawler:
         assert crawler.videos() == {f"{show.base_url}/audio/1.ogg?token=t2": "queued"}
 
 
-def test_a_catalog_without_names_of_entries_learns_them_and_doubles_nothing(crawler: Crawler) -> None:
+def test_a_catalog_without_names_of_entries_learns_them_and_stores_nothing_twice(crawler: Crawler) -> None:
     with podcast(Item("g1", "/audio/1.ogg")) as (show, _):
         crawler.list_addresses(f"{show.base_url}/audio/1.ogg")
         (before,) = crawler.world.rows(schema.video)

@@ -151,9 +151,7 @@ def test_a_folder_moved_to_another_disk_is_recognised_by_its_audio(tmp_path: Pat
     assert crawler.fetch() == []
 
 
-def test_a_file_that_moves_before_it_was_fetched_is_fetched_from_its_new_place(
-    tmp_path: Path, crawler: Crawler
-) -> None:
+def test_a_file_that_moves_before_its_fetch_is_fetched_from_its_new_place(tmp_path: Path, crawler: Crawler) -> None:
     write(tmp_path / "corp", "a.wav")
     crawler.walk(tmp_path / "corp")
     (tmp_path / "corp").rename(tmp_path / "corp2")
@@ -191,7 +189,7 @@ def test_a_new_file_where_another_was_moved_from_is_a_new_video(tmp_path: Path, 
     assert set(crawler.videos()) == {f"{tmp_path}/corp/monday.wav", f"{tmp_path}/corp/tuesday.wav"}
 
 
-def test_another_card_whose_file_has_the_same_number_length_and_time_is_no_moved_file(
+def test_a_file_of_another_card_with_the_same_inode_size_and_time_is_not_a_moved_file(
     tmp_path: Path, crawler: Crawler
 ) -> None:
     path = tmp_path / "card/A/1.wav"
@@ -236,7 +234,7 @@ def as_an_older_catalog_has_it(crawler: Crawler, top: Path, *names: str) -> None
     crawler.world.screen()
 
 
-def test_an_older_catalog_of_a_folder_behind_a_link_doubles_nothing(tmp_path: Path, crawler: Crawler) -> None:
+def test_an_older_catalog_of_a_folder_behind_a_link_stores_nothing_twice(tmp_path: Path, crawler: Crawler) -> None:
     write(tmp_path / "corp", "a.wav", "sub/b.wav")
     (tmp_path / "link").symlink_to("corp")
     as_an_older_catalog_has_it(crawler, tmp_path / "link", "a.wav", "sub/b.wav")
@@ -277,7 +275,7 @@ def test_a_catalog_that_lost_its_names_recognises_files_by_their_audio(tmp_path:
     assert crawler.videos() == {f"{tmp_path}/corp2/a.wav": "fetched"}
 
 
-def test_a_folder_that_is_linked_renamed_and_spelled_anew_is_crawled_once(tmp_path: Path) -> None:
+def test_a_folder_that_is_linked_renamed_and_spelt_differently_is_crawled_once(tmp_path: Path) -> None:
     data = tmp_path / "data"
     for number, name in enumerate(("lib/disk1/silence.opus", "corp/other.opus")):
         path = tmp_path / name

@@ -31,7 +31,7 @@ class Walk:
         self.cursor: Cursor | None = None
         self.memory: Cursor = {}
         self.prices: list[Price | None] = []
-        self.found: list[Candidate] = []
+        self.listed: list[Candidate] = []
         self.problems: list[SourceProblem] = []
 
     async def page(self) -> Page:
@@ -42,7 +42,7 @@ class Walk:
         self.cursor = page.cursor
         if page.cursor is None:
             self.memory = page.memory
-        self.found += page.candidates
+        self.listed += page.candidates
         self.problems += page.problems
         return page
 
@@ -57,7 +57,7 @@ class Walk:
             raise AssertionError(f"no end after {most} pages")
 
         asyncio.run(pages())
-        return self.found
+        return self.listed
 
     def fails(self) -> Failure:
         with pytest.raises(FailureError) as caught:
@@ -73,21 +73,21 @@ def many(count: int, **facts: object) -> World:
 def test_a_search_costs_a_call_for_each_page_and_a_unit_for_each_fifty_details() -> None:
     with youtube_api(many(120)) as api:
         walk = Walk(api, PHRASE)
-        found = walk.to_the_end()
-        assert [candidate.native_id for candidate in found] == list(api.world.videos)
+        listed = walk.to_the_end()
+        assert [candidate.native_id for candidate in listed] == list(api.world.videos)
         assert (len(api.of("search")), len(api.of("videos"))) == (3, 3)
     assert walk.prices == [Price(SEARCH_CALLS), Price(GENERAL_UNITS)] * 3
 
 
-def test_a_candidate_says_all_that_rules_and_ranking_need() -> None:
+def test_a_candidate_has_all_facts_that_rules_and_ranking_need() -> None:
     mine = video(1, PHRASE, declared_language="vi-VN", made_for_kids=True, synthetic=True, age_restricted=True)
     with youtube_api(world_of(mine)) as api:
-        (found,) = Walk(api, PHRASE).to_the_end()
-    assert (found.id, found.title, found.channel) == (f"youtube:{mine.id}", mine.title, mine.channel.title)
-    assert (found.licence, found.language, found.published_at) == ("creativeCommon", "vi", mine.published)
-    assert found.duration_s == int(mine.seconds)
-    assert found.keep_s == 30 * DAY_S
-    assert found.metadata == {
+        (listed,) = Walk(api, PHRASE).to_the_end()
+    assert (listed.id, listed.title, listed.channel) == (f"youtube:{mine.id}", mine.title, mine.channel.title)
+    assert (listed.licence, listed.language, listed.published_at) == ("creativeCommon", "vi", mine.published)
+    assert listed.duration_s == int(mine.seconds)
+    assert listed.keep_s == 30 * DAY_S
+    assert listed.metadata == {
         "channel_id": mine.channel.id,
         "description": f"Description of {mine.title}",
         "tags": ["thiếu nhi"],
@@ -110,7 +110,7 @@ def test_the_key_goes_in_a_header_and_nowhere_else() -> None:
     assert KEY not in repr(YoutubeSettings(access=ApiAccess(KEY)))
 
 
-def test_filters_of_the_settings_hold_unless_the_query_has_its_own() -> None:
+def test_filters_of_the_settings_apply_unless_the_query_has_its_own() -> None:
     with youtube_api(many(1)) as api:
         filters = {"licence": "creative_commons", "region": "VN", "duration": "short"}
         argument = f"{PHRASE} [duration=medium, order=views, after=2020-01-01, location=10.8 106.6, radius=50km]"
@@ -124,13 +124,13 @@ def test_filters_of_the_settings_hold_unless_the_query_has_its_own() -> None:
 def test_a_window_near_the_cap_is_cut_until_everything_is_found() -> None:
     with youtube_api(many(1_100)) as api:
         walk = Walk(api, PHRASE, max_calls=100)
-        found = {candidate.native_id for candidate in walk.to_the_end()}
-        assert found == set(api.world.videos)
+        listed = {candidate.native_id for candidate in walk.to_the_end()}
+        assert listed == set(api.world.videos)
         assert len(api.of("search")) < 60
     assert walk.problems == []
 
 
-def test_a_search_stays_within_its_calls_and_says_so() -> None:
+def test_a_search_keeps_to_its_limit_of_calls_and_says_so() -> None:
     with youtube_api(many(1_100)) as api:
         walk = Walk(api, PHRASE, max_calls=12)
         walk.to_the_end()
@@ -138,7 +138,7 @@ def test_a_search_stays_within_its_calls_and_says_so() -> None:
     assert "max_calls_per_query" in walk.problems[-1].message
 
 
-def test_more_than_the_cap_within_a_day_is_said_to_be_hidden() -> None:
+def test_results_above_the_cap_within_a_day_are_reported_as_hidden() -> None:
     crowded = world_of(*(video(number, PHRASE, published=1_600_000_000.0 + number) for number in range(600)))
     with youtube_api(crowded) as api:
         walk = Walk(api, f"{PHRASE} [after=2020-09-13, before=2020-09-14]", max_calls=50)
@@ -151,12 +151,12 @@ def test_a_listing_that_loops_ends(count: int) -> None:
     with youtube_api(many(count)) as api:
         api.loops, api.shown = True, 60 if count == 80 else 500
         walk = Walk(api, PHRASE, max_calls=60)
-        found = walk.to_the_end()
-    assert len({candidate.id for candidate in found}) >= min(count, 60)
+        listed = walk.to_the_end()
+    assert len({candidate.id for candidate in listed}) >= min(count, 60)
     assert any("in a circle" in problem.message for problem in walk.problems) or count == 700
 
 
-def test_a_result_shown_twice_is_asked_about_once() -> None:
+def test_a_result_that_occurs_twice_is_requested_once() -> None:
     with youtube_api(many(30)) as api:
         api.duplicates = True
         assert len(Walk(api, PHRASE).to_the_end()) == 30
@@ -169,7 +169,7 @@ def test_what_was_deleted_since_is_a_problem_of_its_own() -> None:
         gone = next(iter(api.world.videos))
         del api.world.videos[gone]
         walk.to_the_end()
-    assert len(walk.found) == 2
+    assert len(walk.listed) == 2
     assert [problem.where for problem in walk.problems] == [f"video {gone}"]
 
 
@@ -181,28 +181,28 @@ def test_a_channel_is_its_uploads_newest_first_for_a_unit_a_page(form: str) -> N
     argument = names[form] if form == "address" else f"channel:{names[form]}"
     with youtube_api(world_of(*mine, video(999))) as api:
         walk = Walk(api, argument)
-        found = [candidate.native_id for candidate in walk.to_the_end()]
-        assert found == [one.id for one in reversed(mine)]
+        listed = [candidate.native_id for candidate in walk.to_the_end()]
+        assert listed == [item.id for item in reversed(mine)]
         assert [name for name, _ in api.asked] == ["channels", "playlistItems", "videos", "playlistItems", "videos"]
     assert set(walk.prices) == {Price(GENERAL_UNITS)}
 
 
-def test_a_channel_asked_again_costs_one_unit_and_ends_at_what_it_knows() -> None:
+def test_a_channel_asked_again_costs_one_unit_and_ends_at_known_videos() -> None:
     owner = channel(3)
     with youtube_api(world_of(*(video(number, owner=owner) for number in range(70)))) as api:
         walk = Walk(api, f"channel:{owner.id}")
         walk.to_the_end()
         asked = len(api.asked)
-        walk.found.clear()
+        walk.listed.clear()
         walk.to_the_end()
-        assert (walk.found, api.asked[asked:]) == ([], api.asked[-1:])  # 304
+        assert (walk.listed, api.asked[asked:]) == ([], api.asked[-1:])  # 304
         api.world.add(video(500, owner=owner))
         walk.to_the_end()
-        assert [candidate.title for candidate in walk.found][:1] == ["Bé kể chuyện 500"]
+        assert [candidate.title for candidate in walk.listed][:1] == ["Bé kể chuyện 500"]
         assert [name for name, _ in api.asked[asked + 1 :]] == ["playlistItems", "videos"]
 
 
-def test_a_bound_of_videos_is_kept() -> None:
+def test_a_limit_of_videos_is_kept() -> None:
     owner = channel(3)
     with youtube_api(world_of(*(video(number, PHRASE, owner=owner) for number in range(200)))) as api:
         assert len(Walk(api, f"channel:{owner.id} [max=30]").to_the_end()) == 30
@@ -249,7 +249,7 @@ def test_errors_are_typed(error: str, kind: FailureKind) -> None:
         ("videos", "daily_limit", GENERAL_UNITS),
     ],
 )
-def test_a_spent_day_is_told_from_a_busy_minute(resource: str, error: str, bucket: str) -> None:
+def test_a_spent_day_is_distinguished_from_a_busy_minute(resource: str, error: str, bucket: str) -> None:
     with youtube_api(many(1)) as api:
         walk = Walk(api, PHRASE)
         if resource == "videos":
@@ -262,23 +262,23 @@ def test_a_spent_day_is_told_from_a_busy_minute(resource: str, error: str, bucke
 
 
 def test_every_error_body_is_tried() -> None:
-    marks = [test_errors_are_typed.pytestmark, test_a_spent_day_is_told_from_a_busy_minute.pytestmark]  # type: ignore[attr-defined]
+    marks = [test_errors_are_typed.pytestmark, test_a_spent_day_is_distinguished_from_a_busy_minute.pytestmark]  # type: ignore[attr-defined]
     tried = {word for (mark,) in marks for case in mark.args[1] for word in case if isinstance(word, str)}
     assert set(ERRORS) - tried == {"page_token"}
 
 
-def test_a_lost_place_begins_the_listing_again() -> None:
+def test_a_rejected_page_token_starts_the_listing_again() -> None:
     with youtube_api(many(120)) as api:
         walk = Walk(api, PHRASE)
         walk.once()
         walk.once()
         api.errors["search"] = ["page_token"]
-        found = walk.to_the_end()
-        assert {candidate.native_id for candidate in found} == set(api.world.videos)
+        listed = walk.to_the_end()
+        assert {candidate.native_id for candidate in listed} == set(api.world.videos)
         assert [problem.where for problem in walk.problems] == ["search"]
 
 
-def test_a_place_lost_again_and_again_is_a_failure() -> None:
+def test_a_page_token_rejected_again_and_again_is_a_failure() -> None:
     with youtube_api(many(120)) as api:
         api.errors["search"] = ["page_token"] * 10
         walk = Walk(api, PHRASE)
@@ -287,7 +287,7 @@ def test_a_place_lost_again_and_again_is_a_failure() -> None:
         assert walk.fails().kind is FailureKind.SERVER_ERROR
 
 
-def test_without_a_key_nothing_is_asked() -> None:
+def test_without_a_key_no_request_is_made() -> None:
     with youtube_api(many(1)) as api:
         walk = Walk(api, PHRASE, access=None)
         failure = walk.fails()
@@ -295,7 +295,7 @@ def test_without_a_key_nothing_is_asked() -> None:
     assert "VOICESIEVE_YOUTUBE_API__KEY" in failure.message
 
 
-def test_other_filters_begin_a_walk_anew() -> None:
+def test_other_filters_start_the_walk_again() -> None:
     with youtube_api(many(120)) as api:
         walk = Walk(api, PHRASE)
         walk.once()
@@ -305,7 +305,7 @@ def test_other_filters_begin_a_walk_anew() -> None:
 
 
 @pytest.mark.parametrize("cursor", [{}, {"filters": {}, "until": "x"}, {"filters": {}, "window": 3}])
-def test_a_cursor_of_another_revision_begins_a_walk_anew(cursor: Cursor) -> None:
+def test_a_cursor_of_another_revision_starts_the_walk_again(cursor: Cursor) -> None:
     with youtube_api(many(3)) as api:
         walk = Walk(api, PHRASE)
         walk.cursor = cursor
@@ -328,7 +328,7 @@ def test_a_cursor_of_another_revision_begins_a_walk_anew(cursor: Cursor) -> None
         ("youtube-api:https://youtu.be/abcdefghijk", "urls:"),
     ],
 )
-def test_a_wrong_argument_is_refused_with_what_to_write(text: str, says: str) -> None:
+def test_a_wrong_argument_is_refused_with_advice(text: str, says: str) -> None:
     with pytest.raises(ValueError, match=says.replace("[", r"\[")):
         parse_query(text)
 
@@ -342,7 +342,7 @@ def test_a_wrong_argument_is_refused_with_what_to_write(text: str, says: str) ->
         ("youtube-api:https://www.youtube.com/playlist?list=PLabc", "playlist:PLabc"),
     ],
 )
-def test_equal_queries_are_spelt_alike(text: str, normal: str) -> None:
+def test_equal_queries_are_equal_strings(text: str, normal: str) -> None:
     query = parse_query(text)
     assert query == Query("youtube-api", normal)
     assert parse_query(str(query)) == query

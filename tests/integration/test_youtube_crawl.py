@@ -130,7 +130,7 @@ def test_an_open_query_is_not_asked_once_the_basis_is_withdrawn(tmp_path: Path) 
         assert (story["state"], story["reasons"][0]["rule"]) == ("screened_out", "rights_basis_missing")
 
 
-def test_each_rule_has_its_say_before_any_media(tmp_path: Path) -> None:
+def test_each_rule_decides_before_any_media_is_fetched(tmp_path: Path) -> None:
     """By the Data API when a video is found; by its own page when it is taken, where no list said it before."""
     expected = {
         "licence": video(1, PHRASE, licence="youtube"),
@@ -150,12 +150,12 @@ def test_each_rule_has_its_say_before_any_media(tmp_path: Path) -> None:
         assert both.site.of("watch") == [world.videos[list(world.videos)[-1]].id]
         stories = stories_of(tmp_path / "data")
     by_id = {story["video"]: story for story in stories.values()}
-    found = {rule: by_id[f"youtube:{one.id}"]["reasons"][0]["rule"] for rule, one in expected.items()}
-    assert found == {rule: rule for rule in expected}
+    rules = {rule: by_id[f"youtube:{item.id}"]["reasons"][0]["rule"] for rule, item in expected.items()}
+    assert rules == {rule: rule for rule in expected}
     assert by_id[f"youtube:{video(8).id}"]["state"] == "accepted"
 
 
-def test_what_only_the_page_tells_is_judged_there_and_kept(tmp_path: Path) -> None:
+def test_facts_that_only_the_page_states_are_judged_and_stored(tmp_path: Path) -> None:
     data = tmp_path / "data"
     hidden = video(2, PHRASE, privacy="unlisted")
     world = world_of(video(1, PHRASE, licence=None), hidden, video(3, PHRASE))
@@ -164,10 +164,10 @@ def test_what_only_the_page_tells_is_judged_there_and_kept(tmp_path: Path) -> No
     with fakes(world) as both:
         voicesieve("crawl", *sources(f"urls:{listing}"), "--data", data, settings=both.settings)
         assert both.site.of("media") == [f"{video(3).id} 249"]
-        told = why(data, f"youtube:{video(1).id}")
-        assert (told["state"], told["reasons"][0]["rule"]) == ("screened_out", "licence")
-        assert "none is stated (unknown)" in told["reasons"][0]["message"]
-        assert [step["outcome"] for step in attempts(told, "fetch")] == ["screened_out"]
+        story = why(data, f"youtube:{video(1).id}")
+        assert (story["state"], story["reasons"][0]["rule"]) == ("screened_out", "licence")
+        assert "none is stated (unknown)" in story["reasons"][0]["message"]
+        assert [step["outcome"] for step in attempts(story, "fetch")] == ["screened_out"]
         assert why(data, f"youtube:{hidden.id}")["reasons"][0]["rule"] == "unlisted"
         text = voicesieve("why", f"youtube:{video(1).id}", "--data", data).out
         assert "licence: none is stated" in text
@@ -183,7 +183,7 @@ def test_what_only_the_page_tells_is_judged_there_and_kept(tmp_path: Path) -> No
     nothing_left_over(data)
 
 
-def test_a_rate_limit_opens_the_circuit_for_all_of_the_site_and_other_sources_go_on(tmp_path: Path) -> None:
+def test_a_rate_limit_opens_the_circuit_for_the_whole_site_and_other_sources_continue(tmp_path: Path) -> None:
     data, folder = tmp_path / "data", tmp_path / "own"
     folder.mkdir()
     from crawling import CLIPS
@@ -213,7 +213,7 @@ def test_a_bot_check_asks_for_the_operator_in_one_sentence(tmp_path: Path) -> No
     assert "cookies" not in paused["reason"]
 
 
-def test_a_missing_feed_is_no_missing_channel(tmp_path: Path) -> None:
+def test_a_missing_feed_does_not_mean_a_missing_channel(tmp_path: Path) -> None:
     owner = channel(3)
     data = tmp_path / "data"
     with fakes(world_of(*(video(number, owner=owner) for number in range(20)))) as both:
@@ -267,7 +267,7 @@ def test_a_crawl_of_three_queries_survives_being_killed_and_repeats_no_request(t
     decided = [story for story in stories if story["state"] in ("accepted", "rejected", "unsure")]
     assert len(decided) == 21
     assert len(stories) == len(world.videos) - sum(
-        1 for one in world.videos.values() if _hidden_by_search(one.licence, one.phrases)
+        1 for item in world.videos.values() if _hidden_by_search(item.licence, item.phrases)
     )
     assert all(story["reasons"] for story in stories)
     nothing_left_over(data)

@@ -81,7 +81,7 @@ async def run(
 
 @pytest.mark.parametrize("day", ["2026-03-08T20:00", "2026-11-01T20:00", "2026-07-01T20:00"])
 @pytest.mark.parametrize("says", ["our ledger", "the other side"])
-def test_a_spent_bucket_is_reported_slept_on_and_gone_on_from_at_midnight(tmp_path: Path, day: str, says: str) -> None:
+def test_a_spent_bucket_is_reported_and_the_source_resumes_at_midnight(tmp_path: Path, day: str, says: str) -> None:
     """On an ordinary day and on both days on which daylight saving time changes; other sources go on meanwhile."""
     clock = Clock(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())
     reset = next_reset(clock.now)
@@ -113,11 +113,11 @@ def test_a_spent_bucket_is_reported_slept_on_and_gone_on_from_at_midnight(tmp_pa
     assert len(calls) == (4 if says == "our ledger" else 5)
     (slept,) = [event.fields for event in seen if event.name == "source_sleeps"]
     assert (slept["bucket"], datetime.fromisoformat(slept["until"]).timestamp()) == (SEARCH_CALLS, reset)
-    found = sum(event.fields["new"] for event in seen if event.name == "page_committed")
-    assert found == 170
+    discovered = sum(event.fields["new"] for event in seen if event.name == "page_committed")
+    assert discovered == 170
 
 
-def test_two_searches_that_share_a_bucket_are_told_once_and_another_source_goes_on(tmp_path: Path) -> None:
+def test_two_searches_that_share_a_spent_bucket_are_reported_once_and_another_source_continues(tmp_path: Path) -> None:
     own = tmp_path / "own"
     own.mkdir()
     (own / "mine.opus").write_bytes(CLIPS["child-vi-story"].body)
@@ -132,9 +132,9 @@ def test_two_searches_that_share_a_bucket_are_told_once_and_another_source_goes_
         asked = len(both.api.asked)
         voicesieve("crawl", "--data", data, "--no-fetch", settings=settings)
         assert len(both.api.asked) == asked, "a spent day is never asked again"
-        told = status(data)
-        assert told["videos"]["queued"] == 51
-        waiting = [query for query in told["queries"] if not query["exhausted"]]
+        shown_status = status(data)
+        assert shown_status["videos"]["queued"] == 51
+        waiting = [query for query in shown_status["queries"] if not query["exhausted"]]
         assert {query["last_failure"]["kind"] for query in waiting} == {"quota_spent"}
         # More from Google: the settings say so, and the next run resumes where it stopped.
         more = settings | {"VOICESIEVE_YOUTUBE_API__SEARCH_CALLS_PER_DAY": "100"}
@@ -143,7 +143,7 @@ def test_two_searches_that_share_a_bucket_are_told_once_and_another_source_goes_
     assert status(data)["videos"]["queued"] == 121
 
 
-def test_the_plan_says_what_a_run_would_cost_and_asks_nobody(tmp_path: Path) -> None:
+def test_the_plan_shows_the_cost_of_a_run_and_makes_no_requests(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with fakes(world_of(*(video(number, PHRASE) for number in range(120)))) as both:
         queries = sources(f"youtube-api:{PHRASE} [max=100]", f"youtube:{PHRASE}", "youtube-api:channel:@kenh1")
@@ -161,8 +161,8 @@ def test_the_plan_says_what_a_run_would_cost_and_asks_nobody(tmp_path: Path) -> 
         assert "3 of 100 used today, 97 left" in text
         assert "120 videos wait to be fetched from www.youtube.com" in text
         short = both.settings | {"VOICESIEVE_YOUTUBE_API__SEARCH_CALLS_PER_DAY": "4"}
-        told = voicesieve("plan", *sources("youtube-api:khác"), "--data", data, settings=short).out
-        assert "may want 20 youtube-api search calls; what today does not have waits for the reset" in told
+        shown_status = voicesieve("plan", *sources("youtube-api:khác"), "--data", data, settings=short).out
+        assert "may want 20 youtube-api search calls; what today does not have waits for the reset" in shown_status
         off = {name: value for name, value in both.settings.items() if name not in BASIS}
         assert "disabled: rights.basis is not set" in voicesieve("plan", *queries, "--data", data, settings=off).out
 
@@ -187,7 +187,7 @@ def lent(tmp_path: Path) -> Any:
         yield both, world, data
 
 
-def test_what_the_api_lent_is_renewed_in_time(lent: Any) -> None:
+def test_facts_lent_by_the_api_are_renewed_in_time(lent: Any) -> None:
     both, world, data = lent
     nothing = voicesieve("refresh", "--data", data, "--json", settings=both.settings).json
     assert (nothing["renewed"], nothing["forgotten"], nothing["left"]) == (0, 0, 0)
@@ -204,7 +204,7 @@ def test_what_the_api_lent_is_renewed_in_time(lent: Any) -> None:
     assert (again["renewed"], again["forgotten"]) == (0, 0)
 
 
-def test_what_is_asked_for_within_more_than_it_may_be_kept_is_renewed_once(lent: Any) -> None:
+def test_a_time_longer_than_facts_may_be_kept_renews_them_once(lent: Any) -> None:
     """What was just renewed ended again "within 60 days", and was renewed again, until the day's quota was spent."""
     both, _, data = lent
     done = voicesieve("refresh", "--within", "60", "--data", data, "--json", settings=both.settings).json
@@ -212,7 +212,7 @@ def test_what_is_asked_for_within_more_than_it_may_be_kept_is_renewed_once(lent:
     assert len(both.api.of("videos")) == 2, "one for the crawl, one for the command"
 
 
-def test_what_cannot_be_renewed_is_forgotten_when_its_time_is_up(lent: Any) -> None:
+def test_facts_that_cannot_be_renewed_are_deleted_when_they_expire(lent: Any) -> None:
     both, _, data = lent
     age(data, 25)
     without = both.settings | {"VOICESIEVE_YOUTUBE_API__KEY": ""}
@@ -226,7 +226,7 @@ def test_what_cannot_be_renewed_is_forgotten_when_its_time_is_up(lent: Any) -> N
     }
 
 
-def test_a_crawl_forgets_by_itself_and_what_the_page_said_stays(tmp_path: Path) -> None:
+def test_a_crawl_deletes_expired_facts_and_keeps_those_of_the_page(tmp_path: Path) -> None:
     data = tmp_path / "data"
     mine = video(1, PHRASE)
     with fakes(world_of(mine)) as both:

@@ -34,7 +34,7 @@ class Walk:
         self.query = parse_query(f"youtube:{argument}")
         self.settings = settings or YoutubeSettings()
         self.cursor: Cursor | None = None
-        self.found: list[Candidate] = []
+        self.listed: list[Candidate] = []
         self.problems: list[SourceProblem] = []
 
     async def page(self) -> None:
@@ -42,7 +42,7 @@ class Walk:
         source = YoutubeSource(client, YtDlpLister(allow_private_addresses=True), self.settings)
         page = await source.page(self.query, self.cursor, {}, Budget())
         self.cursor = page.cursor
-        self.found += page.candidates
+        self.listed += page.candidates
         self.problems += page.problems
 
     def once(self) -> None:
@@ -52,7 +52,7 @@ class Walk:
         for _ in range(most):
             self.once()
             if self.cursor is None:
-                return [candidate.native_id for candidate in self.found]
+                return [candidate.native_id for candidate in self.listed]
         raise AssertionError(f"no end after {most} pages")
 
 
@@ -83,7 +83,7 @@ def fetch(folder: Path, id_: str, screen: Callable[..., Reason | None] | None = 
     return asyncio.run(YtDlpFetcher().fetch(FetchRequest(f"youtube:{id_}", url, folder, LIMITS, screen)))
 
 
-def test_each_page_of_a_search_is_one_request_and_the_cursor_goes_on(serve: Serve) -> None:
+def test_each_page_of_a_search_is_one_request_and_the_cursor_resumes(serve: Serve) -> None:
     site = serve(many(45))
     walk = Walk(PHRASE)
     assert walk.to_the_end() == list(site.world.videos)
@@ -101,14 +101,14 @@ def test_nothing_passes_as_a_browser(serve: Serve, tmp_path: Path) -> None:
     assert not [agent for agent in site.agents if agent.startswith("Mozilla/")]
 
 
-def test_a_list_says_what_it_says_and_no_more(serve: Serve) -> None:
+def test_a_candidate_of_a_list_has_only_the_facts_of_the_list(serve: Serve) -> None:
     serve(many(1))
     walk = Walk(PHRASE)
     walk.to_the_end()
-    (found,) = walk.found
-    assert (found.title, found.channel, found.duration_s) == ("Bé kể chuyện 0", OWNER.title, 17.0)
-    assert (found.licence, found.language, found.keep_s) == (None, None, None)
-    assert found.metadata == {"channel_id": OWNER.id}
+    (listed,) = walk.listed
+    assert (listed.title, listed.channel, listed.duration_s) == ("Bé kể chuyện 0", OWNER.title, 17.0)
+    assert (listed.licence, listed.language, listed.keep_s) == (None, None, None)
+    assert listed.metadata == {"channel_id": OWNER.id}
 
 
 def test_filters_of_the_settings_go_to_the_site(serve: Serve) -> None:
@@ -137,13 +137,13 @@ def test_a_channel_and_a_playlist_are_read_page_by_page(serve: Serve, argument: 
     site = serve(many(70 if "channel" in argument else 130))
     walk = Walk(argument)
     assert walk.to_the_end() == list(reversed(site.world.videos))
-    assert {candidate.channel for candidate in walk.found} == {OWNER.title}
+    assert {candidate.channel for candidate in walk.listed} == {OWNER.title}
     pages = site.counts()
     assert pages["tab"] + pages["playlist"] == 1
     assert pages["browse"] == (2 if "channel" in argument else 1)
 
 
-def test_a_bound_of_videos_is_kept_without_a_request_more(serve: Serve) -> None:
+def test_a_limit_of_videos_is_kept_without_a_further_request(serve: Serve) -> None:
     site = serve(many(70))
     assert len(Walk(f"channel:{OWNER.id} [max=20]").to_the_end()) == 20
     assert site.counts()["browse"] == 0
@@ -173,7 +173,7 @@ def test_refusals_of_a_list_are_typed(serve: Serve, kind: str, status: int, expe
     assert caught.value.failure.kind is expected
 
 
-def test_a_channel_that_is_not_there_is_gone(serve: Serve) -> None:
+def test_a_channel_that_does_not_exist_is_gone(serve: Serve) -> None:
     serve(many(1))
     with pytest.raises(FailureError) as caught:
         Walk("channel:@nobody").once()
@@ -204,7 +204,7 @@ def test_the_whole_metadata_comes_with_the_original_track(serve: Serve, tmp_path
     assert {name: fetched.facts.get(name) for name in expected} == expected
 
 
-def test_translated_captions_are_no_spoken_language_and_no_licence_row_is_no_licence(
+def test_translated_captions_are_not_the_spoken_language_and_a_missing_licence_is_unknown(
     serve: Serve, tmp_path: Path
 ) -> None:
     mine = video(1, licence=None, asr_language=None)
@@ -257,7 +257,7 @@ def test_what_the_player_refuses_is_typed(serve: Serve, tmp_path: Path, refusal:
     assert failure_of(tmp_path, mine.id).kind is KINDS[refusal]
 
 
-def test_a_running_broadcast_is_for_later(serve: Serve, tmp_path: Path) -> None:
+def test_a_running_broadcast_is_deferred(serve: Serve, tmp_path: Path) -> None:
     mine = video(1, live="live")
     serve(world_of(mine))
     assert failure_of(tmp_path, mine.id).kind is FailureKind.LIVE_OR_UPCOMING
@@ -279,16 +279,16 @@ def test_a_media_server_that_forbids_is_a_limit_and_blames_no_video(serve: Serve
         ("youtube:feed:@a", "channel ID"),
     ],
 )
-def test_a_wrong_argument_is_refused_with_what_to_write(text: str, says: str) -> None:
+def test_a_wrong_argument_is_refused_with_advice(text: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
         parse_query(text)
 
 
-def test_other_filters_begin_a_walk_anew(serve: Serve) -> None:
+def test_other_filters_start_the_walk_again(serve: Serve) -> None:
     serve(many(45))
     walk = Walk(PHRASE)
     walk.once()
     walk.settings = replace(walk.settings, filters={"licence": "creative_commons"})
     walk.once()
-    assert len(walk.found) == 40
-    assert walk.found[0] == walk.found[20]
+    assert len(walk.listed) == 40
+    assert walk.listed[0] == walk.listed[20]

@@ -37,7 +37,7 @@ def test_everything_else_is_unknown(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["12:99", "1:75:00", "0:61:61"])
-def test_a_clock_that_cannot_be_is_unknown(text: str) -> None:
+def test_an_impossible_clock_time_is_unknown(text: str) -> None:
     assert parse_duration(text) is None
 
 
@@ -46,5 +46,5 @@ def test_a_clock_that_cannot_be_is_unknown(text: str) -> None:
     [("3723", 3723.0), ("2:00:00", 7200.0), ("5:30:01", 19801.0), ("0:90:30", 5430.0), ("43200.5", None), ("", None)]
     + [(slip, None) for slip in ("45:30:00", "29:27:00", "5:30:00", "3723000", "29000", "0.5", "PT45H30M", "P2D")],
 )
-def test_what_people_state_by_mistake_is_unknown(text: str, seconds: float | None) -> None:
+def test_a_duration_stated_by_mistake_is_unknown(text: str, seconds: float | None) -> None:
     assert plausible_duration(text) == seconds

@@ -104,7 +104,7 @@ def test_every_format_gives_its_enclosure(name: str) -> None:
     assert (candidate.url, candidate.title) == (f"{MEDIA}1.mp3", "Tấm Cám")
 
 
-def test_a_json_feed_brings_all_that_it_says() -> None:
+def test_a_json_feed_is_read_completely() -> None:
     feed = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": "Kể chuyện",
@@ -139,7 +139,7 @@ def test_a_json_feed_brings_all_that_it_says() -> None:
 @pytest.mark.parametrize(
     "body", ['{"items": []}', "{", '{"version": "https://jsonfeed.org/version/1"}', '{"a":' * 100_000, "{}"]
 )
-def test_json_that_is_no_feed_says_so(body: str) -> None:
+def test_json_that_is_not_a_feed_is_refused_with_the_reason(body: str) -> None:
     with pytest.raises(FailureError, match="not a feed: it") as raised:
         read(body, "application/json")
 
@@ -194,7 +194,7 @@ def test_an_enclosure_counts_by_its_address_and_its_bytes_whatever_type_is_state
         'url="1.vtt" type="text/vtt"',
     ],
 )
-def test_what_is_surely_no_sound_is_passed_over_by_name(enclosure: str) -> None:
+def test_an_enclosure_that_is_certainly_not_audio_is_passed_over_by_name(enclosure: str) -> None:
     document = read(rss(f"<link>http://site.example/1</link><enclosure {enclosure}/>", f"<enclosure {enclosure}/>"))
 
     assert addresses(document) == ["http://site.example/1"]
@@ -206,7 +206,7 @@ def test_what_is_surely_no_sound_is_passed_over_by_name(enclosure: str) -> None:
     assert [problem.where for problem in problems(document)] == ["entry 2"]
 
 
-def test_of_several_enclosures_the_likeliest_is_taken_and_the_others_are_named() -> None:
+def test_of_several_enclosures_the_likeliest_is_used_and_the_others_are_listed() -> None:
     document = read(
         rss(
             '<enclosure url="cover" type="image/jpeg"/><enclosure url="get?id=1"/><enclosure url="a.mp3"/>'
@@ -223,7 +223,7 @@ def test_of_several_enclosures_the_likeliest_is_taken_and_the_others_are_named()
     assert len(candidate.metadata["passed_over"]) == 4  # type: ignore[arg-type]
 
 
-def test_an_enclosure_that_nobody_may_open_makes_room_for_the_next() -> None:
+def test_an_enclosure_that_may_not_be_opened_gives_way_to_the_next() -> None:
     document = read(rss('<enclosure url="ipfs://x/1.mp3"/><enclosure url="1.mp3"/>', '<enclosure url="ipfs://x/"/>'))
 
     assert addresses(document) == ["http://feeds.example/dir/1.mp3"]
@@ -296,7 +296,7 @@ def test_the_contents_of_a_media_group_are_forms_of_one_recording() -> None:
         (rss('<enclosure url="1.mp3"/>', attributes='xml:base="http://[x"'), "http://feeds.example/dir/1.mp3"),
     ],
 )
-def test_relative_addresses_are_read_against_the_nearest_base(body: str, expected: str) -> None:
+def test_relative_addresses_are_resolved_against_the_nearest_base(body: str, expected: str) -> None:
     assert addresses(read(body)) == [expected]
 
 
@@ -339,13 +339,13 @@ def test_relative_addresses_are_read_against_the_nearest_base(body: str, expecte
         ("Mon, 31 Feb 2026 25:61:00", None),
     ],
 )
-def test_dates_as_the_world_writes_them(stated: str, expected: float | None) -> None:
+def test_dates_are_read_in_the_forms_that_feeds_use(stated: str, expected: float | None) -> None:
     [candidate] = candidates(read(rss(f"{ENCLOSURE}<pubDate>{stated}</pubDate>")))
 
     assert candidate.published_at == expected
 
 
-def test_an_entry_that_only_says_when_it_was_changed_has_that_date() -> None:
+def test_an_entry_with_only_a_date_of_change_has_that_date() -> None:
     [candidate] = candidates(read(rss(f"{ENCLOSURE}<dc:date>2026-03-03T00:30:00Z</dc:date>")))
 
     assert candidate.published_at == 1_772_497_800.0
@@ -365,7 +365,7 @@ def test_an_entry_that_only_says_when_it_was_changed_has_that_date() -> None:
         ("0", None),
     ],
 )
-def test_a_length_that_is_probably_a_slip_is_unknown(stated: str, seconds: float | None) -> None:
+def test_a_length_that_is_probably_a_typing_error_is_unknown(stated: str, seconds: float | None) -> None:
     [candidate] = candidates(read(rss(f"{ENCLOSURE}<itunes:duration>{stated}</itunes:duration>")))
 
     assert candidate.duration_s == seconds
@@ -436,7 +436,7 @@ def test_a_vietnamese_feed_that_declares_its_encoding_wrongly_is_read_by_its_lan
     assert candidate.title == "ĐƯƠC"
 
 
-def test_one_character_cut_in_two_spoils_no_other() -> None:
+def test_one_character_cut_in_two_damages_no_other() -> None:
     body = rss(f"{ENCLOSURE}<title>{TITLE}</title><description>cut Đ</description>").encode()
 
     [candidate] = candidates(read(body.replace("cut Đ".encode(), "cut Đ".encode()[:-1])))
@@ -470,14 +470,14 @@ def test_one_character_cut_in_two_spoils_no_other() -> None:
         '<!DOCTYPE rss [<!ENTITY nbsp "&#160;">]>' + rss(f"<title>a&nbsp;b</title>{ENCLOSURE}"),
     ],
 )
-def test_a_feed_that_is_not_well_formed_is_read_all_the_same(body: str) -> None:
+def test_a_feed_that_is_not_well_formed_is_read_anyway(body: str) -> None:
     document = read(body, "text/html; charset=utf-8")
 
     assert set(addresses(document)) == {f"{MEDIA}1.mp3"}
     assert problems(document) == []
 
 
-def test_a_feed_on_which_the_parser_fails_gives_what_stands_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_feed_on_which_the_parser_fails_gives_the_entries_before(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise KeyError("x")
 
@@ -499,7 +499,7 @@ def test_entities_and_ampersands_in_an_address_are_read_once(broken: bool) -> No
     assert addresses(document) == ["http://m.example/1.mp3?a=1&b=%26"]
 
 
-def test_a_live_item_is_no_part_of_what_the_feed_says_of_itself() -> None:
+def test_the_texts_of_a_live_item_are_not_those_of_the_feed() -> None:
     live = '<podcast:liveItem status="live" start="x"><title>Live</title><enclosure url="live.mp3"/></podcast:liveItem>'
 
     document = read(rss(f"<title>1</title>{ENCLOSURE}", channel=f"<title>Kể chuyện</title>{live}"))
@@ -528,7 +528,7 @@ def test_paging_and_moving_are_read_from_the_channel_only() -> None:
     assert read(rss(ENCLOSURE, channel=moved)).moved_url == "http://new.example/feed"
 
 
-def test_entries_beyond_any_real_feed_are_not_read_and_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_entries_than_any_real_feed_has_are_not_read_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("voicesieve.sources.rss.MAX_FINDINGS", 3)
     items = [f'<enclosure url="{number}.mp3"/>' for number in range(9)]
     as_json = {"version": "https://jsonfeed.org/version/1", "items": [{"url": f"/{n}"} for n in range(9)]}
@@ -541,18 +541,18 @@ def test_entries_beyond_any_real_feed_are_not_read_and_that_is_said(monkeypatch:
     assert problems(read(rss(*items[:3]))) == []
 
 
-def test_an_id_that_is_no_address_is_no_page() -> None:
+def test_an_id_that_is_not_an_address_is_not_a_page() -> None:
     """Neither in RSS, where a guid is an address unless it says otherwise, nor in Atom, where it is a name."""
     atom = '<feed xmlns="http://www.w3.org/2005/Atom"><title>t</title><entry><id>3</id><title>x</title></entry></feed>'
 
     for document in (read(rss("<title>text</title><guid>abc-3</guid>")), read(atom)):
         assert addresses(document) == []
         assert "neither an audio or video enclosure nor a link" in problems(document)[0].message
-    one, other = (
+    before, after = (
         candidates(read_feed(Origin(url, "application/xml"), rss(f"<guid>abc-3</guid>{ENCLOSURE}").encode()))[0].names
         for url in ("http://old.example/a/feed", "http://new.example/feed")
     )
-    assert one[0] == other[0], "the entry stays the same where its feed moves"
+    assert before[0] == after[0], "the entry stays the same where its feed moves"
     assert addresses(read(rss("<guid>http://feeds.example/3.mp3</guid>"))) == ["http://feeds.example/3.mp3"]
 
 

@@ -43,7 +43,7 @@ def write(top: Path, *relative: str) -> None:
         path.write_bytes(b"sound")
 
 
-def test_media_files_come_in_byte_order_with_what_is_known_of_them(tmp_path: Path) -> None:
+def test_media_files_come_in_byte_order_with_their_facts(tmp_path: Path) -> None:
     top = tmp_path / "giọng nói"
     write(top, "b.wav", "a/2.MP3", "a/1.Opus", "a.flac", "Z.webm", "notes.txt", "a/cover.jpg", "mp3", "c/.hidden.wav")
     write(top, ".git/x.wav", "a.b/3.m4a")
@@ -60,7 +60,7 @@ def test_media_files_come_in_byte_order_with_what_is_known_of_them(tmp_path: Pat
     assert all(candidate_identity(item.url)[:2] == (item.source, item.native_id) for item in page.candidates)
 
 
-def test_names_of_any_bytes_are_found_and_shown_clean(tmp_path: Path) -> None:
+def test_files_whose_names_are_any_bytes_are_listed_and_shown_clean(tmp_path: Path) -> None:
     raw_names = [b"line\nbreak.wav", "שלום\u202e.wav".encode(), b"\xff\xfe.wav", b"%41 quote'.wav", b"-rf.wav"]
     for raw in raw_names:
         (tmp_path / os.fsdecode(raw)).write_bytes(b"")
@@ -148,7 +148,7 @@ def test_links_into_the_folder_itself_are_passed_over_and_odd_files_are_named(tm
     }
 
 
-def test_what_is_no_recording_is_counted_by_sort(tmp_path: Path) -> None:
+def test_files_that_are_not_recordings_are_counted_by_kind(tmp_path: Path) -> None:
     write(tmp_path, "1.wav", "a/notes.TXT", "b/more.txt", "cover.jpg", "README", ".git/x.wav", ".hidden.wav", "x.Bé Na")
     write(tmp_path, "data/recordings/1.wav")
     (tmp_path / "data-link").symlink_to(tmp_path / "data/recordings")
@@ -226,16 +226,16 @@ def test_a_linked_folder_that_cannot_be_read_is_a_problem(tmp_path: Path) -> Non
     assert passed_over(page) == {"links that lead nowhere": (1, "“gone”")}
 
 
-def test_a_file_has_one_id_by_whatever_way_it_is_found(tmp_path: Path) -> None:
+def test_a_file_has_one_id_however_it_is_reached(tmp_path: Path) -> None:
     write(tmp_path, "lib/1.wav")
     (tmp_path / "one").symlink_to("lib")
     (tmp_path / "files").mkdir()
     (tmp_path / "files/named otherwise.wav").symlink_to("../lib/1.wav")
 
-    found = [whole(tmp_path / way).candidates for way in ("lib", "one", "files")]
+    by_way = [whole(tmp_path / way).candidates for way in ("lib", "one", "files")]
 
-    assert len({candidate.id for (candidate,) in found}) == 1
-    assert [candidate.title for (candidate,) in found] == ["1", "1", "named otherwise"]
+    assert len({candidate.id for (candidate,) in by_way}) == 1
+    assert [candidate.title for (candidate,) in by_way] == ["1", "1", "named otherwise"]
 
 
 def test_folders_nested_deeper_than_python_recurses_are_walked(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_folders_nested_deeper_than_python_recurses_are_walked(tmp_path: Path) -
             level.rmdir()
 
 
-def test_a_sub_folder_that_cannot_be_listed_is_a_problem_and_the_rest_goes_on(tmp_path: Path) -> None:
+def test_a_sub_folder_that_cannot_be_listed_is_a_problem_and_the_walk_continues(tmp_path: Path) -> None:
     write(tmp_path, "a/1.wav", "z.wav")
     here = os.open(tmp_path / "a", os.O_RDONLY)
     for _ in range(21):  # 21 times 200 bytes is more than the 4096 that a path may have
@@ -271,7 +271,7 @@ def test_a_sub_folder_that_cannot_be_listed_is_a_problem_and_the_rest_goes_on(tm
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_sub_folder_is_a_problem_and_the_rest_goes_on(tmp_path: Path) -> None:
+def test_an_unreadable_sub_folder_is_a_problem_and_the_walk_continues(tmp_path: Path) -> None:
     write(tmp_path, "a/1.wav", "b/2.wav")
     (tmp_path / "a").chmod(0)
     try:
@@ -304,7 +304,7 @@ def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
     assert raised.value.failure.kind is FailureKind.UNSUPPORTED
 
 
-def test_a_folder_without_media_says_which_suffixes_are_looked_for(tmp_path: Path) -> None:
+def test_a_folder_without_media_says_which_suffixes_are_recognised(tmp_path: Path) -> None:
     write(tmp_path, "notes.txt", "a/b.pdf")
 
     page = whole(tmp_path)

@@ -65,7 +65,7 @@ def test_what_only_resembles_a_youtube_video_is_identified_by_its_address(addres
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("http://Example.ORG/a", "http://example.org/a"),
         ("http://example.org:80/a", "http://example.org/a"),
@@ -81,12 +81,12 @@ def test_what_only_resembles_a_youtube_video_is_identified_by_its_address(addres
         ("http://[0:0::1]/a", "http://[::1]/a"),
     ],
 )
-def test_equivalent_addresses_are_one_recording(one: str, other: str) -> None:
-    assert candidate_identity(one).native_id == candidate_identity(other).native_id
+def test_equivalent_addresses_are_one_recording(first: str, second: str) -> None:
+    assert candidate_identity(first).native_id == candidate_identity(second).native_id
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         ("http://example.org/a", "https://example.org/a"),
         ("http://example.org/a", "http://example.org/A"),
@@ -98,8 +98,8 @@ def test_equivalent_addresses_are_one_recording(one: str, other: str) -> None:
         ("http://faß.example/", "http://fass.example/"),
     ],
 )
-def test_addresses_that_may_differ_stay_apart(one: str, other: str) -> None:
-    assert candidate_identity(one).native_id != candidate_identity(other).native_id
+def test_addresses_that_may_differ_stay_apart(first: str, second: str) -> None:
+    assert candidate_identity(first).native_id != candidate_identity(second).native_id
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_file_keeps_its_identity_through_its_url_whatever_its_bytes(raw: bytes
     assert re.fullmatch(r"[0-9a-f]{32}", identity.native_id)
 
 
-def test_files_with_names_of_the_same_look_stay_apart() -> None:
+def test_files_whose_names_look_the_same_stay_apart() -> None:
     names = ["a\nb.wav", "a b.wav", "a\u202eb.wav", "\udcff.wav", "�.wav", "a%0Ab.wav"]
 
     assert len({file_identity(Path("/data") / name).native_id for name in names}) == len(names)

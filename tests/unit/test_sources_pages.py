@@ -101,7 +101,7 @@ def test_what_a_page_shows_is_found(markup: str, expected: str) -> None:
         "<!-- <audio src=1.mp3></audio> -->",
     ],
 )
-def test_what_is_no_recording_is_not_taken_for_one(markup: str) -> None:
+def test_what_is_not_a_recording_is_not_mistaken_for_one(markup: str) -> None:
     assert addresses(read(markup)) == []
 
 
@@ -152,7 +152,7 @@ JSON_LD = {
 
 
 @pytest.mark.parametrize("name", JSON_LD)
-def test_structured_data_names_recordings_with_what_is_known_of_them(name: str) -> None:
+def test_structured_data_names_recordings_with_their_facts(name: str) -> None:
     script = json.dumps(JSON_LD[name], ensure_ascii=False)
 
     document = read(f'<title>page</title><script type="application/ld+json">{script}</script>')
@@ -175,7 +175,7 @@ def test_data_for_scripts_are_read_too(script: str) -> None:
     assert addresses(read(script)) == ["1.mp3"]
 
 
-def test_a_stated_length_that_cannot_be_is_unknown() -> None:
+def test_an_impossible_stated_length_is_unknown() -> None:
     script = '{"contentUrl": "1.mp3", "duration": "PT45H30M", "uploadDate": "0001-01-01"}'
 
     [candidate] = candidates(read(f'<script type="application/ld+json">{script}</script>'))
@@ -191,7 +191,7 @@ def test_structured_data_that_cannot_be_read_is_named(data: str) -> None:
     assert passed_over(document) in ({"blocks of structured data that are no JSON": (1, "")}, {})
 
 
-def test_one_recording_that_a_page_names_in_many_ways_is_one() -> None:
+def test_a_recording_that_a_page_names_in_many_ways_is_one_candidate() -> None:
     document = read(
         "<meta property=og:audio content=http://site.example/dir/1.mp3>"
         "<meta property=og:audio:secure_url content=https://site.example/dir/1.mp3>"
@@ -236,7 +236,7 @@ def test_a_page_with_odd_marks_is_read_beyond_them(mark: str) -> None:
     assert problems(document) == []
 
 
-def test_a_page_on_which_the_parser_fails_gives_what_stands_before(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_on_which_the_parser_fails_gives_the_part_before(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> int:
         raise AssertionError("we should not get here!")
 
@@ -250,7 +250,7 @@ def test_a_page_on_which_the_parser_fails_gives_what_stands_before(monkeypatch: 
 
 
 @pytest.mark.parametrize("charset", ["cp037", "cp500", "cp1026", "punycode", "utf-7", "unicode_escape"])
-def test_a_character_set_in_which_tags_could_hide_is_not_believed(charset: str) -> None:
+def test_a_character_set_that_could_hide_tags_is_not_used(charset: str) -> None:
     assert addresses(read("<audio src=1.mp3></audio>", f"text/html; charset={charset}")) == ["1.mp3"]
 
 
@@ -280,7 +280,7 @@ def test_a_page_shows_its_encoding_by_its_bytes(encoding: str) -> None:
         assert candidate.title == "Tấm Cám"
 
 
-def test_a_page_of_countless_links_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_with_too_many_links_is_cut_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("voicesieve.sources.page.MAX_FINDINGS", 3)
 
     document = read("".join(f"<a href={n}.mp3>x</a>" for n in range(9)))
@@ -294,6 +294,6 @@ def test_a_page_of_an_odd_type_is_known_by_its_bytes(content_type: str) -> None:
     assert addresses(read("<!DOCTYPE html><html><audio src=1.mp3>", content_type)) == ["1.mp3"]
 
 
-def test_what_is_no_page_says_what_it_is() -> None:
+def test_a_document_that_is_not_a_page_is_refused_with_its_type() -> None:
     with pytest.raises(FailureError, match="use rss: for it"):
         read("x", "application/rss+xml")

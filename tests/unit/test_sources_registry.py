@@ -30,7 +30,7 @@ def test_arguments_come_in_normal_form(tmp_path: Path, monkeypatch: pytest.Monke
     assert parse_query(" page:http://127.0.0.1:8000/ ") == Query("page", "http://127.0.0.1:8000/")
 
 
-def test_a_query_reads_back_from_its_text() -> None:
+def test_a_query_can_be_parsed_from_its_own_text() -> None:
     query = parse_query("rss:https://example.org/feed?x=1")
 
     assert parse_query(str(query)) == query
@@ -55,7 +55,7 @@ def test_a_query_reads_back_from_its_text() -> None:
         ("teapot\x1b[31m:x", "\\x1b[31m"),
     ],
 )
-def test_a_mistake_is_answered_with_what_to_write(text: str, message: str) -> None:
+def test_a_wrong_query_is_refused_with_advice(text: str, message: str) -> None:
     with pytest.raises(ValueError) as refusal:
         parse_query(text)
 

@@ -129,7 +129,7 @@ def test_a_nul_byte_far_inside_costs_only_its_line(tmp_path: Path) -> None:
         ("http://a.example/1\n".encode("utf-32"), "binary"),
     ],
 )
-def test_a_file_that_is_no_list_fails_with_what_to_do(tmp_path: Path, content: bytes, message: str) -> None:
+def test_a_file_that_is_not_a_list_fails_with_advice(tmp_path: Path, content: bytes, message: str) -> None:
     with pytest.raises(FailureError) as raised:
         read(tmp_path, content)
 
@@ -145,7 +145,7 @@ def test_a_missing_list_is_gone(tmp_path: Path) -> None:
     assert raised.value.failure.kind is FailureKind.GONE
 
 
-def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_regular_file_is_refused_without_waiting(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
 
@@ -201,7 +201,7 @@ def test_a_list_that_changed_between_pages_is_read_from_its_start(tmp_path: Path
     assert addresses(read_page(path, cursor)) == [f"http://a.example/{n}" for n in range(3)]
 
 
-def test_garbage_without_end_comes_in_pages(tmp_path: Path) -> None:
+def test_endless_garbage_comes_in_pages(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_text("garbage\n" * 250 + "http://a.example/1\n")
     problems = 0
@@ -281,7 +281,7 @@ def test_a_good_address_is_read_whatever_stands_around_it(tmp_path: Path, name: 
     assert page.problems == ()
 
 
-def test_a_title_behind_a_tab_is_the_title_and_a_remark_is_named(tmp_path: Path) -> None:
+def test_text_after_a_tab_is_the_title_and_a_remark_is_listed(tmp_path: Path) -> None:
     page = read(tmp_path, "http://a.example/1\t Tấm  Cám \nhttp://a.example/2 not yet\nhttp://a.example/3\n")
 
     assert [candidate.title for candidate in page.candidates] == ["Tấm Cám", "", ""]
@@ -306,7 +306,7 @@ def test_one_word_at_the_top_heads_a_plain_list(tmp_path: Path) -> None:
     assert [problem.where for problem in page.problems] == ["line 3"]
 
 
-def test_bytes_that_are_no_text_behind_an_address_cost_nothing(tmp_path: Path) -> None:
+def test_bytes_that_are_not_text_after_an_address_cost_nothing(tmp_path: Path) -> None:
     page = read(tmp_path, "http://a.example/1.mp3\tKể".encode() + b"\xff\n" + b"http://a.example/2 # \xe9t\xe9\n")
 
     assert addresses(page) == ["http://a.example/1.mp3", "http://a.example/2"]
@@ -329,7 +329,7 @@ def test_bytes_that_are_no_text_behind_an_address_cost_nothing(tmp_path: Path) -
         ("http://a.example/#;x", "http://a.example/"),
     ],
 )
-def test_what_belongs_to_an_address_stays_with_it(tmp_path: Path, line: str, address: str) -> None:
+def test_delimiters_inside_an_address_stay_in_it(tmp_path: Path, line: str, address: str) -> None:
     page = read(tmp_path, line + "\n")
 
     assert addresses(page) == [address]

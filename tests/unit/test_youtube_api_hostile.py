@@ -99,7 +99,7 @@ async def walk(source: YoutubeApiSource, query: Query, most: int) -> None:
         cursor = json.loads(json.dumps(page.cursor, allow_nan=False))
 
 
-def test_an_id_that_can_be_none_is_not_asked_about() -> None:
+def test_an_id_of_the_wrong_form_is_not_requested() -> None:
     results = [{"id": {"videoId": id_}, "snippet": {}} for id_ in [*HOSTILE, "abcdefghijk"]]
     source = YoutubeApiSource(
         Scripted([Said(200, json.dumps({"items": results}).encode())]), YoutubeSettings(access=ApiAccess("key"))
