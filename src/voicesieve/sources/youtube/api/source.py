@@ -204,7 +204,7 @@ def _missing(settings: SourceSettings) -> str:
 KIND = SourceKind(
     name="youtube-api",
     argument="...",
-    summary="searches, channels and playlists through the YouTube Data API, with a key of yours",
+    summary="searches, channels and playlists through the YouTube Data API, with your own key",
     examples=("youtube-api:PHRASE", "youtube-api:channel:@name", "youtube-api:playlist:PL..."),
     parse=_parse,
     open=lambda tools: YoutubeApiSource(tools.reader, tools.settings.youtube),
