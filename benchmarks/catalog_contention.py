@@ -30,7 +30,8 @@ from sqlalchemy import insert, select, update
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.counters import add_to_counter
-from voicesieve.catalog.store import Catalog, open_catalog
+from voicesieve.catalog.opening import open_catalog
+from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import discovery
 from voicesieve.domain.candidates import Candidate, Page, Query
 from voicesieve.domain.states import VideoState

@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.store import open_catalog
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.domain.states import VideoState
 from voicesieve.voices.scores import WindowScores
 

@@ -17,8 +17,9 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.records import Pace
-from voicesieve.catalog.store import Catalog, open_catalog
+from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import choosing, discovery, leases
 from voicesieve.catalog.writes.choosing import YieldOrder
 from voicesieve.domain.candidates import Candidate, Page, Query

@@ -22,8 +22,9 @@ from sqlalchemy import text
 
 from tests import filled_catalog
 from tests.filled_catalog import FUSION, rules
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.reads.decided import NUMBERS
-from voicesieve.catalog.store import Catalog, open_catalog
+from voicesieve.catalog.store import Catalog
 from voicesieve.operations.redecide import redecide
 from voicesieve.voices.pooling import DISCOVER
 

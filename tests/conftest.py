@@ -20,7 +20,8 @@ import pytest
 from figures import take_down
 
 from demo.server import LoopbackServer
-from voicesieve.catalog.store import Catalog, open_catalog
+from voicesieve.catalog.opening import open_catalog
+from voicesieve.catalog.store import Catalog
 
 if TYPE_CHECKING:
     from injection import Victim

@@ -23,9 +23,9 @@ from demo.answers import Content
 from demo.clips import read_clips
 from demo.run import SETTINGS
 from demo.server import Answer, Exchange, LoopbackServer, serving
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.reads.why import story_of
 from voicesieve.catalog.schema import video
-from voicesieve.catalog.store import open_catalog
 from voicesieve.observability.events import EVENTS
 
 PROGRAM = (sys.executable, "-m", "voicesieve")

@@ -15,8 +15,8 @@ from crawling import CLIPS, clip, feed_site, one_paragraph, voicesieve
 from sqlalchemy import select
 
 from demo.answers import Refusal
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.schema import host
-from voicesieve.catalog.store import open_catalog
 
 VOICES = {
     "child-vi-story": "child",

@@ -8,7 +8,7 @@ import pytest
 from catalog_world import World, candidate
 from crawling import one_paragraph, voicesieve
 
-from voicesieve.catalog.store import open_catalog
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.domain.languages import EvidenceKind, LanguageEvidence
 from voicesieve.languages.fusion import FusionRules, fuse
 

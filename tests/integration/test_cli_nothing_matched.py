@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from crawling import voicesieve
 
-from voicesieve.catalog.store import open_catalog
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.writes import discovery, takedown
 from voicesieve.domain.candidates import Candidate, Query
 

@@ -10,7 +10,7 @@ import pytest
 from crawling import status, voicesieve
 
 from tests import filled_catalog
-from voicesieve.catalog.store import open_catalog
+from voicesieve.catalog.opening import open_catalog
 
 
 @pytest.fixture(scope="module")

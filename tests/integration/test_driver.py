@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from voicesieve.catalog.committer import Committer
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.reads import due, status
-from voicesieve.catalog.store import Catalog, open_catalog
+from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import discovery
 from voicesieve.cli.wiring import opened_run
 from voicesieve.crawl.driver import Driver, Plan, RunResult

@@ -18,8 +18,8 @@ from sqlalchemy import select
 from tests import legacy_trees
 from tests.legacy_trees import TreeBuilder, fingerprint, v2_record, video_id, watch
 from voicesieve.catalog import schema
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.reads.status import catalog_counts
-from voicesieve.catalog.store import open_catalog
 
 BUILDERS = {"v1": legacy_trees.build_v1, "v1.5": legacy_trees.build_v1_5, "v2": legacy_trees.build_v2}
 NUMBERS = ("imported", "imported_without_audio", "duplicate", "refused")

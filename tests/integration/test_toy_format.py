@@ -8,7 +8,7 @@ from pathlib import Path
 from export_world import ExportWorld, Spoken
 from toys import Record, Toy, house_with
 
-from voicesieve.catalog.store import open_catalog
+from voicesieve.catalog.opening import open_catalog
 
 REGISTRY = "corpus/formats/registry.py"
 TOY = Toy(

@@ -18,8 +18,8 @@ from test_youtube_crawl import BASIS, PHRASE, fakes
 
 from tests.servers.youtube_api import KEY, Api, youtube_api
 from tests.servers.youtube_world import DAY_S, video, world_of
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.schema import video as videos
-from voicesieve.catalog.store import open_catalog
 from voicesieve.catalog.writes import discovery
 from voicesieve.cli.wiring import opened_run
 from voicesieve.crawl.driver import Driver, Plan

@@ -13,7 +13,7 @@ from catalog_world import NO_ATTEMPT, World, candidate, recording
 
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog import schema
-from voicesieve.catalog.store import open_catalog
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.writes import leases, results
 from voicesieve.domain.decisions import Outcome
 from voicesieve.domain.fetching import FetchedRecording

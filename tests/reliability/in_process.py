@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from voicesieve.catalog.store import open_catalog
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.writes import discovery, timekeeping
 from voicesieve.cli.wiring import opened_run
 from voicesieve.crawl.context import RunContext

@@ -16,9 +16,9 @@ from demo import pages
 from demo.answers import AtFirst, Content, Refusal
 from demo.server import Answer, Exchange, LoopbackServer, serving
 from voicesieve.audio.store import RecordingStore
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.reads.queries import all_queries
 from voicesieve.catalog.records import QueryRow
-from voicesieve.catalog.store import open_catalog
 from voicesieve.catalog.writes import discovery
 from voicesieve.cli.wiring import opened_run
 from voicesieve.crawl.discover import Unread

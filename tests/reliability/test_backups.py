@@ -15,7 +15,8 @@ from crawling import CLIPS, QUICK, events_named, files_below, nothing_left_over,
 
 from voicesieve.catalog import versions
 from voicesieve.catalog.backups import BackupError, StoppedError, backup_catalog, backups_in, examine
-from voicesieve.catalog.store import CatalogError, open_catalog
+from voicesieve.catalog.opening import open_catalog
+from voicesieve.catalog.refusals import CatalogError
 
 NAMES = ("child-vi-story", "child-en-zoo", "adult-man-news")
 NOW = 1_800_000_000.0

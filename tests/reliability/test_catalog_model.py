@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from voicesieve.catalog import schema
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.reads import exportable
 from voicesieve.catalog.records import Claim, StaleLeaseError, UnknownVideoError
-from voicesieve.catalog.store import Catalog, open_catalog
+from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import leases, results
 from voicesieve.domain.decisions import Outcome
 from voicesieve.domain.failures import Failure, FailureKind, Remedy

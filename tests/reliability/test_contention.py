@@ -18,8 +18,8 @@ from conftest import LONG, MEMORY, often
 
 from benchmarks.catalog_contention import OurCatalog, contend, lost_in_catalog, p99, preloaded
 from voicesieve.catalog.counters import add_to_counter
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.reads.status import catalog_counts
-from voicesieve.catalog.store import open_catalog
 
 VIDEOS = 100_000
 WRITERS = 20

@@ -16,7 +16,7 @@ from in_process import crawled
 
 from demo.answers import Content
 from demo.server import serving
-from voicesieve.catalog.schema import storable
+from voicesieve.catalog.columns import storable
 from voicesieve.domain.candidates import Budget, Candidate, Cursor, Page, Query
 from voicesieve.domain.quotas import Price
 

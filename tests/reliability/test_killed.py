@@ -230,7 +230,7 @@ def test_a_redecision_killed_at_any_line(matrix: Matrix, undisturbed: Undisturbe
 
 def test_an_update_of_the_tables_killed_at_any_line(matrix: Matrix) -> None:
     from voicesieve.catalog import versions
-    from voicesieve.catalog.store import open_catalog
+    from voicesieve.catalog.opening import open_catalog
 
     start = matrix.work / "start"
     with pytest.MonkeyPatch.context() as earlier:

@@ -13,7 +13,7 @@ from crawling import CLIPS, nothing_left_over, stories_of
 from in_process import LOOPBACK, crawled
 from soak import soak
 
-from voicesieve.catalog.store import open_catalog
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.writes import requests
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.quotas import SEARCH_CALLS, Price

@@ -11,8 +11,8 @@ import pytest
 from catalog_world import candidate
 
 import voicesieve
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.reads import listing
-from voicesieve.catalog.store import open_catalog
 from voicesieve.catalog.writes import discovery
 from voicesieve.domain.states import VideoState
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.records import Claim, StaleLeaseError
-from voicesieve.catalog.store import open_catalog
 from voicesieve.catalog.writes import discovery, languages, leases, results, takedown
 from voicesieve.domain.decisions import Outcome, Reason
 from voicesieve.domain.failures import FailureKind

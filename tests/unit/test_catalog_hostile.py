@@ -14,7 +14,9 @@ from catalog_world import World, candidate
 
 from voicesieve.catalog import schema, soundness
 from voicesieve.catalog.backups import BackupError, backup_catalog, examine
-from voicesieve.catalog.store import Catalog, DamagedCatalogError, open_catalog
+from voicesieve.catalog.opening import open_catalog
+from voicesieve.catalog.refusals import DamagedCatalogError
+from voicesieve.catalog.store import Catalog
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.failures import FailureError
 from voicesieve.operations.restore import restore

@@ -9,9 +9,10 @@ import sqlalchemy
 from catalog_world import VIETNAMESE, World, candidate, sha_of
 
 from voicesieve.catalog import versions
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.reads import evidence
 from voicesieve.catalog.reads.exportable import exportable
-from voicesieve.catalog.store import Catalog, open_catalog
+from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import languages
 from voicesieve.domain.decisions import Outcome
 from voicesieve.domain.languages import LanguageEvidence, SpokenLanguage

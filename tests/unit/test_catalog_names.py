@@ -13,8 +13,9 @@ from catalog_world import World, candidate, path_of
 
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog import schema, versions
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.reads.stored import pending_deletions
-from voicesieve.catalog.store import Catalog, open_catalog
+from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import arms, takedown
 from voicesieve.catalog.writes.arms import arm_key
 from voicesieve.corpus.splits import group_of

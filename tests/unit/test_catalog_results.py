@@ -11,10 +11,11 @@ from catalog_world import MODEL, World, candidate, decision, path_of, sha_of, ve
 from sqlalchemy import event, select
 
 from voicesieve.catalog import schema, versions
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.reads import exportable, verdicts, why
 from voicesieve.catalog.reads.status import catalog_counts
 from voicesieve.catalog.reads.stored import stored_files
-from voicesieve.catalog.store import Catalog, open_catalog
+from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import leases, redeciding, results
 from voicesieve.catalog.writes.changes import IllegalMoveError, change
 from voicesieve.catalog.writes.redeciding import Redecision

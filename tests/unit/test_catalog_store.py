@@ -23,14 +23,11 @@ from conftest import Cluster
 
 from voicesieve.catalog import schema, versions
 from voicesieve.catalog.counters import add_to_counter
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.reads import status
-from voicesieve.catalog.store import (
-    Catalog,
-    CatalogError,
-    DamagedCatalogError,
-    open_catalog,
-    refuse_network_file_system,
-)
+from voicesieve.catalog.refusals import CatalogError, DamagedCatalogError
+from voicesieve.catalog.sqlite import refuse_network_file_system
+from voicesieve.catalog.store import Catalog
 from voicesieve.domain.failures import FailureError, FailureKind
 
 
@@ -178,7 +175,7 @@ FILL_THE_DISK = """
     from pathlib import Path
     from catalog_world import World, candidate
     from voicesieve.catalog.committer import Committer
-    from voicesieve.catalog.store import open_catalog
+    from voicesieve.catalog.opening import open_catalog
     from voicesieve.catalog.writes import discovery
     from voicesieve.domain.candidates import Page, Query
     from voicesieve.domain.failures import FailureError

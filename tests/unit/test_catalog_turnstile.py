@@ -16,7 +16,7 @@ import pytest
 from catalog_world import World
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.store import open_catalog
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.turnstile import Turnstile, TurnstileTimeoutError
 
 HOLD = """
@@ -119,7 +119,7 @@ COUNT = """
     import sys
     from pathlib import Path
     from voicesieve.catalog.counters import add_to_counter
-    from voicesieve.catalog.store import open_catalog
+    from voicesieve.catalog.opening import open_catalog
     catalog = open_catalog(Path(sys.argv[1]), create=False)
     print("ready", flush=True)
     sys.stdin.readline()

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from export_world import ExportWorld, Spoken
 
-from voicesieve.catalog.store import open_catalog
+from voicesieve.catalog.opening import open_catalog
 
 PROGRAM = (sys.executable, "-m", "voicesieve")
 PATIENCE_S = 90.0

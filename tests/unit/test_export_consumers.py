@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from export_world import RATE, ExportWorld, Spoken, sound
 
-from voicesieve.catalog.store import open_catalog
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.corpus.formats.registry import FORMATS
 from voicesieve.corpus.options import Audio, ExportOptions, Unit
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog.backups import CATALOG_FILE
-from voicesieve.catalog.store import Catalog, open_catalog
+from voicesieve.catalog.opening import open_catalog
+from voicesieve.catalog.store import Catalog
 from voicesieve.datafolder.copies import BackupRules
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.operations.withdraw import enforce

@@ -15,7 +15,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
-from voicesieve.catalog.store import Catalog, refused_by_database
+from voicesieve.catalog.refusals import refused_by_database
+from voicesieve.catalog.store import Catalog
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 
 P = ParamSpec("P")

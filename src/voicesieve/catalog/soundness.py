@@ -16,6 +16,7 @@ from sqlalchemy import BigInteger, Boolean, Column, Connection, Double, Integer,
 from sqlalchemy.pool import StaticPool
 
 from voicesieve.catalog import schema, versions
+from voicesieve.catalog.columns import JsonText
 from voicesieve.domain.failures import FailureKind
 from voicesieve.domain.states import Stage, VideoState
 
@@ -123,7 +124,7 @@ def _teach_sound_json(connection: Connection) -> None:
 def _wrong(column: Column[Any]) -> str:
     """The condition under which a value of a column is none of ours."""
     name, kind = f'"{column.name}"', column.type
-    if isinstance(kind, schema.JsonText):
+    if isinstance(kind, JsonText):
         shape = kind.shape.__name__ if kind.shape else ""
         types = {"list": "= 'array'", "dict": "= 'object'"}.get(shape, "IS NOT NULL")
         quick = f"CASE WHEN json_valid({name}) THEN json_type({name}) {types} ELSE 0 END"

@@ -20,6 +20,11 @@ from pathlib import Path
 from voicesieve.domain.errors import InnerError
 from voicesieve.files import create_private
 
+TURNSTILE = "catalog.turnstile"
+
+BUSY_TIMEOUT_S = 30.0
+"""Measured worst wait behind 20 writers is below 1 s; 30 s means that the holder is stuck, not slow."""
+
 
 @dataclass
 class Waits:
@@ -50,6 +55,11 @@ class Turnstile:
         self._timeout_s = timeout_s
         self._threads = threading.Lock()
         self.waits = Waits()
+
+    @classmethod
+    def of(cls, folder: Path) -> Turnstile:
+        """The one before the catalog of a data folder."""
+        return cls(folder / TURNSTILE, timeout_s=BUSY_TIMEOUT_S)
 
     @contextmanager
     def hold(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from voicesieve.audio.store import is_ours as is_recording
 from voicesieve.catalog.backups import CATALOG_FILE, RESTORING, is_copy, is_unfinished_copy
-from voicesieve.catalog.store import TURNSTILE
+from voicesieve.catalog.turnstile import TURNSTILE
 from voicesieve.datafolder.names import (
     BACKUPS,
     CALIBRATIONS,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicesieve.catalog import backups, store
+from voicesieve.catalog import backups
 from voicesieve.catalog.backups import Backup
 from voicesieve.catalog.turnstile import Turnstile
 from voicesieve.datafolder.folder import DataFolder
@@ -33,7 +33,7 @@ def back_up(
 
     Raises `BackupError`, `FailureError`, or `StoppedError` once ``stopped`` says so.
     """
-    turnstile = Turnstile(folder.root / store.TURNSTILE, timeout_s=store.BUSY_TIMEOUT_S)
+    turnstile = Turnstile.of(folder.root)
     return backups.backup_catalog(
         folder.root / backups.CATALOG_FILE,
         rules.folder,

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicesieve.audio.store import RecordingStore
-from voicesieve.catalog import backups, soundness, store
+from voicesieve.catalog import backups, soundness
 from voicesieve.catalog.backups import BackupError
+from voicesieve.catalog.opening import open_catalog
+from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.turnstile import Turnstile
 from voicesieve.catalog.writes import audits, inheritance
 from voicesieve.datafolder.folder import DataFolder
@@ -39,13 +41,13 @@ def restore(folder: DataFolder, copy: Path, actor: str, now: float) -> Restored:
     holder of the folder's lock. Raises `BackupError`, `CatalogError` or `FailureError`; then nothing was changed.
     """
     facts = backups.examine(copy)
-    turnstile = Turnstile(folder.root / store.TURNSTILE, timeout_s=store.BUSY_TIMEOUT_S)
+    turnstile = Turnstile.of(folder.root)
     with turnstile.hold(), unfinished_folder(folder.root / RESTORING_FOLDER) as staging:
         os.close(create_private(staging / backups.CATALOG_FILE))
         shutil.copyfile(copy, staging / backups.CATALOG_FILE)
         left = backups.rows_of(folder.root / backups.CATALOG_FILE, inheritance.INHERITED)
         videos = backups.videos_by_path(folder.root / backups.CATALOG_FILE)
-        catalog = store.open_catalog(staging, create=False)
+        catalog = open_catalog(staging, create=False)
         withdrawn = None
         try:
             _refuse_unsound(copy, catalog)
@@ -64,7 +66,7 @@ def restore(folder: DataFolder, copy: Path, actor: str, now: float) -> Restored:
     return Restored(aside, facts.videos, facts.accepted, withdrawn, newer)
 
 
-def _refuse_unsound(copy: Path, catalog: store.Catalog) -> None:
+def _refuse_unsound(copy: Path, catalog: Catalog) -> None:
     """Raise `BackupError` for a copy whose tables or rows are not as this program builds and writes them.
 
     Intact pages do not show who wrote them, and what is put back decides what later takedowns reach.

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, false, func, select
 
 from voicesieve.catalog import schema
+from voicesieve.catalog.columns import storable
 from voicesieve.catalog.records import UnknownVideoError
 
 
@@ -15,7 +16,7 @@ def find_video(connection: Connection, wanted: str, id_: str = "") -> Row[Any]:
 
     ``id_`` is the id that the address ``wanted`` stands for, however it is spelt. Raises `UnknownVideoError`.
     """
-    names = (schema.storable(wanted), schema.storable(id_))
+    names = (storable(wanted), storable(id_))
     by_alias = select(schema.alias.c.video).where(schema.alias.c.name.in_(names)).limit(1).scalar_subquery()
     table = schema.video
     addressed = (table.c.url == wanted) | table.c.address.in_(names)

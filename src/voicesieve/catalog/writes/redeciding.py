@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, bindparam, select, update
 
 from voicesieve.catalog import schema
+from voicesieve.catalog.columns import json_text
 from voicesieve.catalog.writes.changes import change_many
 from voicesieve.catalog.writes.counting import counted_verdicts
 from voicesieve.catalog.writes.languages import save_language
@@ -52,7 +52,7 @@ class Redecision:
     @cached_property
     def redecided(self) -> bool:
         """Whether anything about the decision itself is new."""
-        return bool(self.state != self.old.state or _json(self.reasons) != self.old.reasons_json)
+        return bool(self.state != self.old.state or json_text(self.reasons) != self.old.reasons_json)
 
     @property
     def changed(self) -> bool:
@@ -136,8 +136,3 @@ def _decision_row(one: Redecision, now: float) -> dict[str, Any]:
         "revision": one.old.revision,
         "decided_at": now,
     }
-
-
-def _json(value: object) -> str:
-    """As `schema.JsonText` stores it."""
-    return schema.storable(json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True))
