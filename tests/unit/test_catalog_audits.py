@@ -120,7 +120,7 @@ def test_the_list_of_removals_is_stable_and_reads_back(world: World, tmp_path: P
 def test_a_file_of_somebody_else_is_not_replaced(world: World, tmp_path: Path) -> None:
     file = tmp_path / "REMOVED.csv"
     file.write_text("mine")
-    with pytest.raises(ExportError, match="is no list of removals"):
+    with pytest.raises(ExportError, match="is not a list of removals"):
         write_removed(world.catalog, tmp_path)
     assert file.read_text() == "mine"
 

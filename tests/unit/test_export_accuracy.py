@@ -39,7 +39,7 @@ def exported(world: ExportWorld, target: Path, *models: Model) -> tuple[str, lis
     return card, json.loads((target / "croissant.json").read_text("utf-8"))["rai:dataLimitations"]
 
 
-def test_the_shipped_network_is_told_with_its_figures(world: ExportWorld, tmp_path: Path) -> None:
+def test_the_card_states_the_figures_of_the_shipped_network(world: ExportWorld, tmp_path: Path) -> None:
     model = NetworkDetector.embedded().model
     card, limits = exported(world, tmp_path / "corpus", model)
     measured = FACTS["measured"]
@@ -62,7 +62,7 @@ def test_the_shipped_network_is_told_with_its_figures(world: ExportWorld, tmp_pa
 @pytest.mark.parametrize(
     "model", [Model("network", "0123456789ab"), Model("network", f"{FACTS['revision']}+abcdef"), Model("floor", "r1")]
 )
-def test_no_figures_are_told_of_what_was_not_measured(world: ExportWorld, tmp_path: Path, model: Model) -> None:
+def test_the_card_states_no_figures_of_what_was_not_measured(world: ExportWorld, tmp_path: Path, model: Model) -> None:
     card, limits = exported(world, tmp_path / "corpus", model)
     assert f"{model.name} {model.revision} (corpus): {UNKNOWN}" in card
     assert "voicesieve eval" in card

@@ -1,8 +1,9 @@
-"""What an export promises beside its format: resumed, updated, verified, without re-uploads, and never half there."""
+"""What every export promises, whatever its format: resumable, updatable, verifiable, without re-uploads, and whole."""
 
 from __future__ import annotations
 
 import dataclasses
+import gzip
 import json
 import shutil
 import sys
@@ -22,6 +23,7 @@ from voicesieve.catalog.reads import exportable, history
 from voicesieve.catalog.store import Catalog
 from voicesieve.corpus.errors import ExportError
 from voicesieve.corpus.formats.registry import FORMATS
+from voicesieve.corpus.index import INDEX
 from voicesieve.corpus.options import Audio, CutRules, Duplicates, ExportOptions, Filters, Unit, parse_split
 from voicesieve.corpus.urls import export_urls
 from voicesieve.corpus.verifying import Verified
@@ -78,7 +80,7 @@ class Interrupted(InlineEngine):
         return await super().run(function, item, deadline_s=deadline_s, alone=alone)
 
 
-def test_an_interrupted_export_goes_on_and_comes_to_the_same(world: ExportWorld, tmp_path: Path) -> None:
+def test_an_interrupted_export_resumes_to_the_same_corpus(world: ExportWorld, tmp_path: Path) -> None:
     speak(world, "a", "b", "c", "d")
     world.export(tmp_path / "undisturbed", options("webdataset"))
     world.engine = Interrupted(after=2)
@@ -87,12 +89,12 @@ def test_an_interrupted_export_goes_on_and_comes_to_the_same(world: ExportWorld,
     assert not (tmp_path / "stopped").exists()
     world.engine = InlineEngine()
     done = world.export(tmp_path / "stopped", options("webdataset"))
-    assert (done.cut, done.kept) == (2, 2)
+    assert (done.cut, done.reused) == (2, 2)
     assert content(tmp_path / "stopped") == content(tmp_path / "undisturbed")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "stopped", "undisturbed"]
 
 
-def test_what_was_cut_is_not_believed_after_a_restart_but_compared(world: ExportWorld, tmp_path: Path) -> None:
+def test_cut_sound_is_compared_with_its_hash_after_a_restart(world: ExportWorld, tmp_path: Path) -> None:
     speak(world, "a", "b")
     world.engine = Interrupted(after=1)
     with pytest.raises(StoppedError):
@@ -102,7 +104,7 @@ def test_what_was_cut_is_not_believed_after_a_restart_but_compared(world: Export
     clip.write_bytes(b"\0" * clip.stat().st_size)
     world.engine = InlineEngine()
     done = world.export(tmp_path / "corpus", options())
-    assert (done.cut, done.kept) == (2, 0)
+    assert (done.cut, done.reused) == (2, 0)
     assert verify(world, tmp_path / "corpus", "lhotse").ok
 
 
@@ -122,9 +124,24 @@ def test_an_update_cuts_only_what_is_new_and_equals_a_fresh_export(
     speak(world, "d", "e", channel="blue")
     world.engine = InlineEngine()
     done = world.export(tmp_path / "corpus", chosen, update=True)
-    assert (done.cut, done.kept) == (2, 4)
+    assert (done.cut, done.reused) == (2, 4)
     world.export(tmp_path / "fresh", chosen)
     assert content(tmp_path / "corpus") == content(tmp_path / "fresh")
+
+
+def test_an_update_cuts_again_what_another_version_cut(world: ExportWorld, tmp_path: Path) -> None:
+    speak(world, "a", "b")
+    world.export(tmp_path / "corpus", options())
+    before = content(tmp_path / "corpus")
+    index = tmp_path / "corpus" / INDEX
+    entries = [json.loads(line) for line in gzip.decompress(index.read_bytes()).splitlines()]
+    for clip in entries[0]["outcome"]["clips"]:
+        clip["noise"] = clip.pop("snr_db")
+        del clip["nonspeech_share"]
+    index.write_bytes(gzip.compress(b"\n".join(json.dumps(entry).encode() for entry in entries)))
+    done = world.export(tmp_path / "corpus", options(), update=True)
+    assert (done.cut, done.reused) == (1, 1)
+    assert content(tmp_path / "corpus") == before
 
 
 def test_an_update_with_other_options_is_refused_with_the_difference(world: ExportWorld, tmp_path: Path) -> None:
@@ -136,30 +153,30 @@ def test_an_update_with_other_options_is_refused_with_the_difference(world: Expo
     assert content(tmp_path / "corpus") == before
 
 
-def test_an_update_mends_what_was_damaged(world: ExportWorld, tmp_path: Path) -> None:
+def test_an_update_repairs_damaged_files(world: ExportWorld, tmp_path: Path) -> None:
     speak(world, "a", "b")
     world.export(tmp_path / "corpus", options())
     sound_file = next((tmp_path / "corpus").rglob("*.flac"))
     sound_file.write_bytes(b"x")
     (tmp_path / "corpus" / "README.md").unlink()
     (tmp_path / "corpus" / "audio" / "stray").write_bytes(b"x")
-    found = verify(world, tmp_path / "corpus", "lhotse")
-    assert found.damaged == [str(sound_file.relative_to(tmp_path / "corpus"))]
-    assert (found.missing, found.foreign) == (["README.md"], ["audio/stray"])
-    with pytest.raises(ExportError, match=r"no part of the export \(audio/stray\)"):
+    result = verify(world, tmp_path / "corpus", "lhotse")
+    assert result.damaged == [str(sound_file.relative_to(tmp_path / "corpus"))]
+    assert (result.missing, result.foreign) == (["README.md"], ["audio/stray"])
+    with pytest.raises(ExportError, match=r"not part of the export \(audio/stray\)"):
         world.export(tmp_path / "corpus", options(), update=True)
     (tmp_path / "corpus" / "audio" / "stray").unlink()
     world.export(tmp_path / "corpus", options(), update=True)
     assert verify(world, tmp_path / "corpus", "lhotse").ok
 
 
-def test_verify_names_what_was_withdrawn_since_and_an_update_takes_it_out(world: ExportWorld, tmp_path: Path) -> None:
+def test_verify_names_withdrawn_recordings_and_an_update_removes_them(world: ExportWorld, tmp_path: Path) -> None:
     speak(world, "a", "b", channel="red")
     world.export(tmp_path / "corpus", options("jsonl", unit=Unit.CLIPS, audio=Audio.FLAC))
     speak(world, "c")
     world.world.withdraw("url:a")
-    found = verify(world, tmp_path / "corpus", "jsonl")
-    assert (found.ok, found.withdrawn, found.new, found.damaged) == (False, ["url:a"], 1, [])
+    result = verify(world, tmp_path / "corpus", "jsonl")
+    assert (result.ok, result.withdrawn, result.new, result.damaged) == (False, ["url:a"], 1, [])
     world.export(tmp_path / "corpus", options("jsonl", unit=Unit.CLIPS, audio=Audio.FLAC), update=True)
     assert {clip["video"] for clip in clips(tmp_path / "corpus")} == {"url:b", "url:c"}
     assert verify(world, tmp_path / "corpus", "jsonl").ok
@@ -170,7 +187,7 @@ def test_verify_names_what_was_withdrawn_since_and_an_update_takes_it_out(world:
     ] * 2
 
 
-def test_what_is_withdrawn_while_an_export_runs_is_not_published(world: ExportWorld, tmp_path: Path) -> None:
+def test_a_recording_withdrawn_while_an_export_runs_is_not_published(world: ExportWorld, tmp_path: Path) -> None:
     speak(world, "a", "b")
 
     class WithdrawnMeanwhile(InlineEngine):
@@ -220,7 +237,7 @@ def remuxed(file: Path, target: Path) -> Path:
     return target
 
 
-def test_a_re_upload_enters_once_with_all_its_sources(world: ExportWorld, tmp_path: Path) -> None:
+def test_a_re_upload_is_included_once_with_all_its_sources(world: ExportWorld, tmp_path: Path) -> None:
     spoken = Spoken("first", 7.0, SPEECH, channel="red")
     original = world.folder / "first.opus"
     original.write_bytes(encode([sound(spoken)], "opus"))
@@ -233,14 +250,14 @@ def test_a_re_upload_enters_once_with_all_its_sources(world: ExportWorld, tmp_pa
     assert done.facts.left_out["duplicate"] == 1
     sources = {clip["video"]: [source["video"] for source in clip["sources"]] for clip in clips(tmp_path / "corpus")}
     assert sources == {"url:first": ["url:first", "url:again"], "url:other": ["url:other"]}
-    kept = world.export(
-        tmp_path / "kept", options("jsonl", unit=Unit.CLIPS, audio=Audio.FLAC, duplicates=Duplicates.KEEP)
+    all_of_them = world.export(
+        tmp_path / "all", options("jsonl", unit=Unit.CLIPS, audio=Audio.FLAC, duplicates=Duplicates.KEEP)
     )
-    assert kept.facts.recordings == 3
+    assert all_of_them.facts.recordings == 3
 
 
 @pytest.mark.skipif(fingerprint_program() is None, reason="Chromaprint's fpcalc is not installed")
-def test_a_re_encoded_upload_enters_once(world: ExportWorld, tmp_path: Path) -> None:
+def test_a_re_encoded_upload_is_included_once(world: ExportWorld, tmp_path: Path) -> None:
     rng = np.random.default_rng(7)
     time = np.arange(30 * 16_000) / 16_000
     tune = sum(
@@ -258,20 +275,20 @@ def test_a_re_encoded_upload_enters_once(world: ExportWorld, tmp_path: Path) -> 
     assert {clip["video"] for clip in clips(tmp_path / "corpus")} == {"url:first", "url:other"}
 
 
-def test_no_channel_lies_in_two_parts(world: ExportWorld, tmp_path: Path) -> None:
+def test_no_channel_is_in_two_parts(world: ExportWorld, tmp_path: Path) -> None:
     for number in range(12):
         speak(world, f"v{number}", channel=f"c {number % 5}")
     world.export(tmp_path / "corpus", options("jsonl", split=parse_split("50/50"), audio=Audio.NONE, measured=False))
-    found = {
+    parts = {
         (json.loads(line)["channel"], part)
         for part in ("train", "test")
         for line in (tmp_path / "corpus" / f"recordings_{part}.jsonl").read_text().splitlines()
     }
-    assert len(found) == 5
-    assert {part for _, part in found} == {"train", "test"}
+    assert len(parts) == 5
+    assert {part for _, part in parts} == {"train", "test"}
 
 
-def test_filters_leave_out_and_say_how_many(world: ExportWorld, tmp_path: Path) -> None:
+def test_filters_count_what_they_leave_out(world: ExportWorld, tmp_path: Path) -> None:
     speak(world, "clean")
     world.accept(Spoken("noisy", 7.0, SPEECH, noise=0.05))
     world.accept(Spoken("english", 7.0, SPEECH, language="en-GB"))
@@ -292,7 +309,7 @@ def test_an_export_to_another_file_system(world: ExportWorld, tmp_path: Path) ->
         shutil.rmtree(target.parent.parent)
 
 
-def test_an_empty_catalog_is_no_corpus(world: ExportWorld, tmp_path: Path) -> None:
+def test_an_empty_catalog_is_not_exported(world: ExportWorld, tmp_path: Path) -> None:
     for name in FORMATS:
         with pytest.raises(ExportError, match="no accepted recording"):
             world.export(tmp_path / name, options(name))
@@ -300,7 +317,7 @@ def test_an_empty_catalog_is_no_corpus(world: ExportWorld, tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_corpus_is_not_replaced_without_a_word(world: ExportWorld, tmp_path: Path, name: str) -> None:
+def test_a_corpus_is_not_replaced_unasked(world: ExportWorld, tmp_path: Path, name: str) -> None:
     speak(world, "a", "b")
     world.export(tmp_path / "corpus", options("jsonl", unit=Unit.CLIPS, audio=Audio.FLAC))
     before = content(tmp_path / "corpus")
@@ -319,7 +336,7 @@ def test_no_corpus_is_replaced_by_an_empty_one(world: ExportWorld, tmp_path: Pat
     world.export(tmp_path / "corpus", chosen)
     before = content(tmp_path / "corpus")
     if how == "replace":
-        with pytest.raises(ExportError, match=r"nothing of the 2 accepted.*4 min_snr_db.*unchanged"):
+        with pytest.raises(ExportError, match=r"none of the 2 accepted.*4 min_snr_db.*unchanged"):
             world.export(tmp_path / "corpus", replace_filters(chosen, min_snr_db=200), replace=True)
     for video in ("url:a", "url:b"):
         world.world.withdraw(video)
@@ -354,13 +371,13 @@ def test_a_list_of_addresses_is_replaced_only_when_asked_for(world: ExportWorld,
     assert not file.exists()
     speak(world, "a")
     assert export_urls(world.catalog, file) == 1
-    with pytest.raises(ExportError, match=r"list of 1 lines already.*--update"):
+    with pytest.raises(ExportError, match=r"already holds a list of 1 lines.*--update"):
         export_urls(world.catalog, file)
     speak(world, "b")
     assert export_urls(world.catalog, file, update=True) == 2
     file.write_text("my diary\n")
     for update in (False, True):
-        with pytest.raises(ExportError, match=r"no list of addresses already.*--replace"):
+        with pytest.raises(ExportError, match=r"already holds something that is not a list.*--replace"):
             export_urls(world.catalog, file, update=update)
     assert file.read_text() == "my diary\n"
     assert export_urls(world.catalog, file, replace=True) == 2
@@ -378,11 +395,11 @@ def test_croissant_is_what_its_own_library_reads(world: ExportWorld, tmp_path: P
         assert "http://mlcommons.org/croissant/1.1" in described["conformsTo"]
         dataset = croissant.Dataset(jsonld=str(folder / "croissant.json"))
         assert dataset.metadata.issues.errors == set()
-        found = 0
+        count = 0
         for records in dataset.metadata.record_sets:
-            found += sum(1 for _ in dataset.records(record_set=records.uuid))
+            count += sum(1 for _ in dataset.records(record_set=records.uuid))
         if name in ("huggingface", "audiofolder"):
-            assert found == 4
+            assert count == 4
         card = (folder / "README.md").read_text()
         assert "\x1b" not in card
         assert "No takedown address is set" in card
@@ -410,7 +427,7 @@ def test_both_databases_export_the_same(any_catalog: Catalog, tmp_path: Path) ->
     assert verify(world, tmp_path / "corpus", "jsonl").ok
 
 
-def test_a_path_on_our_own_disk_stays_out_of_the_corpus(world: ExportWorld, tmp_path: Path) -> None:
+def test_paths_of_this_machine_stay_out_of_the_corpus(world: ExportWorld, tmp_path: Path) -> None:
     from voicesieve.corpus.planning import shown_url
 
     assert shown_url("file:///home/lan/secret/kids.wav") == "file:///kids.wav"

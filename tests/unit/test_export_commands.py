@@ -1,4 +1,4 @@
-"""The export command as a person runs it: messages, exit codes, and nothing half there whatever happens."""
+"""The export command as a person runs it: messages, exit codes, and never half an export."""
 
 from __future__ import annotations
 
@@ -60,24 +60,24 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_what_a_person_is_told(data: Path, tmp_path: Path) -> None:
+def test_the_report_of_an_export(data: Path, tmp_path: Path) -> None:
     target = tmp_path / "corpus"
-    told = export("audiofolder", target, "--data", data, VOICESIEVE_CORPUS__TAKEDOWN="care@a.example")
-    assert f"Wrote {target}: {2 * RECORDINGS} clips of {RECORDINGS} recordings" in told.stderr
-    assert told.stdout == ""
+    ended = export("audiofolder", target, "--data", data, VOICESIEVE_CORPUS__TAKEDOWN="care@a.example")
+    assert f"Wrote {target}: {2 * RECORDINGS} clips of {RECORDINGS} recordings" in ended.stderr
+    assert ended.stdout == ""
     assert "care@a.example" in (target / "README.md").read_text()
     assert "care@a.example" in (target / "croissant.json").read_text()
-    told = export("audiofolder", tmp_path / "parts", "--data", data, "--split", "1/98/1")
-    assert "channels are never torn apart, and there are 3" in told.stderr
-    assert "channels are never torn apart" in (tmp_path / "parts" / "README.md").read_text()
-    told = export("audiofolder", target, "--data", data, "--verify", "--json")
-    assert json.loads(told.stdout)["ok"] is True
+    ended = export("audiofolder", tmp_path / "parts", "--data", data, "--split", "1/98/1")
+    assert "a channel is never split across parts, and there are 3 channels" in ended.stderr
+    assert "a channel is never split across parts" in (tmp_path / "parts" / "README.md").read_text()
+    ended = export("audiofolder", target, "--data", data, "--verify", "--json")
+    assert json.loads(ended.stdout)["ok"] is True
     sums = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=target, capture_output=True)
     assert sums.returncode == 0, sums.stdout
     (target / "README.md").write_text("changed")
-    told = export("audiofolder", target, "--data", data, "--verify", code=1)
-    assert told.stdout == "README.md: not what was exported\n"
-    assert "--update" in told.stderr
+    ended = export("audiofolder", target, "--data", data, "--verify", code=1)
+    assert ended.stdout == "README.md: not what was exported\n"
+    assert "--update" in ended.stderr
 
 
 @pytest.mark.parametrize(
@@ -95,35 +95,33 @@ def test_what_a_person_is_told(data: Path, tmp_path: Path) -> None:
         (("nemo", "--verify"), "There is no export of voicesieve"),
     ],
 )
-def test_options_that_do_not_go_together_are_refused(
+def test_options_that_contradict_each_other_are_refused(
     data: Path, tmp_path: Path, arguments: tuple[str, ...], words: str
 ) -> None:
     kind, *rest = arguments
-    told = export(kind, tmp_path / "corpus", *rest, "--data", data, code=1)
-    assert words in told.stderr
-    assert told.stderr.count("\n") == 1
+    ended = export(kind, tmp_path / "corpus", *rest, "--data", data, code=1)
+    assert words in ended.stderr
+    assert ended.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_stops_with_what_to_do_and_the_same_command_goes_on(data: Path, tmp_path: Path) -> None:
+def test_a_full_disk_stops_with_advice_and_the_same_command_resumes(data: Path, tmp_path: Path) -> None:
     target = tmp_path / "corpus"
 
     def small_files() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
 
-    told = export("webdataset", target, "--data", data, code=3, before=small_files)
-    assert "no space to write" in told.stderr
-    assert "same command again" in told.stderr
+    ended = export("webdataset", target, "--data", data, code=3, before=small_files)
+    assert "no space to write" in ended.stderr
+    assert "same command again" in ended.stderr
     assert not target.exists()
-    told = export("webdataset", target, "--data", data, "--json")
-    assert json.loads(told.stdout)["kept"] == RECORDINGS, "what had been cut is not cut again"
+    ended = export("webdataset", target, "--data", data, "--json")
+    assert json.loads(ended.stdout)["kept"] == RECORDINGS, "what had been cut is not cut again"
     assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_an_export_that_is_ended_leaves_the_earlier_one_and_goes_on(
-    data: Path, tmp_path: Path, number: signal.Signals
-) -> None:
+def test_a_killed_export_leaves_the_earlier_one_and_resumes(data: Path, tmp_path: Path, number: signal.Signals) -> None:
     target = tmp_path / "corpus"
     export("nemo", target, "--data", data)
     before = content(target)
@@ -135,8 +133,8 @@ def test_an_export_that_is_ended_leaves_the_earlier_one_and_goes_on(
         assert time.monotonic() < deadline
         time.sleep(0.005)
     process.send_signal(number)
-    _, told = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), told
+    _, stderr = process.communicate(timeout=PATIENCE_S)
+    assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL), stderr
     assert content(target) == before
     done = json.loads(export("nemo", target, "--replace", "--data", data, "--padding", "0.2", "--json").stdout)
     assert done["kept"] > 0
@@ -149,11 +147,11 @@ def test_an_export_that_is_ended_leaves_the_earlier_one_and_goes_on(
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_place_is_refused(data: Path, tmp_path: Path) -> None:
     tmp_path.chmod(0o555)
-    told = export("nemo", tmp_path / "corpus", "--data", data, code=1)
-    assert "cannot be written" in told.stderr
+    ended = export("nemo", tmp_path / "corpus", "--data", data, code=1)
+    assert "cannot be written" in ended.stderr
 
 
-def test_the_pointing_formats_need_no_copy(data: Path, tmp_path: Path) -> None:
+def test_formats_that_point_at_the_recordings_need_no_copy(data: Path, tmp_path: Path) -> None:
     for kind, table in (("nemo", "manifest.jsonl"), ("kaldi", "wav.scp")):
         export(kind, tmp_path / kind, "--data", data, "--audio", "none")
         assert str(data / "recordings") in (tmp_path / kind / table).read_text()
@@ -170,13 +168,13 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path: Path) -> None:
         folder = tmp_path / str(segments)
         folder.mkdir()
         fill(folder, segments // 20)
-        told, peak_mb, _ = peak_of_export(folder, folder / "corpus", "lhotse", "--audio", "none", "--no-measure")
-        assert told["segments"] == segments
+        exported, peak_mb, _ = peak_of_export(folder, folder / "corpus", "lhotse", "--audio", "none", "--no-measure")
+        assert exported["segments"] == segments
         peaks.append(peak_mb)
     assert peaks[1] - peaks[0] < 40, f"peaks of {peaks} MB"
 
 
-def test_an_earlier_corpus_is_never_lost_without_a_word(data: Path, tmp_path: Path) -> None:
+def test_an_earlier_corpus_is_never_replaced_unasked(data: Path, tmp_path: Path) -> None:
     target = tmp_path / "corpus"
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -184,15 +182,13 @@ def test_an_earlier_corpus_is_never_lost_without_a_word(data: Path, tmp_path: Pa
     export("jsonl", target, "--data", data, *CLIPS, VOICESIEVE_CORPUS__NAME="Kids of Hanoi")
     before = content(target)
     for arguments in (("jsonl",), ("kaldi",), ("lhotse", "--language", "vi")):
-        told = export(*arguments, target, "--data", data, code=1).stderr
-        assert "'Kids of Hanoi', jsonl, 12 clips, written on 20" in told
-        assert "--update" in told and "--replace" in told and told.count("\n") == 1
+        message = export(*arguments, target, "--data", data, code=1).stderr
+        assert "'Kids of Hanoi', jsonl, 12 clips, written on 20" in message
+        assert "--update" in message and "--replace" in message and message.count("\n") == 1
     assert "use one of them" in export("jsonl", target, "--data", data, "--update", "--replace", code=1).stderr
-    told = export("jsonl", target, "--data", data, "--replace", "--language", "fr", code=1).stderr
-    assert told.startswith(
-        "voicesieve: Nothing to export: nothing of the 6 accepted recordings came through (6 language)"
-    )
-    assert "is unchanged" in told
+    message = export("jsonl", target, "--data", data, "--replace", "--language", "fr", code=1).stderr
+    assert message.startswith("voicesieve: Nothing to export: none of the 6 accepted recordings passed (6 language)")
+    assert "is unchanged" in message
     for flag in ("--update", "--replace"):
         export("jsonl", target, "--data", empty, *CLIPS, flag, code=1)
     assert content(target) == before
@@ -201,7 +197,7 @@ def test_an_earlier_corpus_is_never_lost_without_a_word(data: Path, tmp_path: Pa
     assert (target / "wav.scp").is_file() and not (target / "clips.jsonl").exists()
 
 
-def test_a_language_is_found_in_every_spelling_and_an_unknown_one_is_refused(data: Path, tmp_path: Path) -> None:
+def test_a_language_matches_in_every_spelling_and_an_unknown_code_is_refused(data: Path, tmp_path: Path) -> None:
     for code in ("VI", "vie", "vi-VN"):
         export("jsonl", tmp_path / code, "--data", data, "--language", code)
     assert "no such language" in export("jsonl", tmp_path / "x", "--data", data, "--language", "vietnam", code=1).stderr

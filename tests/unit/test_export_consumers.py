@@ -1,4 +1,4 @@
-"""Every format, opened by the program it is for, and its sound compared sample by sample with what was fetched."""
+"""Every format, opened by the program it is for; its sound is compared with the fetched sound sample by sample."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ class Corpus:
 
     def export(self, name: str, **options: Any) -> Path:
         kind = FORMATS[name]
-        told = "-".join(f"{key}={value}" for key, value in options.items() if key != "split")
-        target = self.folder / f"{name}-{told}-{len(options.get('split', ()))}"
+        chosen = "-".join(f"{key}={value}" for key, value in options.items() if key != "split")
+        target = self.folder / f"{name}-{chosen}-{len(options.get('split', ()))}"
         if not target.exists():
-            chosen = {"unit": kind.units[0], "audio": kind.audio[0], **options}
-            self.world.export(target, ExportOptions(format=name, **chosen))
+            values = {"unit": kind.units[0], "audio": kind.audio[0], **options}
+            self.world.export(target, ExportOptions(format=name, **values))
         return target
 
     def samples(self, clip: str) -> np.ndarray:
@@ -53,9 +53,9 @@ class Corpus:
 
     def check(self, clip: str, data: bytes | Path) -> None:
         file = io.BytesIO(data) if isinstance(data, bytes) else data
-        heard, rate = soundfile.read(file, dtype="int16")
+        samples, rate = soundfile.read(file, dtype="int16")
         assert rate == RATE
-        np.testing.assert_array_equal(heard, self.samples(clip))
+        np.testing.assert_array_equal(samples, self.samples(clip))
 
 
 @pytest.fixture(scope="module")
@@ -151,10 +151,11 @@ def test_huggingface_finds_the_parts_of_an_audiofolder(corpus: Corpus, tmp_path:
     datasets = pytest.importorskip("datasets")
     folder = corpus.export("audiofolder", split=SPLIT)
     builder = datasets.load_dataset_builder("audiofolder", data_dir=str(folder), cache_dir=str(tmp_path))
-    for split, files in ((str(name), found) for name, found in builder.config.data_files.items()):
+    for part, files in builder.config.data_files.items():
+        split = str(part)
         listed = {row["file_name"] for row in rows(folder / split / "metadata.jsonl")}
-        found = {str(Path(file).relative_to(folder / split)) for file in files}
-        assert found == {*listed, "metadata.jsonl"}
+        names = {str(Path(file).relative_to(folder / split)) for file in files}
+        assert names == {*listed, "metadata.jsonl"}
         for name in listed:
             corpus.check(Path(name).stem, folder / split / name)
 
@@ -243,12 +244,12 @@ def test_kaldi_rules(corpus: Corpus, unit: Unit) -> None:
 
 def test_rttm(corpus: Corpus) -> None:
     folder = corpus.export("rttm")
-    found = [line.split(" ") for line in (folder / "corpus.rttm").read_text().splitlines()]
-    assert len(found) == sum(len(spoken.segments) for spoken in SPOKEN)
-    assert {len(fields) for fields in found} == {10}
-    assert {fields[7] for fields in found} == {"child", "adult"}
+    lines = [line.split(" ") for line in (folder / "corpus.rttm").read_text().splitlines()]
+    assert len(lines) == sum(len(spoken.segments) for spoken in SPOKEN)
+    assert {len(fields) for fields in lines} == {10}
+    assert {fields[7] for fields in lines} == {"child", "adult"}
     lengths = {line.split()[0]: float(line.split()[3]) for line in (folder / "corpus.uem").read_text().splitlines()}
-    assert all(float(f[3]) + float(f[4]) <= lengths[f[1]] for f in found)
+    assert all(float(f[3]) + float(f[4]) <= lengths[f[1]] for f in lines)
 
 
 def test_the_earlier_crawlers_folders(corpus: Corpus) -> None:
@@ -291,8 +292,8 @@ def test_opus_clips_are_shorter_files_of_the_same_length(corpus: Corpus) -> None
     lossless = corpus.export("audiofolder")
     for row in rows(folder / "train" / "metadata.jsonl"):
         path = folder / "train" / row["file_name"]
-        heard = soundfile.info(path)
-        assert heard.frames / heard.samplerate == pytest.approx(row["duration"], abs=0.03)
+        sound_file = soundfile.info(path)
+        assert sound_file.frames / sound_file.samplerate == pytest.approx(row["duration"], abs=0.03)
         assert path.stat().st_size < (lossless / "train" / row["file_name"]).with_suffix(".flac").stat().st_size
 
 

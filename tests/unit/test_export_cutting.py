@@ -1,4 +1,4 @@
-"""Where clips begin and end, which part of a split they go to, and what is measured of them."""
+"""Where clips start and end, to which part of a split they belong, and their measures."""
 
 from __future__ import annotations
 
@@ -78,19 +78,19 @@ def test_clips_keep_every_rule(
 ) -> None:
     rules = CutRules(least, least * factor, gap, pad)
     segments = [segment(a, b, label) for (a, b), label in zip(itertools.pairwise(times), labels, strict=False)]
-    found = [clip for span in spans(segments, 90.0, rules) for clip in cut(span, rules)]
-    assert found == sorted(found)
-    for start, end in found:
+    cut_clips = [clip for span in spans(segments, 90.0, rules) for clip in cut(span, rules)]
+    assert cut_clips == sorted(cut_clips)
+    for start, end in cut_clips:
         assert rules.min_s - 1e-6 <= end - start <= rules.max_s + 1e-6
         assert 0 <= start < end <= 90
         for other in segments:
             if other.label in ("adult", "unsure"):
                 assert end <= other.start + 1e-9 or start >= other.end - 1e-9
-    for (_, end), (start, _) in itertools.pairwise(found):
+    for (_, end), (start, _) in itertools.pairwise(cut_clips):
         assert end <= start + 1e-9
     for child in segments:
         if child.label == "child" and child.end - child.start >= rules.min_s:
-            covered = sum(max(0, min(e, child.end) - max(s, child.start)) for s, e in found)
+            covered = sum(max(0, min(e, child.end) - max(s, child.start)) for s, e in cut_clips)
             assert covered == pytest.approx(child.end - child.start, abs=1e-6), "no speech is lost"
 
 
@@ -129,7 +129,7 @@ def test_the_noise_estimate_follows_steady_noise(ratio_db: int) -> None:
     assert snr_db(power[: 5 * LEVEL_HZ], power) == pytest.approx(ratio_db, abs=2.0)
 
 
-def test_silence_that_was_cut_in_is_not_taken_for_the_noise_floor() -> None:
+def test_inserted_silence_does_not_count_as_the_noise_floor() -> None:
     rng = np.random.default_rng(3)
     time = np.arange(10 * RATE) / RATE
     noisy = np.where((time % 1.0) < 0.6, rng.normal(0, 0.1, len(time)), 0.0) + rng.normal(0, 0.01, len(time))
@@ -162,7 +162,7 @@ def test_clipping_bandwidth_and_peak() -> None:
     assert (clipped_share(silence), bandwidth_hz(silence), peak_dbfs(silence)) == (0.0, 0.0, -100.0)
 
 
-def test_a_filter_names_what_it_refuses_and_unmeasured_clips_pass_none() -> None:
+def test_a_filter_names_what_it_refuses_and_unmeasured_clips_pass_no_filter_of_sound() -> None:
     filters = Filters(min_snr_db=10, max_overlap=0.2)
     assert filters.refused({"snr_db": 12, "overlap_share": 0.1}) is None
     assert filters.refused({"snr_db": 8, "overlap_share": 0.1}) == "min_snr_db"

@@ -306,7 +306,7 @@ def _report(
 ) -> None:
     facts = done.facts
     if as_json:
-        counts = {"cut": done.cut, "kept": done.kept, "skipped": done.skipped, "took_s": round(took_s, 3)}
+        counts = {"cut": done.cut, "kept": done.reused, "skipped": done.skipped, "took_s": round(took_s, 3)}
         print_json({"format": kind, "path": str(target), **facts.as_json(), **counts})
         return
     for video, reason in sorted(done.skipped.items()):

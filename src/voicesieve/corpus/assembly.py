@@ -1,4 +1,4 @@
-"""From the plan and what was cut to a finished tree: every item to the writer, every recording into the index."""
+"""From the plan and the cut sound to a finished tree: each item goes to the writer, each recording into the index."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def assemble(
     facts: CorpusFacts,
     progressed: Callable[[int], None],
 ) -> None:
-    """Fill ``staging.tree``: the format's files and the index. ``source_of`` is the stored file of a recording."""
+    """Fill ``staging.tree``: the format's files and the index. ``source_of`` returns the stored file of a recording."""
     writer = order.format.writer(order)
     opened = order.options.opens_recordings
     with create(order.folder / INDEX) as index:

@@ -1,6 +1,6 @@
-"""The card of a corpus: what is in it, how it was made, what is known to be wrong with it, whom to write to.
+"""The card of a corpus: its content, how it was made, its known limits, and whom to contact.
 
-``README.md`` for people, ``croissant.json`` for programs, and plots as SVG. Everything remote in them is cleaned:
+``README.md`` for people, ``croissant.json`` for programs, and plots as SVG. Remote text in them is cleaned:
 titles and channels never become markup.
 """
 

@@ -75,7 +75,7 @@ def croissant(order: Order, facts: CorpusFacts, settings: CardSettings, descript
     """The description of the finished files in ``order.folder``."""
     files = _tables(order)
     distribution = [_file_object(order, path) for path in files] + _file_sets(order)
-    found: Row = {
+    described: Row = {
         "@context": CONTEXT,
         "@type": "sc:Dataset",
         "name": settings.name,
@@ -93,7 +93,7 @@ def croissant(order: Order, facts: CorpusFacts, settings: CardSettings, descript
         **_rai(order, facts, settings),
     }
     records = _record_sets(order, files)
-    return found | ({"recordSet": records} if records else {})
+    return described | ({"recordSet": records} if records else {})
 
 
 def _rai(order: Order, facts: CorpusFacts, settings: CardSettings) -> Row:
@@ -117,7 +117,7 @@ def _rai(order: Order, facts: CorpusFacts, settings: CardSettings) -> Row:
 
 
 def _tables(order: Order) -> list[Path]:
-    """Tables that single names point at; numbered files are described as sets."""
+    """Tables that are described one by one; numbered files are described as sets."""
     matching = {path for pattern in order.format.tables for path in order.folder.glob(pattern) if path.is_file()}
     return sorted(matching)
 
@@ -157,7 +157,7 @@ def _sound_files(order: Order) -> list[FileSet]:
 
 
 def _record_sets(order: Order, files: Sequence[Path]) -> list[Row]:
-    """Clips as records, where a table holds their columns under the names that all formats share."""
+    """Clips as records, where a table has their columns under the names that all formats share."""
     if order.format.clip_set:
         source: Row = {"fileSet": {"@id": order.format.clip_set}}
         fields = _column_fields("clips", source)

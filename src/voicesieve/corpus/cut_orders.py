@@ -1,4 +1,4 @@
-"""What a worker is asked to cut of one recording, as plain data."""
+"""The order to cut one recording, as plain data for a worker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voicesieve.corpus.options import Audio, CutRules, Duplicates, ExportOptions
 from voicesieve.corpus.plan import PlannedSegment, PlannedSpan, PlanRow
 
 CUT_REVISION = 3
-"""Part of every outcome's key: raise it when the same order would give other bytes or columns."""
+"""Part of every outcome's key: raise it when the same order gives other bytes or columns than before."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""One recording, cut: decode once, write its clips, measure them. Runs in a worker on plain data."""
+"""Cutting one recording: decode it once, write its clips, measure them. Runs in a worker on plain data."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ from voicesieve.corpus.outcomes import Clip, Outcome, Quality, SoundFile, clip_i
 from voicesieve.corpus.plan import PlannedSegment, PlannedSpan
 from voicesieve.corpus.segmenting import LEVEL_HZ, cut
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
+from voicesieve.domain.sound import SAMPLE_RATE
 from voicesieve.domain.verdicts import Label
 from voicesieve.files import new_file
 
 MEASURED_S = 60.0
-"""Of longer segments the first minute is measured."""
+"""Of longer segments, only the first minute is measured."""
 
 
 def cut_recording(order: CutOrder) -> None:
@@ -70,7 +71,7 @@ def _cut(order: CutOrder, outcome: Outcome) -> Outcome:
 
 
 def _wanted(order: CutOrder) -> list[Clip]:
-    """The clips to cut or the segments to measure, with what the plan says of them and no samples yet."""
+    """The clips to cut or the segments to measure, with their columns of the plan and no samples yet."""
     if order.unit is Unit.CLIPS:
         return list(_clips_of_spans(order))
     children = [segment for segment in order.segments if segment.label == Label.CHILD]
@@ -105,7 +106,7 @@ class _Cut:
 
 
 class _Collector:
-    """Walks the sound once, handing on every block as int16 while it cuts and measures the stretches in it."""
+    """Decodes the sound once: yields every block as int16, and cuts and measures the stretches in it."""
 
     def __init__(self, order: CutOrder, wanted: Sequence[Clip]) -> None:
         self._order = order
@@ -145,7 +146,7 @@ class _Collector:
         self._cut.append(_Cut(clip, levels(sound), measure(sound) if order.measured else {}))
 
     def clips(self) -> tuple[Clip, ...]:
-        """What was cut, in order of time, measured if that was asked for."""
+        """The cut clips in order of time, measured if that was asked for."""
         if not self._order.measured:
             return tuple(taken.clip for taken in self._cut)
         everything = np.concatenate(self._levels) if self._levels else np.zeros(0, np.float32)
@@ -168,4 +169,4 @@ def _quality(taken: _Cut, everything: np.ndarray) -> Quality:
 
 def sample_of(seconds: float) -> int:
     """Index at 16 kHz of a time that is a whole number of milliseconds."""
-    return round(seconds * 1000) * 16
+    return round(seconds * 1000) * SAMPLE_RATE // 1000

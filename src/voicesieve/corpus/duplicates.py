@@ -1,12 +1,13 @@
 """Re-uploads: recordings with equal packets or equal sound enter a corpus once, with all their sources.
 
-Of each group the recording that was found first stays, so that a copy found later changes nothing.
+Of each group the recording that was discovered first stays, so that a copy discovered later changes nothing.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -41,54 +42,54 @@ class Groups:
             self._parent[number], number = root, self._parent[number]
         return root
 
-    def join(self, one: int, other: int) -> None:
-        one, other = self.find(one), self.find(other)
-        if one != other:
-            self._parent[max(one, other)] = min(one, other)
+    def join(self, a: int, b: int) -> None:
+        a, b = self.find(a), self.find(b)
+        if a != b:
+            self._parent[max(a, b)] = min(a, b)
 
     def members(self) -> dict[int, list[int]]:
         """The groups of two and more: root to members, both in order."""
-        found: dict[int, set[int]] = defaultdict(set)
+        groups: dict[int, set[int]] = defaultdict(set)
         for number in list(self._parent):
             root = self.find(number)
-            found[root] |= {root, number}
-        return {root: sorted(numbers) for root, numbers in sorted(found.items())}
+            groups[root] |= {root, number}
+        return {root: sorted(numbers) for root, numbers in sorted(groups.items())}
 
 
 def join_equal_packets(groups: Groups, hashes: Sequence[bytes]) -> None:
     """Join the recordings whose packet hashes (32 bytes; empty for those without) are equal."""
-    known = [number for number, value in enumerate(hashes) if value]
-    if not known:
+    hashed = [number for number, value in enumerate(hashes) if value]
+    if not hashed:
         return
-    array = np.array([hashes[number] for number in known], dtype="S32")
+    array = np.array([hashes[number] for number in hashed], dtype="S32")
     order = np.argsort(array, kind="stable")
     same = np.flatnonzero(array[order[1:]] == array[order[:-1]])
     for place in same:
-        groups.join(known[order[place]], known[order[place + 1]])
+        groups.join(hashed[order[place]], hashed[order[place + 1]])
 
 
 def join_equal_sound(groups: Groups, prints: Path, lengths: Sequence[int], durations: Sequence[float]) -> None:
     """Join the recordings whose fingerprints agree.
 
-    ``prints`` holds all sub-fingerprints (uint32) one recording after another, ``lengths`` how many each has.
+    ``prints`` holds the sub-fingerprints (uint32) of one recording after another, ``lengths`` their number for each.
     """
     if not sum(lengths):
         return
     values = np.memmap(prints, dtype=np.uint32, mode="r")
     ends = np.cumsum(lengths)
     starts = ends - np.asarray(lengths)
-    for one, other in sorted(_candidates(values, ends)):
-        if groups.find(one) == groups.find(other):
+    for a, b in sorted(_candidates(values, ends)):
+        if groups.find(a) == groups.find(b):
             continue
-        shorter, longer = sorted((durations[one], durations[other]))
+        shorter, longer = sorted((durations[a], durations[b]))
         if shorter < LEAST_PRINT_S or longer > MAX_LENGTH_RATIO * shorter + 1:
             continue
-        if bit_error(values[starts[one] : ends[one]], values[starts[other] : ends[other]]) <= MAX_BIT_ERROR:
-            groups.join(one, other)
+        if bit_error(values[starts[a] : ends[a]], values[starts[b] : ends[b]]) <= MAX_BIT_ERROR:
+            groups.join(a, b)
 
 
 def _candidates(values: np.ndarray, ends: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Pairs that share several sub-fingerprints. In passes over a sixteenth of the values each, to bound memory."""
+    """Pairs that share several sub-fingerprints; each pass takes a sixteenth of the values, to limit memory."""
     shared: dict[tuple[int, int], int] = defaultdict(int)
     for number in range(_PASSES):
         places = np.flatnonzero((values & (_PASSES - 1)) == number)
@@ -102,18 +103,17 @@ def _candidates(values: np.ndarray, ends: np.ndarray) -> Iterator[tuple[int, int
             different = np.unique(group)
             if not 2 <= len(different) <= MAX_COMMON:
                 continue
-            for index, one in enumerate(different):
-                for other in different[index + 1 :]:
-                    shared[int(one), int(other)] += 1
+            for a, b in combinations(different, 2):
+                shared[int(a), int(b)] += 1
     yield from (pair for pair, count in shared.items() if count >= LEAST_SHARED)
 
 
-def bit_error(one: np.ndarray, other: np.ndarray, max_shift: int = 40) -> float:
+def bit_error(print_a: np.ndarray, print_b: np.ndarray, max_shift: int = 40) -> float:
     """Least mean share of different bits over shifts of up to five seconds: encoders add silence at the start."""
     best = 1.0
     for shift in range(-max_shift, max_shift + 1):
-        a = one[max(0, shift) :]
-        b = other[max(0, -shift) :]
+        a = print_a[max(0, shift) :]
+        b = print_b[max(0, -shift) :]
         length = min(len(a), len(b))
         if length < LEAST_PRINT_S * PRINT_HZ / 2:
             continue

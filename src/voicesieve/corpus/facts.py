@@ -1,4 +1,4 @@
-"""What the card of a corpus states: counted while its items go by, in memory that does not grow with them."""
+"""The figures on the card of a corpus, counted item by item in memory that does not grow with the corpus."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from voicesieve.corpus.json_lines import Row
 from voicesieve.domain.verdicts import Label
 
 MAX_NAMES = 50_000
-"""Channels that are counted by name; what comes later is counted together."""
+"""Channels that are counted by name; the channels after them are counted together."""
 REST = "(further channels)"
 DURATION_BINS_S = (0, 1, 2, 4, 6, 8, 10, 15, 20, 30, 60, 300, 1800)
 
@@ -24,7 +24,7 @@ class Tally:
 
 
 class CorpusFacts:
-    """Counts and hours. ``seconds`` are of items; of whole recordings, child speech is counted beside it."""
+    """Counts and seconds. ``seconds`` is the length of all items, ``child_s`` the child speech in them."""
 
     def __init__(self) -> None:
         self.items = 0

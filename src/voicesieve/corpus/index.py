@@ -13,13 +13,13 @@ from voicesieve.corpus.json_lines import Row, line
 from voicesieve.corpus.outcomes import Outcome, outcome_from
 
 INDEX = ".voicesieve/index.jsonl.gz"
-"""Hidden from readers that take every table of a folder for data."""
+"""In a hidden folder, because some readers take every table of a folder for data."""
 
 
 @dataclass(frozen=True)
 class IndexEntry:
-    """One recording of the plan. ``left_out`` is the reason why none of it is in the export, or empty. ``places`` are
-    where the sound of its items lies, by their ids."""
+    """One recording of the plan. ``left_out`` is the reason why none of it is in the export, or empty. ``places``, by
+    the ids of its items, are where their sound is."""
 
     id: str
     sha256: str
@@ -43,8 +43,8 @@ def index_line(entry: IndexEntry) -> bytes:
 
 
 def read_index(folder: Path) -> Iterator[IndexEntry]:
-    """The entries of an export's index, in order of their recordings. Raises OSError, EOFError, zlib.error, ValueError
-    and KeyError for one that is damaged."""
+    """The entries of an export's index, in order of their recordings. A damaged index raises OSError, EOFError,
+    zlib.error, ValueError or KeyError."""
     with gzip.open(folder / INDEX, "rb") as lines:
         for text in lines:
             values = json.loads(text)

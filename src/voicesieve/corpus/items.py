@@ -1,4 +1,4 @@
-"""From a planned recording and what was cut of it to the items of a corpus: clips, or the recording as a whole."""
+"""From a planned recording and its cut sound to the items of a corpus: clips, or the whole recording."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from voicesieve.corpus.outcomes import Clip, Outcome, clip_id
 from voicesieve.corpus.plan import PlannedSegment, PlanRow
 from voicesieve.corpus.segmenting import cut
 from voicesieve.corpus.splits import group_of, split_of
+from voicesieve.domain.sound import SAMPLE_RATE
 from voicesieve.domain.verdicts import Label
 
 
@@ -26,7 +27,7 @@ def items_of(
 ) -> Iterator[Item]:
     """The items of one recording; what the filters leave out is counted in ``facts``.
 
-    ``folder`` holds what was cut of it, ``source_of`` is its stored file.
+    ``folder`` holds its cut sound; ``source_of`` returns its stored file.
     """
     if order.options.unit is Unit.CLIPS:
         yield from _clips(order.options, row, outcome, folder, facts)
@@ -49,9 +50,9 @@ def _clips(
         yield Item(
             id=clip.id,
             split=split,
-            duration_s=clip.samples / 16_000,
+            duration_s=clip.samples / SAMPLE_RATE,
             samples=clip.samples,
-            rate=16_000,
+            rate=SAMPLE_RATE,
             audio=folder / clip.file.name if clip.file else None,
             sha256=clip.file.sha256 if clip.file else None,
             language=language,
@@ -72,7 +73,7 @@ def _clips_without_sound(options: ExportOptions, row: PlanRow) -> Iterator[Clip]
                 score=span.score,
                 nonspeech_share=span.nonspeech_share,
                 overlap_share=span.overlap_share,
-                samples=round((end - start) * 16_000),
+                samples=round((end - start) * SAMPLE_RATE),
             )
 
 
@@ -94,7 +95,7 @@ def _clip_columns(row: PlanRow, clip: Clip, split: str, language: str) -> Row:
         "split": split,
         "start": clip.start,
         "end": clip.end,
-        "duration": clip.samples / 16_000,
+        "duration": clip.samples / SAMPLE_RATE,
         **clip.columns(),
         "sources": row.source_rows(),
     }
@@ -113,9 +114,9 @@ def _whole(
     if not any(segment.label == Label.CHILD for segment in segments):
         facts.leave_out("no_child_segment")
         return
-    rate = row.sample_rate if options.audio in (Audio.ORIGINAL, Audio.NONE) else 16_000
+    rate = row.sample_rate if options.audio in (Audio.ORIGINAL, Audio.NONE) else SAMPLE_RATE
     decoded = None if outcome is None else outcome.samples
-    duration_s = row.duration_s if decoded is None else decoded / 16_000
+    duration_s = row.duration_s if decoded is None else decoded / SAMPLE_RATE
     file = None if outcome is None else outcome.file
     audio = None if file is None else folder / file.name
     if audio is None and order.format.points:

@@ -1,4 +1,4 @@
-"""What an export says of itself: the file that makes a folder ours."""
+"""The file in which an export describes itself, and by which a folder is recognised as ours."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from voicesieve.corpus.options import ExportOptions
 from voicesieve.files import SHARED_FILE, write_text
 
 MARKER = "voicesieve-export.json"
-"""Lies in every folder we publish; a folder without it is not ours and is never replaced."""
+"""In every folder that we publish; a folder without it is not ours and is never replaced."""
 
 VERSION = 2
-"""Of the layout of an export's own files."""
+"""Version of the layout of an export's own files."""
 
 
 @dataclass(frozen=True)
 class Marker:
-    """``name`` is that of the corpus, ``None`` in exports of before it was written down. ``options`` are those of
-    `ExportOptions.as_json`."""
+    """``name`` is that of the corpus; older exports have none. ``options`` is the result of `ExportOptions.as_json`."""
 
     format: str
     name: str | None
@@ -42,14 +41,14 @@ def write_marker(folder: Path, name: str, options: ExportOptions) -> None:
 
 
 def read_marker(folder: Path) -> Marker:
-    """What an export says of itself. Raises `ExportError` if ``folder`` is not one."""
+    """Read the marker of an export. Raises `ExportError` if ``folder`` is not one."""
     try:
         values = json.loads((folder / MARKER).read_bytes())
     except FileNotFoundError:
         raise ExportError(f"There is no export of voicesieve in {folder}.") from None
     except (OSError, ValueError) as error:
-        raise ExportError(f"{folder / MARKER} cannot be read ({error}). Write it anew with --replace.") from error
+        raise ExportError(f"{folder / MARKER} cannot be read ({error}). Write it again with --replace.") from error
     if not isinstance(values, dict) or not isinstance(values.get("options"), dict):
-        raise ExportError(f"{folder} was exported by an older voicesieve. Write it anew with --replace.")
+        raise ExportError(f"{folder} was exported by an older voicesieve. Write it again with --replace.")
     name = values["name"] if isinstance(values.get("name"), str) else None
     return Marker(str(values.get("format", "unknown format")), name, values["options"])

@@ -1,4 +1,4 @@
-"""Duplicates joined: which recordings of a plan are left out, and which stay with the sources of all."""
+"""Duplicates joined: which recordings of a plan are left out, and which take over their sources."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ from voicesieve.files import new_file
 
 @dataclass(frozen=True)
 class Merged:
-    """What duplicates come to, by the number of a recording's row in the plan: which are left out, and the sources of
-    those that stay for others too."""
+    """The result, by the number of a recording's row in the plan.
+
+    ``left_out``: duplicates of another recording. ``sources``: all sources of a recording that has duplicates.
+    """
 
     left_out: frozenset[int] = frozenset()
     sources: Mapping[int, tuple[Source, ...]] = field(default_factory=dict)
 
 
 def merge_duplicates(staging: Staging, duplicates: Duplicates) -> Merged:
-    """Find the recordings that are the same, and which of them stays: the one that was found first."""
+    """Find the recordings that are the same. Of each group, the one that was discovered first stays."""
     if duplicates is Duplicates.KEEP:
         return Merged()
     hashes: list[bytes] = []

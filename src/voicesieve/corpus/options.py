@@ -1,4 +1,4 @@
-"""What an export is asked for: format, what an item is, how it is cut, filtered, split and stored."""
+"""The options of an export: its format, what an item is, and how items are cut, filtered, split and stored."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from voicesieve.corpus.json_lines import Row
+from voicesieve.domain.sound import SAMPLE_RATE
 
 
 class Unit(StrEnum):
@@ -41,9 +42,9 @@ class Duplicates(StrEnum):
 class CutRules:
     """How labelled segments become clips; seconds.
 
-    Child segments with at most ``merge_gap_s`` between them and no other voice in it become one span. Spans get
-    ``padding_s`` on both sides, never reaching into another voice. Spans above ``max_s`` are cut in their pauses, or
-    where they are quietest; clips below ``min_s`` are left out.
+    Child segments at most ``merge_gap_s`` apart with no other voice between them become one span. Spans get
+    ``padding_s`` on both sides, but never overlap another voice. Spans longer than ``max_s`` are cut in their pauses,
+    or where they are quietest; clips shorter than ``min_s`` are left out.
     """
 
     min_s: float = 1.0
@@ -54,7 +55,7 @@ class CutRules:
     def __post_init__(self) -> None:
         if not 0 < 2 * self.min_s <= self.max_s:
             raise ValueError(
-                f"the longest clip ({self.max_s:g} s) has to be at least twice the shortest ({self.min_s:g} s)"
+                f"the longest clip ({self.max_s:g} s) must be at least twice the shortest ({self.min_s:g} s)"
             )
         if self.merge_gap_s < 0 or self.padding_s < 0:
             raise ValueError("merge gap and padding cannot be negative")
@@ -62,10 +63,10 @@ class CutRules:
 
 @dataclass(frozen=True)
 class Filters:
-    """What a clip or recording needs; ``None`` asks for nothing. Clips that were not measured pass no sound filter.
+    """What a clip or recording must have; ``None`` filters nothing. Clips that were not measured pass no sound filter.
 
     ``languages``: primary BCP-47 tags. ``min_snr_db``, ``max_clipping``, ``min_bandwidth_hz``, ``max_overlap`` and
-    ``max_nonspeech`` are about the columns of the same names.
+    ``max_nonspeech`` filter by the columns of the same names.
     """
 
     languages: tuple[str, ...] = ()
@@ -77,7 +78,7 @@ class Filters:
     max_nonspeech: float | None = None
 
     def wants(self, language: str) -> bool:
-        """Whether a clip or recording in ``language`` (BCP-47) may enter."""
+        """Whether a clip or recording in ``language`` (BCP-47) may be included."""
         return not self.languages or language.split("-")[0].lower() in self.languages
 
     def refused(self, columns: Mapping[str, float]) -> str | None:
@@ -101,7 +102,7 @@ class Filters:
 
 @dataclass(frozen=True)
 class ExportOptions:
-    """Everything that decides the bytes of an export, besides the catalog.
+    """Everything besides the catalog that decides the bytes of an export.
 
     ``split``: percentages by name, such as ``{"train": 90, "dev": 5, "test": 5}``; empty means one part.
     ``shard_items``: items in one tar or Parquet file. ``path_prefix`` replaces the absolute folder in files whose
@@ -123,7 +124,7 @@ class ExportOptions:
     @property
     def rate(self) -> int | None:
         """Hz of the stored sound, where we make it."""
-        return None if self.audio in (Audio.ORIGINAL, Audio.NONE) else 16_000
+        return None if self.audio in (Audio.ORIGINAL, Audio.NONE) else SAMPLE_RATE
 
     @property
     def cuts_sound(self) -> bool:
@@ -136,7 +137,7 @@ class ExportOptions:
         return self.cuts_sound or self.duplicates is not Duplicates.KEEP
 
     def as_json(self) -> Row:
-        """Plain values that name the export; ``keep_going`` is about this run, not about the corpus."""
+        """Plain values that identify the export; ``keep_going`` belongs to the run, not to the corpus."""
         values: Row = dataclasses.asdict(self)
         del values["keep_going"]
         values["split"] = dict(self.split)
@@ -165,5 +166,5 @@ def parse_split(text: str) -> tuple[tuple[str, float], ...]:
     if len(set(names)) != len(names) or not all(name.isascii() and name.isalnum() for name in names):
         raise ValueError(f"{text!r}: the parts of a split need different names of letters and digits")
     if not all(0 <= share <= 100 for _, share in parts) or abs(sum(share for _, share in parts) - 100) > 1e-6:
-        raise ValueError(f"{text!r}: the parts of a split have to add up to 100")
+        raise ValueError(f"{text!r}: the parts of a split must add up to 100")
     return tuple(parts)

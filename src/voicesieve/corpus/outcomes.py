@@ -1,4 +1,4 @@
-"""What was cut of one recording, as its outcome file and an export's index hold it."""
+"""What was cut of one recording, as its outcome file and an export's index record it."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Quality:
 class Clip:
     """A stretch that was cut out of a recording, or measured in it; seconds and samples at 16 kHz.
 
-    ``label`` is that of the segment of a recording that stays whole; clips for themselves are child speech and have
-    none. ``file`` is ``None`` where no sound is written, ``quality`` where nothing is measured.
+    ``label`` is that of a segment of a recording that stays whole; separate clips are child speech and have none.
+    ``file`` is ``None`` where no sound is written, ``quality`` where nothing is measured.
     """
 
     id: str
@@ -78,9 +78,12 @@ class Clip:
 
 @dataclass(frozen=True)
 class Outcome:
-    """``key`` says from what it was cut. ``packets`` and ``print`` identify the sound, where that was asked for: a hash
-    of the compressed packets, and Chromaprint's sub-fingerprints. ``file`` is the recording as a whole, ``samples`` its
-    length at 16 kHz; ``None`` where it was not written or not decoded."""
+    """The result of one `CutOrder`; equal keys mean equal results.
+
+    ``packets`` and ``print`` identify the sound, where that was asked for: a hash of the compressed packets, and
+    Chromaprint's sub-fingerprints. ``file`` is the whole recording, ``samples`` its length at 16 kHz; ``None`` where it
+    was not written or not decoded.
+    """
 
     id: str
     key: str
@@ -122,7 +125,7 @@ def read_outcome(path: Path) -> Outcome | None:
 
 
 def outcome_from(values: Any) -> Outcome | None:
-    """The outcome of parsed JSON; ``None`` if it is not one of this version."""
+    """The outcome of parsed JSON; ``None`` if another version wrote it."""
     try:
         return Outcome(
             id=values["id"],

@@ -1,7 +1,7 @@
-"""The plan of an export: one line for each accepted recording, with everything that later steps need of the catalog.
+"""The plan of an export: one line for each accepted recording, with everything that later steps need from the catalog.
 
-It is written from one snapshot of the catalog and read again line by line, so that no reader stays open while hours
-of sound are cut, and memory does not grow with the corpus.
+It is written from one snapshot of the catalog and then read line by line, so that no database reader stays open while
+hours of sound are cut, and memory does not grow with the corpus.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from typing import Any
 
 from voicesieve.corpus.json_lines import Json, Row, read_lines
 from voicesieve.domain.languages import UNDETERMINED, LanguageEvidence, SpokenLanguage
+
+ID_CHARS = 16
+"""Hex digits of the hash that name a recording: 64 bits, a collision is expected among some four billion."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Source:
 
 @dataclass(frozen=True)
 class LanguagePart:
-    """What a recogniser made of the stretch from ``start`` to ``end`` (seconds)."""
+    """The language that a recogniser recognised from ``start`` to ``end`` (seconds)."""
 
     start: float
     end: float
@@ -83,7 +86,7 @@ class PlanRow:
     ``id`` is the beginning of the hash of its audio. ``video`` is the first that carried this audio, as are its title,
     channel and so on; all of them are ``sources``. ``stored`` is its file below the store of recordings. ``spans`` are
     the stretches that clips are cut from, ``segments`` everything that was labelled. ``place`` orders recordings by
-    when they were found. ``metadata`` is what the source said beside.
+    their discovery. ``metadata`` is what else the source stated.
     """
 
     id: str
@@ -125,7 +128,7 @@ class PlanRow:
 
     @property
     def spoken(self) -> str:
-        """The language of the whole, ``und`` where none is known."""
+        """The language of the whole, ``und`` where it is not known."""
         return self.language or UNDETERMINED
 
     def language_at(self, start: float, end: float) -> str:
@@ -138,12 +141,17 @@ class PlanRow:
         return [dict(vars(source)) for source in self.sources]
 
 
+def recording_id(sha256: str) -> str:
+    """The id that exports give to the recording with that hash."""
+    return sha256[:ID_CHARS]
+
+
 def plan_line(row: PlanRow) -> bytes:
     return json.dumps(vars(row), default=vars).encode() + b"\n"
 
 
 def read_plan(path: Path) -> Iterator[PlanRow]:
-    """The rows of a plan, one at a time."""
+    """The rows of a plan, read one by one."""
     return map(_plan_row, read_lines(path))
 
 

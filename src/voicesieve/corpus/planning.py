@@ -6,14 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 
 from voicesieve.catalog.reads.exportable import Carrier, Exportable
 from voicesieve.corpus.options import CutRules
-from voicesieve.corpus.plan import LanguagePart, PlannedSegment, PlannedSpan, PlanRow, Source
+from voicesieve.corpus.plan import LanguagePart, PlannedSegment, PlannedSpan, PlanRow, Source, recording_id
 from voicesieve.corpus.segmenting import spans
 from voicesieve.domain.languages import LanguageEvidence
 from voicesieve.domain.times import day
 from voicesieve.domain.verdicts import Label, Segment
-
-ID_CHARS = 16
-"""Hex digits of the hash that name a recording: 64 bits, one collision to be expected among four billion."""
 
 Shares = Callable[[float, float], Mapping[str, float]]
 """``nonspeech_share`` and ``overlap_share`` of a stretch (seconds), from a verdict's stored window scores."""
@@ -29,7 +26,7 @@ def plan_row(accepted: Exportable, rules: CutRules, shares: Shares) -> PlanRow:
         for segment in verdict.segments
     ]
     return PlanRow(
-        id=recording.sha256[:ID_CHARS],
+        id=recording_id(recording.sha256),
         video=first.id,
         source=first.source,
         url=shown_url(first.url),

@@ -1,4 +1,4 @@
-"""Publishing a folder: complete under its name, or not there at all."""
+"""Publishing a folder: complete under its name, or absent."""
 
 from __future__ import annotations
 
@@ -18,36 +18,38 @@ from voicesieve.files import OUT_OF_SPACE, TEMPORARY_MARK, becoming, sweep_unfin
 from voicesieve.observability.terminal import safe_text
 
 REMOVED = "REMOVED.csv"
-"""What takedowns removed; people put this list of ours into an export that they hold."""
+"""The list of removed recordings, which people put into an export that they have."""
 
 SHOWN = 3
-"""Names of others that a refusal shows."""
+"""Names of foreign files that a refusal shows."""
 
 SHORT = 30
-"""Characters of the target's name in that of its predecessor, which must fit into the name of a temporary."""
+"""Characters of the target's name that the name of its predecessor repeats, so that a temporary name stays legal."""
 
 MAX_NAME_BYTES = 255
 
 
 @contextmanager
 def refused_by_the_system(target: Path) -> Iterator[None]:
-    """Turn the operating system's no into an `ExportError`, except for a full disk, which has a type of its own."""
+    """Turn refusals of the operating system into an `ExportError`, except a full disk, which has its own type."""
     try:
         yield
     except OSError as error:
         if error.errno in OUT_OF_SPACE:
             raise
-        raise ExportError(f"{target} cannot be written ({error.strerror}: {error.filename}). Name another.") from error
+        raise ExportError(
+            f"{target} cannot be written ({error.strerror}: {error.filename}). Name another place."
+        ) from error
 
 
 def prepare(target: Path) -> None:
-    """Make good what a killed export left of the absolute path ``target``, and see that it can be published to.
+    """Repair what a killed export left at the absolute path ``target``, and check that it can be published to.
 
-    Raises `ExportError` if it holds something that is not ours, or cannot be a folder of ours.
+    Raises `ExportError` if it holds files that are not ours, or cannot be a folder of ours.
     """
     if len(os.fsencode(target.name)) > MAX_NAME_BYTES:
         raise ExportError(f"The name {target.name[:40]}... is longer than file systems allow. Name a shorter folder.")
-    _mend(target)
+    _restore(target)
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise ExportError(f"{target} is not a folder. Name a new folder.")
     if target.is_dir() and any(target.iterdir()) and not (target / MARKER).is_file():
@@ -55,29 +57,31 @@ def prepare(target: Path) -> None:
     _refuse_foreign(target)
     nearest = next(parent for parent in target.parents if parent.exists())
     if not nearest.is_dir():
-        raise ExportError(f"{nearest} is not a folder, so {target} cannot be made. Name another place.")
+        raise ExportError(f"{nearest} is not a folder, so {target} cannot be created. Name another place.")
     if not os.access(nearest, os.W_OK):
         raise ExportError(f"{nearest} cannot be written. Choose another place, or change its permissions.")
 
 
 def _refuse_foreign(target: Path) -> None:
-    """Replacing an earlier export deletes it, so nothing of anybody else may lie in it."""
+    """Replacing an earlier export deletes it, so no other files may be in it."""
     if not (target / MARKER).is_file() or not (target / SUMS).is_file():
         return
     foreign = list(foreign_files(target, (SUMS, REMOVED)))
     if foreign:
+        names = safe_text(", ".join(foreign[:SHOWN]), limit=300)
         more = f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""
         raise ExportError(
-            f"{target} holds what is no part of the export ({safe_text(', '.join(foreign[:SHOWN]), limit=300)}{more}), "
-            "and replacing it would delete that. Move it away, or name another folder."
+            f"{target} holds files that are not part of the export ({names}{more}), and replacing it would delete "
+            "them. Move them away, or name another folder."
         )
 
 
 def publish(tree: Path, target: Path) -> None:
     """Give the finished ``tree`` the name ``target``; durable when this returns.
 
-    An earlier export changes places with the new one in one step where the kernel can (Linux), so that there is always
-    one under the name; elsewhere a crash between two renames leaves it beside the name, where `prepare` finds it.
+    Where the kernel can (Linux), an earlier export is exchanged with the new one in one step, so that there is always
+    a complete export under the name. Elsewhere a crash between two renames leaves the earlier one under another name
+    beside it, and `prepare` restores it.
     """
     sync_file_system(tree)
     if target.is_dir() and _exchange(tree, target):
@@ -92,18 +96,18 @@ def publish(tree: Path, target: Path) -> None:
         shutil.rmtree(previous)
 
 
-def _exchange(one: Path, other: Path) -> bool:
-    """Swap the names of two folders at once. False where that is not possible."""
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap the names of two folders in one step. False where that is not possible."""
     libc = ctypes.CDLL(None)
     if not hasattr(libc, "renameat2"):
         return False
     here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
-    done: int = libc.renameat2(here, os.fsencode(one), here, os.fsencode(other), exchange)
-    return done == 0
+    status: int = libc.renameat2(here, os.fsencode(first), here, os.fsencode(second), exchange)
+    return status == 0
 
 
-def _mend(target: Path) -> None:
-    """Make good what an export that was killed left beside ``target``, which may be the only complete one."""
+def _restore(target: Path) -> None:
+    """Restore the earlier export that a killed one left beside ``target``: it may be the only complete one."""
     if not os.path.lexists(target):
         for previous in sorted(target.parent.glob(f"{glob.escape(_previous(target))}*"))[-1:]:
             previous.rename(target)
@@ -112,5 +116,5 @@ def _mend(target: Path) -> None:
 
 
 def _previous(target: Path) -> str:
-    """Start of the name that an export has while its successor takes its place."""
+    """Start of the name that an export has while the new one takes its place."""
     return f"{target.name[:SHORT]}.previous{TEMPORARY_MARK}"

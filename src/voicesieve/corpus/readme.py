@@ -12,7 +12,7 @@ from voicesieve.corpus.json_lines import Row
 from voicesieve.corpus.provenance import LIMITS, accuracy, how, plain, split_warnings
 
 _HUB_LICENCE = re.compile(r"[a-z0-9]+([.-][a-z0-9]+)+")
-"""What the hub's names of licences look like, ``cc-by-4.0``; any other text is given as a name of its own."""
+"""The form of the hub's licence names, ``cc-by-4.0``; any other text goes into ``license_name``."""
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 
@@ -28,7 +28,7 @@ def readme(order: Order, facts: CorpusFacts, settings: CardSettings, description
         _table("language", facts.table("language")),
         "![hours by language](plots/language.svg)\n",
         _table("licence, as its source states it", facts.table("licence")),
-        _table("ground for collecting", facts.table("rights_basis")),
+        _table("basis for collecting", facts.table("rights_basis")),
         _table("channel", facts.table("channel")),
         "![length of segments](plots/length.svg) ![detector score](plots/score.svg)\n",
         _left_out(facts),
@@ -93,11 +93,11 @@ def _rights(settings: CardSettings) -> str:
     takedown = (
         f"To have a recording removed, write to {plain(settings.takedown)}. State its `video` or `url`."
         if settings.takedown
-        else "**No takedown address is set** (`corpus.takedown`): set one before this corpus leaves your hands."
+        else "**No takedown address is set** (`corpus.takedown`): set one before you pass this corpus on."
     )
     licence = f"The corpus as a whole: {plain(settings.licence)}. " if settings.licence else ""
     return (
-        "This is speech of minors. Each item keeps the licence that its source states, and the ground on which it was "
-        f"collected; a licence that is `not stated` is no permission. {licence}Do not try to find out who speaks, do "
+        "This is speech of minors. Each item keeps the licence that its source states, and the basis on which it was "
+        f"collected; `not stated` is not a permission. {licence}Do not try to find out who speaks, do "
         "not clone these voices, and delete what a later `REMOVED.csv` names.\n\n" + takedown + "\n"
     )

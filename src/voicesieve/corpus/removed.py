@@ -1,4 +1,4 @@
-"""``REMOVED.csv``: what takedowns removed, for those who hold an earlier export."""
+"""``REMOVED.csv``: what takedowns removed, for people who have an earlier export."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from voicesieve.catalog.reads import history
 from voicesieve.catalog.store import Catalog
 from voicesieve.corpus.errors import ExportError
+from voicesieve.corpus.plan import recording_id
 from voicesieve.corpus.publishing import REMOVED
 from voicesieve.domain.times import iso
 from voicesieve.files import SHARED_FILE, atomic_file, make_folder
@@ -23,15 +24,15 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 def write_removed(catalog: Catalog, target: Path, *, since: float = 0.0, replace: bool = False) -> tuple[Path, int]:
     """Write the list to the file ``target``, or as ``REMOVED.csv`` into the folder ``target``.
 
-    An earlier list is replaced by one that names all that it does; by one that names less only with ``replace``.
+    An earlier list is replaced if the new one names everything that it names; otherwise only with ``replace``.
 
-    Reasons stay out of it: they may name people, and this file is for strangers. Returns the file and its rows.
-    Raises `ExportError` where something else lies in its place.
+    It contains no reasons: they may name people, and this file is for strangers. Returns the file and its rows.
+    Raises `ExportError` where something else is in its place.
     """
     file = target / REMOVED if target.is_dir() else target
     header = ",".join(COLUMNS).encode()
     if file.exists() and not _is_ours(file, header):
-        raise ExportError(f"{file} is there and is no list of removals. Name another file.")
+        raise ExportError(f"{file} exists and is not a list of removals. Name another file.")
     with catalog.read() as connection:
         lines = [_line(row) for row in history.removals(connection, since=since)]
     if file.exists() and not replace:
@@ -49,7 +50,7 @@ def write_removed(catalog: Catalog, target: Path, *, since: float = 0.0, replace
 
 def _line(row: Any) -> bytes:
     sha256 = row.recording or ""
-    return csv_line([sha256[:16], sha256, row.video, row.asked, iso(row.removed_at) or ""])
+    return csv_line([recording_id(sha256), sha256, row.video, row.asked, iso(row.removed_at) or ""])
 
 
 def csv_line(cells: list[str]) -> bytes:

@@ -1,4 +1,4 @@
-"""What lies at the destination of an export already, and when it must not be replaced."""
+"""What is at the destination of an export already, and when it must not be replaced."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from voicesieve.corpus.plan import read_plan
 
 
 def describe(folder: Path) -> str:
-    """What the export in ``folder`` is, for a person who is about to lose it: name, format, size and day."""
+    """What the export in ``folder`` is, for a person who might lose it: name, format, size and day."""
     marker = read_marker(folder)
     try:
         items = sum(len(entry.places) for entry in read_index(folder))
@@ -28,11 +28,11 @@ def describe(folder: Path) -> str:
 
 
 def refuse_to_replace(folder: Path) -> None:
-    """Raise `ExportError` if ``folder`` holds an export: a person must say what is to become of it."""
+    """Raise `ExportError` if ``folder`` holds an export: a person must decide what happens to it."""
     if not (folder / MARKER).is_file():
         return
     raise ExportError(
-        f"{folder} holds a corpus already: {_described(folder)}. Use --update to bring it up to date with the same "
+        f"{folder} already holds a corpus: {_described(folder)}. Use --update to bring it up to date with the same "
         "options, --replace to write another one in its place, or name another folder. Nothing was changed."
     )
 
@@ -40,7 +40,7 @@ def refuse_to_replace(folder: Path) -> None:
 def _described(folder: Path) -> str:
     try:
         return describe(folder)
-    except ExportError as error:  # also what cannot be described may be precious
+    except ExportError as error:  # what cannot be described may be valuable all the same
         return str(error).rstrip(".")
 
 

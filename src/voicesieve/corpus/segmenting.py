@@ -12,10 +12,10 @@ from voicesieve.corpus.plan import Span
 from voicesieve.domain.verdicts import Label, Segment
 
 OTHER_VOICES = frozenset({Label.ADULT, Label.UNSURE})
-"""Labels that a clip of child speech never reaches into."""
+"""Labels that never overlap a clip of child speech."""
 
 LEVEL_HZ = 50
-"""Levels of a recording come for each 20 ms."""
+"""Levels of a recording per second: one for each 20 ms."""
 
 
 def spans(segments: Sequence[Segment], duration_s: float, rules: CutRules) -> list[Span]:
@@ -51,7 +51,7 @@ def _padded(
 ) -> list[Span]:
     padded: list[Span] = []
     for index, span in enumerate(unpadded):
-        # Half of the way to the next child span, so that clips never share sound; all of it up to another voice.
+        # At most halfway to the next child span, so that clips never share sound; at most up to another voice.
         floor = (unpadded[index - 1].end + span.start) / 2 if index else 0.0
         ceiling = (span.end + unpadded[index + 1].start) / 2 if index + 1 < len(unpadded) else duration_s
         floor = max([floor, *(end for _, end in others if end <= span.start)])
@@ -85,7 +85,7 @@ def cut(span: Span, rules: CutRules, levels: np.ndarray | None = None) -> list[t
 
 
 def _best_cut(span: Span, start: float, rules: CutRules, levels: np.ndarray | None) -> float:
-    """A point that ends the clip from ``start``: as late as a whole number of legal clips allows it to be."""
+    """The end of the clip from ``start``: as late as a whole number of legal clips allows."""
     latest = min(start + rules.max_s, span.end - rules.min_s)
     earliest = max(start + rules.min_s, min(start + rules.max_s / 2, latest))
     inside = [(a, b) for a, b in span.pauses if earliest <= (a + b) / 2 <= latest]

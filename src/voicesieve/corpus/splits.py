@@ -1,8 +1,8 @@
-"""Train, dev and test without leakage: everything of one channel, and all its re-uploads, lies in one part.
+"""Train, dev and test without leakage: everything of one channel, with all its re-uploads, is in one part.
 
-The part is drawn from a hash of the channel alone. So it never changes when the corpus grows, needs no memory of
-earlier exports, and every language and length is spread over the parts in the same proportions on average. A part
-can only be as exact as its channels are small: the card states what came out.
+The part depends only on a hash of the channel. So it never changes when the corpus grows, no earlier export has to be
+remembered, and on average every language and length is spread over the parts in the same proportions. Large channels
+make the shares of the parts inexact: the card states the result.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _SALT = "voicesieve split 1"
 
 
 def split_of(group: str, split: tuple[tuple[str, float], ...]) -> str:
-    """The part that ``group`` (a channel, say) belongs to; ``split`` is names with percentages, in order."""
+    """The part of ``group``, such as a channel; ``split`` is names with percentages, in order."""
     if not split:
         return WHOLE
     digest = hashlib.sha256(f"{_SALT}\0{group}".encode("utf-8", "surrogatepass")).digest()
@@ -32,5 +32,5 @@ def split_of(group: str, split: tuple[tuple[str, float], ...]) -> str:
 
 
 def group_of(source: str, channel: str, sha256: str) -> str:
-    """What a split never divides: a channel of a source; a recording of no channel stands for itself."""
+    """What a split never divides: a channel of a source, or a recording without a channel."""
     return f"{source}\0{name_key(channel)}" if channel else f"recording\0{sha256}"

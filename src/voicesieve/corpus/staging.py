@@ -1,7 +1,7 @@
-"""The folder in which an export grows: beside its destination, locked, and gone on with after an interruption.
+"""The folder in which an export is built: beside its destination, locked, and resumed after an interruption.
 
-``plan.jsonl`` is written anew by each start; ``cuts/`` holds what was cut, under keys that say from what, so a start
-after a crash, a full disk or Ctrl-C cuts only what is missing; ``tree/`` is what gets published.
+Each start writes a new ``plan.jsonl``. ``cuts/`` holds what was cut, each outcome with a key of its input, so a
+start after a crash, a full disk or Ctrl-C cuts only what is missing. ``tree/`` is what gets published.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SUFFIX = ".voicesieve-part"
 
 
 class Staging:
-    """Paths of an export under way."""
+    """Paths of an export in progress."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -54,10 +54,10 @@ def _is_whole(path: Path, piece: SoundFile) -> bool:
 
 @contextmanager
 def open_staging(target: Path, refuse: Callable[[Path], None] = lambda target: None) -> Iterator[Staging]:
-    """The locked staging folder of ``target``. ``refuse`` raises where what lies there must not be replaced.
+    """The locked staging folder of ``target``. ``refuse`` raises if what is there must not be replaced.
 
-    It stays after an error, so that the same command goes on; whoever publishes removes it. Raises `ExportError` if
-    the destination cannot be used or another export works on it, FailureError for a full disk.
+    It stays after an error, so that the same command can resume; the caller that publishes removes it. Raises
+    `ExportError` if the destination cannot be used or another export is writing it, FailureError for a full disk.
     """
     root = target.with_name(f".{target.name[:60]}{SUFFIX}")
     with typed_disk_errors(target), refused_by_the_system(target):
@@ -71,7 +71,7 @@ def open_staging(target: Path, refuse: Callable[[Path], None] = lambda target: N
             except BlockingIOError:
                 raise ExportError(f"Another export is writing {target}. Wait for it, or name another folder.") from None
             if not os.fstat(descriptor).st_nlink:
-                raise ExportError(f"Another export to {target} ended this moment. Start again.")
+                raise ExportError(f"Another export to {target} has just ended. Start again.")
             staging = Staging(root)
             shutil.rmtree(staging.tree, ignore_errors=True)
             yield staging

@@ -1,4 +1,4 @@
-"""``SHA256SUMS``: a line for each file of an export, read by ``--verify`` and, without us, ``sha256sum --check``."""
+"""``SHA256SUMS``: a line for each file of an export, for ``--verify`` and ``sha256sum --check``."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ def read_sums(folder: Path) -> Iterator[tuple[str, str]]:
 
 
 def foreign_files(folder: Path, ours: Collection[str]) -> Iterator[str]:
-    """Names of files that no line names, besides those in ``ours``. Raises `FileNotFoundError`.
+    """Names of files that have no line, except those in ``ours``. Raises `FileNotFoundError`.
 
-    Lines and files come in one order, so they are compared as they come.
+    Lines and files are in the same order, so one pass compares them.
     """
     names = (name for _, name in read_sums(folder))
     expected = next(names, None)

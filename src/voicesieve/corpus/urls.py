@@ -1,4 +1,4 @@
-"""The ``urls`` export: the address of every accepted video, one a line, in a stable order."""
+"""The ``urls`` export: the address of every accepted video, one per line, in a stable order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from voicesieve.files import SHARED_FILE, atomic_file, becoming, make_folder, sw
 
 
 def export_urls(catalog: Catalog, target: Path, *, update: bool = False, replace: bool = False) -> int:
-    """Write the list to the file ``target``. Returns how many addresses it holds.
+    """Write the list to the file ``target``. Returns the number of addresses.
 
     ``update`` allows an earlier list there, ``replace`` any file. Raises `ExportError` for what must not be replaced
     and for a list without an address; the file is unchanged then.
@@ -51,6 +51,6 @@ def _refuse_present(target: Path, *, update: bool) -> None:
     is_list = b"://" in first
     if update and is_list:
         return
-    what = f"a list of {held:,} lines" if is_list else "something that is no list of addresses"
-    allowed = "Use --update to write the list anew" if is_list else "Use --replace to overwrite it"
-    raise ExportError(f"{target} holds {what} already. {allowed}, or name another file. Nothing was changed.")
+    what = f"a list of {held:,} lines" if is_list else "something that is not a list of addresses"
+    allowed = "Use --update to write the list again" if is_list else "Use --replace to overwrite it"
+    raise ExportError(f"{target} already holds {what}. {allowed}, or name another file. Nothing was changed.")

@@ -1,4 +1,4 @@
-"""Is an export still what it was, and may it still be used? Files against sums, items against the catalog."""
+"""Whether an export is unchanged and may still be used: its files against their sums, its items against the catalog."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from voicesieve.corpus.publishing import REMOVED
 from voicesieve.corpus.sums import SUMS, foreign_files, read_sums
 
 MAX_LISTED = 1_000
-"""Names of each kind that are kept; the counts go on."""
+"""Names of each kind that are listed; the rest is only compared."""
 
 
 @dataclass
 class Verified:
-    """What `verify` found. The first three make an export unusable; ``withdrawn`` recordings must be removed from it;
-    ``new`` counts recordings of the catalog that it does not hold yet."""
+    """The result of `verify`.
+
+    Files that are ``missing``, ``damaged`` or ``foreign`` make an export unusable; ``withdrawn`` recordings must be
+    removed from it; ``new`` counts recordings of the catalog that it does not contain yet.
+    """
 
     format: str
     checked: int = 0
@@ -40,27 +43,27 @@ def verify(
 ) -> Verified:
     """Compare the export in ``folder`` with its own sums and with ``current``, the sorted hashes of what is accepted.
 
-    Raises `ExportError` if it is no export, or none of the format ``kind``.
+    Raises `ExportError` if it is not an export of the format ``kind``.
     """
     marker = read_marker(folder)
     if marker.format != kind:
         raise ExportError(f"{folder} is a {marker.format} export, not {kind}.")
-    found = Verified(kind)
+    result = Verified(kind)
     if not (folder / SUMS).is_file():
         raise ExportError(f"{folder / SUMS} is gone, so nothing can be compared. Export again.")
     for digest, name in read_sums(folder):
-        found.checked += 1
+        result.checked += 1
         path = folder / name
         if not path.is_file() or path.is_symlink():
-            _note(found.missing, name)
+            _note(result.missing, name)
         elif sha256_of(path) != digest:
-            _note(found.damaged, name)
-        progressed(found.checked)
+            _note(result.damaged, name)
+        progressed(result.checked)
     for name in foreign_files(folder, (SUMS, REMOVED)):
-        _note(found.foreign, name)
-    if INDEX not in found.missing and INDEX not in found.damaged:
-        _compare(folder, found, iter(current))
-    return found
+        _note(result.foreign, name)
+    if INDEX not in result.missing and INDEX not in result.damaged:
+        _compare(folder, result, iter(current))
+    return result
 
 
 def _note(names: list[str], name: str) -> None:
@@ -68,14 +71,14 @@ def _note(names: list[str], name: str) -> None:
         names.append(name)
 
 
-def _compare(folder: Path, found: Verified, current: Iterator[str]) -> None:
+def _compare(folder: Path, result: Verified, current: Iterator[str]) -> None:
     accepted = next(current, None)
     for entry in read_index(folder):
         while accepted is not None and accepted < entry.sha256:
-            found.new += 1
+            result.new += 1
             accepted = next(current, None)
         if accepted == entry.sha256:
             accepted = next(current, None)
         elif not entry.left_out:
-            _note(found.withdrawn, entry.videos[0])
-    found.new += (accepted is not None) + sum(1 for _ in current)
+            _note(result.withdrawn, entry.videos[0])
+    result.new += (accepted is not None) + sum(1 for _ in current)

@@ -1,6 +1,6 @@
 """An export from beginning to end: plan, cut on all cores, assemble, describe, publish.
 
-A recording that cannot be used stops the export unless it may be left out; whatever was cut by then is kept for the
+A recording that cannot be used stops the export, unless it may be left out. What was cut until then is reused by the
 next start.
 """
 
@@ -48,32 +48,36 @@ from voicesieve.files import new_file
 from voicesieve.voices.scores import WindowScores
 from voicesieve.voices.shares import shares
 
-MEND = "`voicesieve doctor --fix` queues it to be fetched again; or leave it out with --keep-going."
+ADVICE = "`voicesieve doctor --fix` queues it to be fetched again; --keep-going leaves it out."
 DEADLINE_S = 1800.0
+"""Longest time to cut one recording."""
 
 
 class Progressed(Protocol):
-    """Told of each step: its name, how many of how many."""
+    """Called in each step with its name, the number done and the total."""
 
     def __call__(self, step: str, done: int, total: int) -> None: ...
 
 
 @dataclass
 class Exported:
-    """What came of it. ``skipped`` maps videos that could not be used to the reason."""
+    """The result. ``cut`` and ``reused`` count recordings that were cut now or before.
+
+    ``skipped`` maps videos that could not be used to the reason.
+    """
 
     facts: CorpusFacts
     cut: int = 0
-    kept: int = 0
+    reused: int = 0
     skipped: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class ExportJob:
-    """One export. ``engine`` is asked for only where sound is opened.
+    """One export. ``engine`` is called only where sound is opened.
 
-    An export that lies at ``target`` already is refused, unless it is to be brought up to date (``update``) or another
-    one is to take its place (``replace``).
+    If there is an export at ``target`` already, the job is refused, unless it brings that up to date (``update``) or
+    replaces it (``replace``).
     """
 
     catalog: Catalog
@@ -91,8 +95,8 @@ class ExportJob:
 def export(job: ExportJob) -> Exported:
     """Write the corpus to the folder ``job.target``: complete, or not at all.
 
-    Raises `ExportError` for a destination, a recording or a catalog that stands in the way and for a corpus without
-    an item, FailureError for a full disk. An earlier export in the same place is unchanged then.
+    Raises `ExportError` if the destination, a recording or the catalog cannot be used and if the corpus would be empty,
+    FailureError for a full disk. An earlier export in the same place is unchanged then.
     """
     target = job.target.absolute()
     form = FORMATS[job.options.format]
@@ -124,7 +128,7 @@ def export(job: ExportJob) -> Exported:
         _write_sums(staging)
         with job.catalog.read() as connection:
             _refuse_changed(staging, exportable.exportable_hashes(connection))
-        _write_down(job, target, done)
+        _write_audit(job, target, done)
         publish(staging.tree, target)
         shutil.rmtree(staging.root)
     return done
@@ -135,7 +139,7 @@ def _nothing_to_export(target: Path, total: int, done: Exported) -> str:
     if total == 0:
         why = "the catalog has no accepted recording"
     else:
-        why = f"nothing of the {total} accepted recordings came through ({', '.join(reasons) or 'no child segment'})"
+        why = f"none of the {total} accepted recordings passed ({', '.join(reasons) or 'no child segment'})"
     left = f"The earlier corpus in {target} is unchanged." if (target / MARKER).is_file() else "Nothing was written."
     return f"Nothing to export: {why}. {left}"
 
@@ -156,8 +160,8 @@ def _source_of(store: RecordingStore) -> Callable[[PlanRow], Path]:
     return lambda row: store.path(row.stored)
 
 
-def _write_down(job: ExportJob, target: Path, done: Exported) -> None:
-    """Before the corpus gets its name: rather a line too many in the audit log than a corpus that nobody knows of."""
+def _write_audit(job: ExportJob, target: Path, done: Exported) -> None:
+    """Before the corpus gets its name: an audit entry without a corpus is better than a corpus without an entry."""
     details = {"format": job.options.format, "revision": job.options.revision, **done.facts.as_json()}
     entry = AuditEntry(time.time(), job.actor, Deed.EXPORT, str(target), details=details)
     with job.catalog.write() as connection:
@@ -165,13 +169,13 @@ def _write_down(job: ExportJob, target: Path, done: Exported) -> None:
 
 
 async def _cut_all(job: ExportJob, earlier: Earlier | None, staging: Staging, total: int, done: Exported) -> None:
-    """Cut what is not there yet. The first failure that may not be passed over ends all others."""
+    """Cut what is missing. The first failure that may not be skipped ends all other work."""
     engine = job.engine()
     free = asyncio.Semaphore(engine.workers * 2)
     source_of, program = _source_of(job.store), fingerprint_program()
     seen = 0
 
-    async def one(order: CutOrder, row: PlanRow) -> None:
+    async def cut(order: CutOrder, row: PlanRow) -> None:
         nonlocal seen
         try:
             await engine.run(cut_recording, order, deadline_s=DEADLINE_S)
@@ -191,13 +195,13 @@ async def _cut_all(job: ExportJob, earlier: Earlier | None, staging: Staging, to
                     continue
                 order = cut_order(row, job.options, staging.folder_of(row.id), source_of(row), program)
                 if staging.holds(order) or (earlier and earlier.take_over(order)):
-                    done.kept += 1
+                    done.reused += 1
                     seen += 1
                     job.progressed("cutting", seen, total)
                     continue
                 order.outcome.unlink(missing_ok=True)
                 await free.acquire()
-                tasks.create_task(one(order, row))
+                tasks.create_task(cut(order, row))
     except* Exception as group:  # noqa: BLE001 - raised again, as the first error alone
         raise _first(group) from None
     finally:
@@ -220,7 +224,7 @@ def _skip_or_raise(job: ExportJob, row: PlanRow, error: FailureError | OSError, 
     else:
         reason = "missing" if isinstance(error, FileNotFoundError) else f"cannot be read ({error.strerror})"
     if not job.options.keep_going:
-        raise ExportError(f"The audio of {row.video} cannot be used ({path}): {reason}. {MEND}") from error
+        raise ExportError(f"The audio of {row.video} cannot be used ({path}): {reason}. {ADVICE}") from error
     done.skipped[row.video] = reason
 
 
@@ -232,12 +236,13 @@ def _write_sums(staging: Staging) -> None:
 
 
 def _refuse_changed(staging: Staging, current: Iterator[str]) -> None:
-    """What was withdrawn or rejected while the export ran must not be published."""
-    now = next(current, None)
+    """Recordings that were withdrawn or rejected while the export ran must not be published."""
+    accepted = next(current, None)
     for row in read_plan(staging.plan):
-        while now is not None and now < row.sha256:
-            now = next(current, None)
-        if now != row.sha256:
+        while accepted is not None and accepted < row.sha256:
+            accepted = next(current, None)
+        if accepted != row.sha256:
             raise ExportError(
-                f"{row.video} was withdrawn or decided anew while the export ran. Start it again; what is cut is kept."
+                f"{row.video} was withdrawn or decided again while the export ran. "
+                "Start it again: what is already cut is reused."
             )

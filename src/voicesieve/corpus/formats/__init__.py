@@ -1,1 +1,1 @@
-"""One module for each export format. A writer gets the items one after another, in order of their id."""
+"""One module for each export format. A writer gets the items one by one, in order of their ids."""

@@ -9,7 +9,10 @@ from voicesieve.corpus.options import Unit
 
 
 class AudioFolderWriter:
-    """``train/metadata.jsonl`` with ``file_name`` beside the files; JSON lines, as a spreadsheet may run a CSV."""
+    """``train/metadata.jsonl`` with ``file_name``, beside the files.
+
+    JSON lines, because a spreadsheet may execute cells of a CSV.
+    """
 
     def __init__(self, order: Order) -> None:
         self._order = order

@@ -1,4 +1,4 @@
-"""What formats write with: tables of JSON lines, sound as single files, and tars that are the same every time."""
+"""Shared by the formats: tables of JSON lines, sound as single files, and reproducible tars."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ GZIP_LEVEL = 6
 
 
 def create(path: Path) -> IO[bytes]:
-    """Open a new file for writing, compressed if it is called ``.gz``; without time or name in it."""
+    """Open a new file for writing, compressed if its name ends in ``.gz``, with no time or name in it."""
     raw = new_file(path)
     return cast("IO[bytes]", _Gzip(raw)) if path.suffix == ".gz" else raw
 
 
 class _Gzip(gzip.GzipFile):
-    """A gzip file that closes what it wraps, and is equal for equal content."""
+    """A gzip file that closes the file under it; equal content gives equal bytes."""
 
     def __init__(self, raw: IO[bytes]) -> None:
         super().__init__(filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=raw, mtime=0)
@@ -37,7 +37,7 @@ class _Gzip(gzip.GzipFile):
 
 
 class Tables:
-    """Files by name of the split, opened at their first line. Parts of the split without a line get an empty file."""
+    """One file for each part of the split, opened at its first line. Parts without a line get an empty file."""
 
     def __init__(self, order: Order, path: Callable[[str], Path]) -> None:
         self._order = order
@@ -63,7 +63,7 @@ class Tables:
 
 
 def place_file(order: Order, item: Item, relative: str) -> Place:
-    """Give the item's sound its name in the export, without copying where the file system can link."""
+    """Place the item's sound in the export: linked where the file system can, copied elsewhere."""
     if item.audio is None:
         raise ValueError(f"{item.id} has no sound to place")
     target = order.folder / relative
@@ -77,12 +77,12 @@ def place_file(order: Order, item: Item, relative: str) -> Place:
 
 
 def audio_path(item: Item) -> str:
-    """``audio/<first two digits>/<id>.<suffix>``: no folder gets more than a 256th of the files."""
+    """``audio/<first two digits>/<id>.<suffix>``, so that each folder gets about a 256th of the files."""
     return f"audio/{item.recording.id[:2]}/{item.id}{item.suffix}"
 
 
 class TarShards:
-    """Tars of ``size`` items: the same bytes for the same items, with nobody's name, rights or time in them."""
+    """Tars of ``size`` items: equal items give equal bytes, without owners, permissions or times of this machine."""
 
     def __init__(self, pattern: Callable[[int], Path], size: int) -> None:
         self._pattern = pattern
@@ -98,7 +98,7 @@ class TarShards:
         return max(0, (self._items - 1) // self._size)
 
     def begin(self) -> bool:
-        """Make room for the next item. True if that opened a new tar."""
+        """Start the next item. True if that opened a new tar."""
         fresh = self._items % self._size == 0
         if fresh:
             self.close()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from voicesieve.corpus.json_lines import Row
+from voicesieve.domain.sound import SAMPLE_RATE
 
 HUB_SPLITS = {"dev": "validation"}
-"""Names that the hub gives to parts of a split."""
+"""The hub's own names for parts of a split."""
 
 COLUMNS: dict[str, str] = {
     "id": "string",
@@ -32,15 +33,22 @@ COLUMNS: dict[str, str] = {
     "nonspeech_share": "float32",
     "overlap_share": "float32",
 }
-"""Plain columns and their types, in the hub's words; the sound comes before them, the sources after them."""
+"""Plain columns and their types, by the hub's names; ``audio`` comes before them, ``sources`` after them."""
 
 
 def hub_split(split: str) -> str:
     return HUB_SPLITS.get(split, split)
 
 
-def features(*, with_audio: bool) -> dict[str, Any]:
+def features(*, with_audio: bool) -> Row:
     """The hub's description of the columns, as `datasets.Features` writes it."""
-    found: dict[str, Any] = {"audio": {"sampling_rate": 16000, "_type": "Audio"}} if with_audio else {}
-    found |= {name: {"dtype": kind, "_type": "Value"} for name, kind in COLUMNS.items()}
-    return found | {"sources": {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"}}
+    audio: Row = {"audio": {"sampling_rate": SAMPLE_RATE, "_type": "Audio"}} if with_audio else {}
+    columns: Row = {name: {"dtype": kind, "_type": "Value"} for name, kind in COLUMNS.items()}
+    return {**audio, **columns, "sources": {"feature": {"dtype": "string", "_type": "Value"}, "_type": "List"}}
+
+
+def header_features(*, with_audio: bool) -> list[Row]:
+    """The same columns as the header of a card lists them."""
+    audio: list[Row] = [{"name": "audio", "dtype": {"audio": {"sampling_rate": SAMPLE_RATE}}}] if with_audio else []
+    columns: list[Row] = [{"name": name, "dtype": kind} for name, kind in COLUMNS.items()]
+    return [*audio, *columns, {"name": "sources", "list": "string"}]

@@ -10,18 +10,22 @@ from typing import IO, Any
 
 from voicesieve.corpus.errors import ExportError
 from voicesieve.corpus.formats.files import sound_of
-from voicesieve.corpus.formats.hub_columns import COLUMNS, features, hub_split
+from voicesieve.corpus.formats.hub_columns import COLUMNS, features, header_features, hub_split
 from voicesieve.corpus.formats.protocol import SOUND, FileSet, Format, Item, Order, Place
+from voicesieve.corpus.json_lines import Row
 from voicesieve.corpus.options import Audio, ExportOptions, Unit
 from voicesieve.domain.extras import how_to_install
 from voicesieve.files import new_file
 
 ROW_GROUP = 100
-"""Rows of a row group: readers take sound into memory by the group, so it stays at some tens of megabytes."""
+"""Rows of a row group: readers load sound by the group, so this limits their memory to some tens of megabytes."""
 
 
 class ParquetWriter:
-    """``data/train-00000-of-00012.parquet`` ... Names hold the count of files, so they get it when all are written."""
+    """``data/train-00000-of-00012.parquet`` ...
+
+    The names contain the number of files, so they are final only when all are written.
+    """
 
     def __init__(self, order: Order) -> None:
         self._order = order
@@ -56,7 +60,7 @@ class _Shards:
 
         if self._items % self._size == 0:
             self._end_file()
-            # Its last name holds how many there are, which only the end tells.
+            # Its final name contains the number of files, which is not known before the end.
             path = self._folder / f"{self._split}-{len(self._files):05d}.parquet"
             self._files.append(path)
             self._file = new_file(path)
@@ -109,7 +113,7 @@ def schema(*, with_audio: bool) -> Any:
 
 
 def refuse_without_pyarrow() -> None:
-    """Raise `ExportError` with the command that helps if Parquet cannot be written."""
+    """Raise `ExportError` with the command that installs the extra if Parquet cannot be written."""
     try:
         import pyarrow  # noqa: F401
     except ModuleNotFoundError as error:
@@ -121,8 +125,8 @@ def _row_group(path: Path, group: int) -> list[Any]:
     import pyarrow.parquet as pq
 
     column = pq.ParquetFile(path).read_row_group(group, columns=["audio"])
-    found: list[Any] = column.column("audio").to_pylist()
-    return found
+    sounds: list[Any] = column.column("audio").to_pylist()
+    return sounds
 
 
 def _read_row(path: Path, row: int) -> bytes | None:
@@ -136,36 +140,26 @@ def _read_row(path: Path, row: int) -> bytes | None:
 
 
 def read_sound(folder: Path, place: Place) -> bytes | None:
-    """The sound in a row of one of our Parquet files; rows asked for in order are read once. ``None`` if not there."""
+    """The sound in a row of one of our Parquet files; ``None`` if it is missing.
+
+    Called in order of rows, it reads each group of rows once.
+    """
     stem = folder / place.file
     path = next(iter(sorted(stem.parent.glob(f"{stem.name}-of-*.parquet"))), None)
     return None if path is None or place.row is None else _read_row(path, place.row)
 
 
-def hub_header(options: ExportOptions, items: Mapping[str, int]) -> dict[str, Any]:
-    """Where the files of each part are, and what their columns are, so that the hub shows them without reading them."""
+def hub_header(options: ExportOptions, items: Mapping[str, int]) -> Row:
+    """The files and the columns of each part, so that the hub shows them without reading the files."""
     splits = [(hub_split(name), count) for name, count in sorted(items.items())]
     files = [{"split": name, "path": f"data/{name}-*.parquet"} for name, _ in splits]
     return {
         "configs": [{"config_name": "default", "data_files": files}],
         "dataset_info": {
-            "features": _header_features(with_audio=options.audio is not Audio.NONE),
+            "features": header_features(with_audio=options.audio is not Audio.NONE),
             "splits": [{"name": name, "num_examples": count} for name, count in splits],
         },
     }
-
-
-def _header_features(*, with_audio: bool) -> list[dict[str, Any]]:
-    """The columns as the hub's header lists them."""
-    listed: list[dict[str, Any]] = []
-    for name, feature in features(with_audio=with_audio).items():
-        if feature["_type"] == "Audio":
-            listed.append({"name": name, "dtype": {"audio": {"sampling_rate": 16000}}})
-        elif feature["_type"] == "List":
-            listed.append({"name": name, "list": feature["feature"]["dtype"]})
-        else:
-            listed.append({"name": name, "dtype": feature["dtype"]})
-    return listed
 
 
 FORMAT = Format(

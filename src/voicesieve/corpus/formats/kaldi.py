@@ -1,7 +1,7 @@
 """A Kaldi data folder for each split, sorted as ``LC_ALL=C sort`` does, that ``validate_data_dir.sh`` accepts.
 
 There are no transcripts, so there is no ``text``: validate with ``--no-text --no-feats``. Utterance ids start with
-their speaker's id, as Kaldi asks for; the speaker is a pseudonym for each recording.
+their speaker's id, as Kaldi requires; the speaker is a pseudonym for each recording.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class KaldiWriter:
         self._tables[name].write(split, text.encode() + b"\n")
 
     def _sound(self, item: Item, place: Place | None) -> str:
-        """An absolute path for WAV, since Kaldi's programs run anywhere; a pipe for what Kaldi cannot read itself."""
+        """An absolute path for WAV, because Kaldi's programs run in any folder; a pipe for what Kaldi cannot read."""
         relative = place.file if place else None
         if relative is None:
             path = str(item.audio)

@@ -1,7 +1,7 @@
 """Lhotse: recordings, supervisions and cuts as JSON lines.
 
-Fields as `lhotse.audio.Recording`, `lhotse.supervision.SupervisionSegment` and `lhotse.cut.MonoCut` write them; what
-they have no field for stands in ``custom``.
+Fields as `lhotse.audio.Recording`, `lhotse.supervision.SupervisionSegment` and `lhotse.cut.MonoCut` write them; columns
+without a field there go into ``custom``.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from voicesieve.corpus.options import Unit
 class SharWriter:
     """``cuts.000000.jsonl.gz`` beside ``recording.000000.tar``, one folder for each split.
 
-    Its reader takes every table of a folder for a field, so even a corpus without parts lies in one of its own."""
+    Its reader takes every table in a folder for a field, so even an unsplit corpus has a folder of its own."""
 
     def __init__(self, order: Order) -> None:
         self._order = order

@@ -1,8 +1,8 @@
-"""The earlier crawler's folders, so that scripts written for them go on working.
+"""The earlier crawler's folders, so that scripts written for them keep working.
 
 ``DEST`` takes the place of its output folder: ``url_outputs/discovered_urls.txt``,
 ``url_outputs/discovered_videos.json`` and ``final_audio/manifest.json`` beside
-``final_audio/{vi,en,unknown,unclassified}/``. Titles are in the tables alone: file names are made of an index, eight
+``final_audio/{vi,en,unknown,unclassified}/``. Titles are only in the tables: file names consist of an index, eight
 characters of the video's own id, and the recording's id.
 """
 
@@ -19,11 +19,11 @@ from voicesieve.domain.times import day
 FOLDERS = ("vi", "en", "unknown", "unclassified")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 SOURCES = {"youtube": "youtube_api", "youtube_api": "youtube_api", "youtube_ytdlp": "youtube_scraping"}
-"""Its three words for where a video came from; everything else was ``manual``."""
+"""Its three names for the origin of a video; everything else was ``manual``."""
 
 
 def folder_of(language: str | None) -> str:
-    """``unclassified`` without a language, ``unknown`` for one that had no folder."""
+    """``unclassified`` without a language, ``unknown`` for a language that had no folder."""
     if language is None:
         return "unclassified"
     primary = language.split("-")[0].lower()
@@ -31,7 +31,7 @@ def folder_of(language: str | None) -> str:
 
 
 class ManifestWriter:
-    """Tables are arrays, written element by element; all videos that carry a recording are in the URL list."""
+    """Tables are arrays, written element by element. The URL list names all videos that carry a recording."""
 
     def __init__(self, order: Order) -> None:
         self._order = order
@@ -75,7 +75,7 @@ class ManifestWriter:
 
 
 def native_id(video: str) -> str:
-    """The source's own id: what stands behind the first colon of ours."""
+    """The source's own id: the part of our id after the first colon."""
     return video.partition(":")[2]
 
 
@@ -84,20 +84,20 @@ def _one_line(url: str) -> bytes:
 
 
 def _video(item: Item, native: str) -> Row:
-    known = item.recording.metadata
+    metadata = item.recording.metadata
     return {
         "video_id": native,
         "title": item.recording.title,
-        "channel_id": known.get("channel_id", ""),
+        "channel_id": metadata.get("channel_id", ""),
         "channel_title": item.recording.channel,
-        "description": known.get("description", ""),
+        "description": metadata.get("description", ""),
         "published_at": item.recording.published,
         "duration_seconds": item.duration_s,
-        "view_count": known.get("view_count", 0),
-        "like_count": known.get("like_count", 0),
-        "comment_count": known.get("comment_count", 0),
+        "view_count": metadata.get("view_count", 0),
+        "like_count": metadata.get("like_count", 0),
+        "comment_count": metadata.get("comment_count", 0),
         "thumbnail_url": "",
-        "tags": known.get("tags", []),
+        "tags": metadata.get("tags", []),
         "source": SOURCES.get(item.recording.source, "manual"),
     }
 

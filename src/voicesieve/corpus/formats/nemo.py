@@ -1,6 +1,6 @@
 """NeMo manifests: one JSON object a line, beside single files.
 
-``text`` is there, as NeMo's datasets ask for the key, and empty: nobody has transcribed this speech.
+``text`` is present, because NeMo's datasets require the key, and empty: there are no transcripts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a format is: a `Format` record, and a writer that is given one `Item` after the other.
+"""What a format is: a `Format` record, and a writer that takes the items one by one.
 
 To add one, write ``corpus/formats/NAME.py`` with a writer and a ``FORMAT``, name it in ``registry.py``, and give it a
 row in the table of ``docs/exports.md``. The command's help, the card, Croissant and ``--update`` read the record.
@@ -18,14 +18,14 @@ from voicesieve.corpus.plan import PlanRow
 from voicesieve.domain.verdicts import Label
 
 SOUND = (Audio.FLAC, Audio.OPUS, Audio.WAV)
-"""Sound that we make: 16 kHz mono."""
+"""Encodings that we write: 16 kHz mono."""
 ANY_SOUND = (*SOUND, Audio.ORIGINAL, Audio.NONE)
 
 
 @dataclass(frozen=True)
 class LabelledSegment:
-    """A stretch of a whole recording; seconds. ``language`` is only stated where it is another than the recording's,
-    ``quality`` only of child speech, and where it was measured."""
+    """A stretch of a whole recording; seconds. ``language`` is stated only where it differs from the recording's, and
+    ``quality`` only of child speech that was measured."""
 
     id: str
     start: float
@@ -38,12 +38,12 @@ class LabelledSegment:
     quality: Quality | None = None
 
     def columns(self) -> dict[str, float]:
-        """What is scored and measured of it."""
+        """Its scores and measures."""
         shares = {"nonspeech_share": self.nonspeech_share, "overlap_share": self.overlap_share}
         return {"score": self.score, **shares, **({} if self.quality is None else vars(self.quality))}
 
     def as_row(self) -> Row:
-        """All that is said of it, under the names that all formats share."""
+        """All its columns, under the names that all formats share."""
         return {
             "start": self.start,
             "end": self.end,
@@ -62,7 +62,7 @@ class Item:
     """One clip, or one whole recording with ``segments``, in order.
 
     ``audio`` is the file with its sound, which may be linked or read but not changed; ``None`` without sound.
-    ``sha256`` is of that file; ``None`` where it is no copy but the stored recording. ``samples`` and ``rate`` describe
+    ``sha256`` is of that file; ``None`` where it is the stored recording itself. ``samples`` and ``rate`` describe
     the sound; of a whole recording the rate is that of the file. ``columns`` are what tables show of it, the same in
     every format.
     """
@@ -86,19 +86,19 @@ class Item:
 
     @property
     def speaker(self) -> str:
-        """A pseudonym: nobody is told apart across recordings, so each recording is a speaker of its own."""
+        """A pseudonym: speakers are not distinguished across recordings, so each recording counts as one."""
         return self.recording.id
 
     @property
     def child_segments(self) -> list[LabelledSegment]:
-        """Those that begin within the sound."""
+        """Child speech that starts within the sound."""
         length = self.samples / self.rate
         return [segment for segment in self.segments if segment.label == Label.CHILD and segment.start < length]
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the sound of an item lies in a finished export: a file, a stretch of bytes in it, or a row of it."""
+    """Where the sound of an item is in a finished export: a file, a range of bytes in a file, or a row of a file."""
 
     file: str
     offset: int | None = None
@@ -107,7 +107,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Order:
-    """What a writer needs to know: the folder to fill, the one it will become, and the options."""
+    """The task of a writer: the folder to fill, the folder that it will become, and the options."""
 
     format: Format
     folder: Path
@@ -120,7 +120,7 @@ class Order:
         return tuple(name for name, _ in self.options.split)
 
     def table(self, stem: str, split: str, suffix: str) -> Path:
-        """Path of a table: ``stem.suffix``, or ``stem_split.suffix`` in a corpus with parts."""
+        """Path of a table: ``stem.suffix``, or ``stem_split.suffix`` where the corpus is split."""
         return self.folder / (f"{stem}_{split}{suffix}" if self.options.split else f"{stem}{suffix}")
 
     def part(self, split: str) -> Path:
@@ -128,7 +128,7 @@ class Order:
         return self.folder / split if self.options.split else self.folder
 
     def shown(self, relative: str) -> str:
-        """How files name the sound ``relative``: below ``path_prefix`` if one is given."""
+        """The path by which tables name the sound ``relative``: below ``path_prefix`` if that is set."""
         prefix = self.options.path_prefix
         return f"{prefix.rstrip('/')}/{relative}" if prefix else relative
 
@@ -137,7 +137,7 @@ class Writer(Protocol):
     """Writes one format. Not thread-safe; `close` comes once, after the last item, and not after an error."""
 
     def add(self, item: Item) -> Place | None:
-        """Take the next item and say where its sound lies; ``None`` without sound of its own."""
+        """Take the next item and return where its sound is; ``None`` if it has none in the export."""
 
     def close(self) -> None: ...
 
@@ -153,7 +153,7 @@ class FileSet:
 
 @dataclass(frozen=True)
 class Format:
-    """Everything that is known about one export format.
+    """One export format: what it is called, what it can hold, how it is written and described.
 
         FORMAT = Format(
             name="rttm",
@@ -177,10 +177,9 @@ class Format:
     any work is done. ``read_sound`` reads the sound at a `Place` with a row again, from the finished export in a
     folder; ``None`` if it is not there. Files and stretches of bytes need none.
 
-    What Croissant says of its files: ``tables`` are patterns of the files that it describes one by one, ``file_sets``
-    those that it describes as sets. Without a set, single sound files lie at ``sound_files``. ``clip_tables`` is how
-    the names of tables begin that hold clips under the columns that all formats share, ``clip_set`` the file set that
-    does.
+    For Croissant: ``tables`` are patterns of the files that are described one by one, ``file_sets`` those that are
+    described as sets. Without a set, the sound is in single files at ``sound_files``. Clips under the columns that all
+    formats share are in the tables whose names start with ``clip_tables``, or in the file set ``clip_set``.
 
     ``on_hub``: the card starts with the Hugging Face hub's header. ``hub_header`` adds to it, from the options and the
     number of items by name of the split.

@@ -29,6 +29,6 @@ ALL = (
     rttm.FORMAT,
     manifest.FORMAT,
 )
-"""All formats of a folder. The ``urls`` list is a single file and stands beside them."""
+"""All formats that write a folder. The ``urls`` list is a single file and has no record."""
 
 FORMATS = {record.name: record for record in ALL}

@@ -1,4 +1,4 @@
-"""RTTM (NIST RT-09) with all labelled speech, and UEM with what was looked at: for diarisation and voice typing."""
+"""RTTM (NIST RT-09) with all labelled speech, and UEM with the scored regions: for diarisation and voice typing."""
 
 from __future__ import annotations
 
