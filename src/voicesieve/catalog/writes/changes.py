@@ -17,10 +17,11 @@ from voicesieve.catalog.rows import COUNTED, insert_missing
 from voicesieve.catalog.schema import host, video
 from voicesieve.catalog.writes import arms
 from voicesieve.catalog.writes.counting import Tally
+from voicesieve.domain.errors import InnerError
 from voicesieve.domain.states import VideoState, may_move
 
 
-class IllegalMoveError(Exception):
+class IllegalMoveError(InnerError):
     """A defect of ours: a stage tried a move that the state machine does not allow."""
 
 
