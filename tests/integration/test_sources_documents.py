@@ -680,7 +680,7 @@ def test_a_feed_that_moves_repeatedly_is_followed_once(site: Site) -> None:
     pages = walk(f"{site.base}/0")
 
     assert site.requests == ["/0", "/1"]
-    assert "moved once more" in pages[-1].problems[0].message
+    assert "moved again" in pages[-1].problems[0].message
 
 
 @pytest.mark.parametrize("new", ["{base}/feed", " {base}/feed#x ", "javascript:alert(1)", "", "http://[x"])
