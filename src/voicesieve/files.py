@@ -25,7 +25,7 @@ from voicesieve.domain.failures import Failure, FailureError, FailureKind
 
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
-"""Modes of what only its owner may read, whatever the umask: recordings of minors, keys, who was taken down."""
+"""Modes of what only its owner may read, whatever the umask: recordings of minors, keys, what was withdrawn."""
 
 SHARED_FILE = 0o666
 """Mode of what a person asked for at a place of their own, such as an export: there their umask decides."""
@@ -130,7 +130,7 @@ def becoming(*names: str) -> Callable[[str], bool]:
 def unfinished_in(folder: Path, is_ours: Callable[[str], bool]) -> list[Path]:
     """Files and folders of ``folder`` under a temporary name of ours: ``NAME.tmp-<12 hex digits>``.
 
-    ``is_ours`` is asked with NAME, of which a temporary name keeps the first `SHOWN` characters. A folder may hold
+    ``is_ours`` is called with NAME, of which a temporary name keeps the first `SHOWN` characters. A folder may hold
     anything else too, so NAME must be one that is written there.
     """
     if not folder.is_dir():
@@ -160,7 +160,7 @@ def _locked(path: Path, create: Callable[[Path], int]) -> tuple[Path, int]:
         _lock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return temporary, descriptor
-        os.close(descriptor)  # somebody swept it before it had its lock
+        os.close(descriptor)  # another process deleted it before it was locked
 
 
 def _lock(descriptor: int, how: int) -> bool:
@@ -177,11 +177,11 @@ def _lock(descriptor: int, how: int) -> bool:
 def _removed_if_abandoned(path: Path) -> bool:
     main = _COMPANION.fullmatch(path.name)
     if main and path.with_name(main[1]).exists():
-        return False  # it falls after the file that it belongs to, whose lock tells whether somebody lives
+        return False  # it falls after the file that it belongs to, whose lock shows whether its writer lives
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (FileNotFoundError, PermissionError):
-        return False  # finished a moment ago, or somebody else's
+        return False  # finished a moment ago, or not ours
     try:
         if not _lock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB):
             return False
@@ -232,7 +232,7 @@ def move_durably(source: Path, target: Path) -> None:
 def create_private(path: Path, flags: int = os.O_RDWR) -> int:
     """Open a file of ours that is kept open, making it if it is missing. Returns its descriptor.
 
-    Raises `OSError`: ``ELOOP`` for a link, whose target is somebody else's, and ``EINVAL`` for what is no file.
+    Raises `OSError`: ``ELOOP`` for a link, whose target is not ours, and ``EINVAL`` for what is not a file.
     """
     descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, PRIVATE_FILE)
     if stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -294,7 +294,7 @@ def space_needed(path: Path, needed_bytes: int = WORKING_SPACE) -> str:
 
 
 def identity_of(path: Path) -> tuple[int, int] | None:
-    """Which file or folder ``path`` names: its device and its number there. ``None`` where there is none."""
+    """Which file or folder ``path`` names: its device and its number there. ``None`` if it does not exist."""
     try:
         status = path.stat()
     except OSError:

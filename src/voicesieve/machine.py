@@ -1,7 +1,7 @@
 """What this machine refuses us: recognised wherever it surfaces, and put into one sentence for the operator.
 
 A folder of ours that cannot be written, no descriptors, threads, processes or memory left: none of it is the fault of
-the video in hand. Such a failure is ``disk_full`` or ``machine_fault``, which stop the run and use up nobody's budget.
+the video in hand. Such a failure is ``disk_full`` or ``machine_fault``, which stop the run and count against no video.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ EXHAUSTED = {
     "analysis.workers and fetching.max_concurrent_downloads",
     errno.ENOBUFS: "the machine has no memory left for its network: close other programs",
 }
-"""Errors that speak of this process or the whole machine, whatever was being done, and what to do about them."""
+"""Errors of this process or the whole machine, whatever was being done, and what to do about them."""
 
 _ADVICE = {
     errno.EACCES: "give this user the right to read and write there",
@@ -123,7 +123,7 @@ def unfit_failure(error: BaseException, memory_mb: int) -> Failure:
     why = f"{type(error).__name__}: {error}"
     message = (
         f"a worker process cannot be made ready ({why}). It may use {memory_mb} MiB (analysis.memory_mb, `ulimit -v`): "
-        f"where that is enough, install voicesieve anew. {_RESUME}"
+        f"where that is enough, install voicesieve again. {_RESUME}"
     )
     return Failure.from_exception(FailureKind.MACHINE_FAULT, error, message)
 
@@ -131,14 +131,14 @@ def unfit_failure(error: BaseException, memory_mb: int) -> Failure:
 def broken_installation(what: str, error: BaseException) -> Failure:
     """Why something that voicesieve brings along cannot be loaded."""
     why = f"{what} cannot be loaded ({type(error).__name__}: {' '.join(str(error).split())[:300]})"
-    message = f"{why}: the installation is damaged, install voicesieve anew. {_RESUME}"
+    message = f"{why}: the installation is damaged, install voicesieve again. {_RESUME}"
     return Failure.from_exception(FailureKind.MACHINE_FAULT, error, message)
 
 
 def refuse_tight_limits(*, workers: int, downloads: int = 0) -> None:
     """Raise `FailureError` ``machine_fault`` where this process may not open the files or start the threads of a run.
 
-    Workers that can only be started by half fail in ways that nobody can type, so both are tried before. The limit on
+    Workers that start only in part fail in ways that cannot be typed, so both are tried before. The limit on
     open files is raised as far as it may be.
     """
     _refuse_few_threads(THREADS + THREADS_PER_WORKER * workers)
@@ -181,7 +181,7 @@ def refuse_unwritable(folder: Path) -> None:
 
 
 def _limit_of(error: BaseException) -> int | None:
-    """The number of the limit that ``error`` itself speaks of, a key of `EXHAUSTED`."""
+    """The number of the limit that ``error`` itself names, a key of `EXHAUSTED`."""
     if isinstance(error, OSError):
         return error.errno if error.errno in EXHAUSTED else None
     return errno.EAGAIN if isinstance(error, RuntimeError) and _NO_THREAD in str(error) else None

@@ -1,6 +1,6 @@
 """Web addresses as they go over the wire: as they were given, with only what no request can hold encoded.
 
-Servers sign the very bytes of an address, so no escape of it is decoded, written anew or changed in case. What two
+Servers sign the very bytes of an address, so no escape of it is decoded, rewritten or changed in case. What two
 spellings have in common is decided elsewhere (`sources.identity.normalise_url`).
 """
 
@@ -70,11 +70,11 @@ class WebAddress:
 
 
 def web_address(text: str) -> WebAddress:
-    """What is asked for under ``text``, an ``http`` or ``https`` address without user name and password.
+    """The request for ``text``, an ``http`` or ``https`` address without user name and password.
 
     Its fragment is dropped, and so are dot segments that are written out, as every client drops them. Blanks, quotes,
     characters outside ASCII and a percent sign that begins no escape are encoded; nothing else is changed. Raises
-    ValueError with a reason for people that never quotes ``text``.
+    ValueError with a message that never quotes ``text``.
     """
     parts = split(text)
     target = _ILLEGAL_IN_PATH.sub(_encode, without_dot_segments(parts.path or "/"))
@@ -114,7 +114,7 @@ def split(text: str) -> Parts:
 def resolved(base: str, reference: str) -> str:
     """``reference`` as it reads at the web address ``base`` (RFC 3986, section 5.2), its own characters untouched.
 
-    Raises ValueError if ``base`` is none.
+    Raises ValueError if ``base`` is not a web address.
     """
     reference = reference.strip()
     if _SCHEME.match(reference):
@@ -136,7 +136,7 @@ def resolved(base: str, reference: str) -> str:
 def of_header(value: str) -> str:
     """An address out of a header, where bytes outside ASCII may be of any encoding: each of those as its escape.
 
-    ``value`` is UTF-8 with surrogates for the bytes that are none (``surrogateescape``).
+    ``value`` is UTF-8 with surrogates for bytes that are not UTF-8 (``surrogateescape``).
     """
     return _RAW_BYTE.sub(lambda match: f"%{ord(match[0]) - 0xDC00:02X}", value)
 
@@ -146,15 +146,15 @@ def without_dot_segments(path: str) -> str:
     if not _DOT_SEGMENT.search(path):
         return path
     segments = path.split("/")[1:]
-    kept: list[str] = []
+    remaining: list[str] = []
     for segment in segments:
         if segment == "..":
-            del kept[-1:]
+            del remaining[-1:]
         elif segment != ".":
-            kept.append(segment)
+            remaining.append(segment)
     if segments[-1] in (".", ".."):
-        kept.append("")
-    return "/" + "/".join(kept)
+        remaining.append("")
+    return "/" + "/".join(remaining)
 
 
 def check_length(url: str) -> None:

@@ -86,7 +86,7 @@ class PassedOver:
 
 
 MAX_SORTS = 40
-"""Sorts of passed-over things that are told apart for one query; what comes later counts as `OTHER_SORTS`."""
+"""Sorts of passed-over things that are counted separately for one query; later ones count as `OTHER_SORTS`."""
 OTHER_SORTS = "other things"
 
 
@@ -119,7 +119,7 @@ class Budget:
 
 
 Cursor = Mapping[str, object]
-"""Where a query goes on: plain JSON values that only its own source understands."""
+"""Where a query resumes: plain JSON values that only its own source understands."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True)
 class Reason:
-    """One rule that spoke: its name, the measured value and the threshold it was held against."""
+    """One rule that applied: its name, and a message with the measured value and the threshold."""
 
     rule: str
     message: str

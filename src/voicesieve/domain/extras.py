@@ -1,6 +1,6 @@
 """How to install an optional part: the one sentence of every message that misses one.
 
-The name voicesieve belongs to nobody on the public package index yet. A message that told people to install it from
+The name voicesieve is not registered on the public package index yet. A message that told people to install it from
 there would let whoever registers the name run code on their machines.
 """
 

@@ -57,7 +57,7 @@ class Remedy(StrEnum):
     RETRY_ALONE = "retry_alone"
     """Our machinery failed: once more, with nothing else running beside it."""
     STOP_RUN = "stop_run"
-    """Nothing can go on: stop cleanly, keep everything, tell the operator."""
+    """The run cannot continue: stop cleanly, keep everything, report it to the operator."""
 
 
 REMEDIES: dict[FailureKind, Remedy] = {
@@ -89,7 +89,7 @@ REMEDIES: dict[FailureKind, Remedy] = {
 }
 
 METHOD_SPECIFIC = frozenset({FailureKind.UNSUPPORTED, FailureKind.UNDECODABLE, FailureKind.NO_AUDIO})
-"""Failures that speak of the fetching method rather than of the video: the next method is worth a try."""
+"""Failures of the fetching method rather than of the video: the next method is worth a try."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What fetching is asked for and what it answers: always a typed value, never a raw exception."""
+"""What a fetch is given and what it returns: always a typed value, never a raw exception."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class FetchRequest:
     """One video to fetch with one method into ``scratch``, a private empty folder that the caller owns.
 
     ``screen`` judges what the method learns of the video before it fetches any media; with a reason against it, the
-    method raises `NotWantedError`. Methods that learn nothing before never ask.
+    method raises `NotWantedError`. Methods that learn nothing before fetching never call it.
     """
 
     video: str
@@ -47,7 +47,7 @@ class Exchange:
     """One HTTP request and what came of it, for the log.
 
     ``visit`` is what it was made for: a video's id, or the address of a feed or page. ``number`` counts the requests of
-    one visit from 1. ``bytes`` are those of the body as they came in, packed or not; ``None`` where nobody counted.
+    one visit from 1. ``bytes`` are those of the body as they came in, packed or not; ``None`` if not counted.
     ``status`` is ``None`` where no answer came, and ``error`` says why.
     """
 
@@ -82,7 +82,7 @@ class Fetched:
     """A complete file in the scratch folder. It is not yet known to decode.
 
     ``expected_duration_s`` is what the source stated, ``None`` if it did not. ``facts`` are plain JSON values
-    learnt on the way (title, channel, licence, language, captions, ETag, final URL).
+    learned on the way (title, channel, licence, language, captions, ETag, final URL).
     """
 
     path: Path

@@ -32,7 +32,7 @@ class EvidenceKind(StrEnum):
 
 
 SURELY_HEARD = 0.8
-"""Least probability of what was heard in a part of a video for it to differ from the whole."""
+"""Least probability of a part's own language for it to differ from that of the whole video."""
 
 
 class LanguageState(StrEnum):
@@ -69,7 +69,7 @@ class SpokenLanguage:
 
     ``probability`` is that of the likeliest language, also where the answer is ``und``. ``unavailable`` says of each
     detector that should have spoken and could not, why. ``fusion`` is the revision of the rules that weighed; empty if
-    nobody knows any more.
+    is no longer known.
     """
 
     code: str
@@ -86,7 +86,7 @@ class SpokenLanguage:
         return LanguageState.UNDETERMINED if self.code == UNDETERMINED else LanguageState.SETTLED
 
     def at(self, start: float, end: float) -> str:
-        """The language from ``start`` to ``end`` (seconds): that of the whole, unless another was heard there."""
+        """The language from ``start`` to ``end`` (seconds): that of the whole, unless another was recognised there."""
         votes = [piece for piece in self.evidence if piece.start is not None and piece.end is not None]
         overlaps = [(min(end, vote.end or 0.0) - max(start, vote.start or 0.0), vote.code, vote) for vote in votes]
         longest = max(overlaps, default=None, key=lambda overlap: overlap[:2])

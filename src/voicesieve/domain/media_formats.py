@@ -1,4 +1,4 @@
-"""The one list of media formats: what is looked for in folders and pages, what is opened, how stored files are named.
+"""The one list of media formats: which files are recognised and opened, and how stored files are named.
 
 Each of them holds its sound itself and is recognised by its content. Left out are formats that name other files
 (playlists, HLS, DASH, concat, SDP), raw samples without a header, which any file could be, and the sounds of games.

@@ -1,7 +1,7 @@
 """Names as people write them: the one form that is stored, and the one by which they are compared.
 
 The same name reaches us composed (NFC) from the web and a keyboard, decomposed (NFD) from a Mac's folders and archives,
-and with characters that nobody sees. People who ask for a takedown write what they see.
+and with invisible characters. People who ask for a takedown write what they see.
 """
 
 from __future__ import annotations

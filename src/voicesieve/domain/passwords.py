@@ -7,7 +7,7 @@ import re
 _BEFORE_HOST = r"(?:(?<![^:\s\"'“‘(<]))//"
 _PROPER = _BEFORE_HOST + r"[^/?#\s]*@"
 _WITH_DELIMITERS = _BEFORE_HOST + r"[^\s/?#@:\[]+:(?!\d{0,5}(?:[/?#\s\"'”’>,;).]|$))[^\n]*@"
-"""A password with ``/``, ``?``, ``#`` or a blank in it, by which the address is none. A port is no password."""
+"""A password with ``/``, ``?``, ``#`` or a blank in it, which make the address invalid. A port is not a password."""
 _WITHOUT_SLASHES = r"(?<![\w/])[\w.+-]+:[\\/]*[^\s/?#\\\"“”<>@\[]+(?<!:)@(?=[\w\[])"
 """``user:password@host`` without a scheme, or with one that is mistyped."""
 

@@ -65,7 +65,7 @@ class Verdict:
 
     ``score`` is the calibrated probability (0..1) that the recording contains child speech; ``child_share`` is
     child seconds over speech seconds. All times in seconds. ``pooling`` and ``point`` are the revisions of the method
-    and of the operating point that made it of the scores; empty if nobody knows any more.
+    and of the operating point that made it of the scores; empty if that is no longer known.
     """
 
     model: Model

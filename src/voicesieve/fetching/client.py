@@ -31,11 +31,11 @@ _SAFE_FOR_ANY_HOST = frozenset({"accept", "range", "if-range", "if-none-match", 
 """Headers that may follow a redirect to another origin; all others could be credentials."""
 _REFRESH = re.compile(r"\s*(\d{1,9})(?:\.\d*)?\s*[;,]\s*(?:url\s*=)?\s*[\"']?([^\"']+)", re.IGNORECASE)
 _LONGEST_REFRESH_S = 10
-"""A page that sends its readers on waits this long at most; one that waits longer shows itself anew."""
+"""A refresh within this time leads to another page; a page with a longer one reloads itself."""
 _READ_BUFFER_BYTES = 2**18
 """What a response may hold in memory unread is twice this. Larger brought no speed on loopback."""
 _MAX_HEADER_BYTES = 2**15
-"""Length of a header. Security policies of real sites go beyond the 8 kB that aiohttp allows by itself."""
+"""Length of a header. Security policies of real sites go beyond the 8 kB that aiohttp allows by default."""
 _MAX_COOKIE_BYTES = 2**13
 """What is sent back of cookies in one request; servers refuse longer headers."""
 
@@ -53,7 +53,7 @@ class HttpAnswer:
 class HttpClient:
     """One per run; use as ``async with``. Keeps connections alive, but knows no proxy and no environment.
 
-    ``user_agent`` should say who crawls and how to reach them. ``closed_platforms`` are asked nothing, redirects
+    ``user_agent`` should say who crawls and how to reach them. ``closed_platforms`` get no request, redirects
     included: their terms need a legal basis, and none is stated. ``observe`` is called after every request.
     """
 
@@ -145,7 +145,7 @@ class Visit:
         self._accepted_codings = "identity"
 
     async def get(self, url: str, headers: Mapping[str, str], *, follow_refresh: bool = False) -> HttpResponse:
-        """Follow redirects, each one checked anew, up to an answer whose body is still to be read.
+        """Follow redirects, each one checked again, up to a response whose body is still to be read.
 
         With ``follow_refresh`` also a page that only sends its reader on. The caller closes the response and sets the
         time limit. Raises `FailureError` (forbidden address, unsupported, network), never for a status.
@@ -181,7 +181,7 @@ class Visit:
         address = checked_url(url)
         check_platform(address.host, self._client.closed_platforms)
         host = address.host.strip("[]")
-        if ":" in host or host.replace(".", "").isdigit():  # an address, for which no resolver is asked
+        if ":" in host or host.replace(".", "").isdigit():  # an address, which no resolver checks
             check_address(address.host, host, allow_private_addresses=self._client.allow_private_addresses)
         return address
 
@@ -221,13 +221,13 @@ class Visit:
     def _cookies_for(self, address: WebAddress) -> str:
         path, _, _ = address.target.partition("?")
         url = URL.build(scheme=address.scheme, authority=_authority(address), path=path, encoded=True)
-        kept, length = [], 0
+        pairs, length = [], 0
         for cookie in self._cookies.filter_cookies(url).values():
             pair = f"{cookie.key}={cookie.value}"
             length += len(pair) + 2
             if length <= _MAX_COOKIE_BYTES:
-                kept.append(pair)
-        return "; ".join(kept)
+                pairs.append(pair)
+        return "; ".join(pairs)
 
 
 class HttpResponse:
@@ -311,7 +311,7 @@ def connection_failure(url: str, error: Exception) -> Failure:
 
 
 def broken_transfer(url: str, error: Exception) -> Failure:
-    """Type what aiohttp raises in the middle of a body. It does not always tell a reset from a short body."""
+    """Type what aiohttp raises in the middle of a body. It does not always distinguish a reset from a short body."""
     if isinstance(error, aiohttp.ClientPayloadError):
         message = f"{_host(url)} ended its answer before it was complete"
         return Failure.from_exception(FailureKind.TRUNCATED, error, message)
@@ -347,7 +347,7 @@ async def _unpacked(response: HttpResponse, unpacker: Unpacker) -> AsyncIterator
             for piece in unpacker.pieces(data):
                 yield piece
                 if unpacker.packed:
-                    await asyncio.sleep(0)  # a bomb takes seconds to unpack; nobody else shall wait for it
+                    await asyncio.sleep(0)  # a bomb takes seconds to unpack; other tasks must not wait for it
     except (aiohttp.ClientError, OSError) as error:
         raise FailureError(broken_transfer(str(response.address), error)) from error
     yield unpacker.rest()

@@ -1,4 +1,4 @@
-"""Which addresses may be contacted and which programs may be started on behalf of a URL that somebody else wrote."""
+"""Which addresses may be contacted and which programs may be started on behalf of a URL that others wrote."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def is_public(ip: IpAddress | str) -> bool:
 def check_url(url: str) -> None:
     """Refuse what is not a plain http or https URL. Looks at the text only, never at the network.
 
-    Raises `FailureError` (unsupported) for another scheme, a host or port that is none, a user name or password,
+    Raises `FailureError` (unsupported) for another scheme, an invalid host or port, a user name or password,
     control characters, a backslash, or more than `MAX_URL_CHARS` characters.
     """
     checked_url(url)
@@ -119,7 +119,7 @@ def forbidden(host: str, ip: str) -> Failure:
 
 
 def install_connect_guard(allow_private_addresses: bool, platform: str | None = None) -> None:
-    """Watch this process from now on, for good: it connects only where `is_public`, and starts only JS runtimes.
+    """Watch this process from now on: it connects only where `is_public`, and starts only JS runtimes.
 
     ``platform`` is the one that the order's own address belongs to; a platform reached in any other way (a redirect,
     an embedded player, a mirror site) is refused before its name is looked up, because no rule for it was applied.

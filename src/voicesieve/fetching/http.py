@@ -48,7 +48,7 @@ _Answer = TypeVar("_Answer")
 class HttpFetcher:
     """Fetches any http(s) URL that answers with media itself.
 
-    Addresses and redirects are limited as ``client`` was told to; sizes and times by each request.
+    Addresses and redirects are limited as ``client`` is configured; sizes and times by each request.
     """
 
     method = "http"
@@ -111,8 +111,8 @@ class _Version:
 class _Transfer:
     """One file on its way: what has been written, and what is known of the whole.
 
-    It is asked for as a whole, and in parts only to resume. Where a part is not of the file that was begun, or cannot
-    be had, the file is asked for as a whole once more, and never in parts again.
+    The whole file is requested, and parts only to resume. Where a part belongs to another file than the one that was
+    begun, or is refused, the whole file is requested once more, and never in parts again.
     """
 
     def __init__(self, client: HttpClient, request: FetchRequest, file: io.FileIO) -> None:
@@ -195,7 +195,7 @@ class _Transfer:
             raise
 
     def _not_in_parts(self, response: HttpResponse) -> None:
-        """The range is refused: because nothing is left of the file, or for good."""
+        """The range is refused: because the file is complete, or because ranges are not served."""
         _, _, size = _content_range(response.headers)
         if response.status == 416 and size == self._written:
             self._finished = True  # whatever length was stated at first
@@ -270,7 +270,7 @@ class _Transfer:
                 for piece in unpacker.pieces(data):
                     self._take(piece, span, response)
                     if unpacker.packed:
-                        await asyncio.sleep(0)  # a bomb takes seconds to unpack; nobody else shall wait for it
+                        await asyncio.sleep(0)  # a bomb takes seconds to unpack; other tasks must not wait for it
             self._take(unpacker.rest(), span, response, is_last=True)
         except (aiohttp.ClientError, OSError) as error:
             self._take(b"", span, response, is_last=True)

@@ -35,7 +35,7 @@ class LocalFetcher:
         try:
             done, _ = await asyncio.wait({copying}, timeout=request.limits.deadline_s)
         finally:
-            # A thread cannot be cancelled: tell it to stop, and leave only when it has.
+            # A thread cannot be cancelled: ask it to stop, and return only when it has.
             stop.set()
             await asyncio.wait({copying})
         if not done:
@@ -44,7 +44,7 @@ class LocalFetcher:
 
 
 def gone(urls: Iterable[str]) -> frozenset[str]:
-    """Those of the ``file://`` URLs at which nothing lies any more. What cannot be looked at may still be there."""
+    """Those of the ``file://`` URLs whose file is gone. What cannot be read may still be there."""
     return frozenset(url for url in urls if not _may_be_there(_path(url)))
 
 
@@ -110,7 +110,7 @@ def _path(url: str) -> Path:
 def _opened(source: Path) -> BinaryIO:
     try:
         # Looked at before it is opened, because opening a device can already do something; and opened without
-        # waiting, because by then it may have become a FIFO that nobody writes to.
+        # waiting, because by then it may have become a FIFO without a writer.
         _require_regular(source, source.stat().st_mode)
         file = os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     except OSError as error:

@@ -31,15 +31,15 @@ class PublicResolver(AbstractResolver):
         Raises `OSError` if it has none, `FailureError` if none of them is public or it cannot be a host's name.
         """
         try:
-            found = await self._resolver.resolve(host, port, family)
+            addresses = await self._resolver.resolve(host, port, family)
         except UnicodeError as error:
             message = f"{clean_text(host, 200)!r} cannot be a host's name"
             raise FailureError(Failure.from_exception(FailureKind.UNSUPPORTED, error, message)) from error
         if self._allow_private_addresses:
-            return found
-        public = [result for result in found if is_public(result["host"])]
-        if found and not public:
-            raise FailureError(forbidden(host, found[0]["host"]))
+            return addresses
+        public = [result for result in addresses if is_public(result["host"])]
+        if addresses and not public:
+            raise FailureError(forbidden(host, addresses[0]["host"]))
         return public
 
     async def close(self) -> None:

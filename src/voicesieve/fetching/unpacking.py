@@ -88,7 +88,7 @@ class _Step:
         return b"" if self._members else self._start
 
     def _begin(self, data: bytes) -> bool:
-        """Begin a member, or let pass what is none. False if ``data`` is too short to say, or of no use."""
+        """Begin a member, or skip data that is not one. False if ``data`` is too short to decide, or is useless."""
         if len(data) < len(_GZIP_MAGIC):
             self._start = data
             return False

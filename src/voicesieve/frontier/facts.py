@@ -1,4 +1,4 @@
-"""What the frontier is told of a channel, and what it answers. Light, so that the catalog can name it."""
+"""What the frontier is given about a channel, and what it returns. Light, so that the catalog can import it."""
 
 from __future__ import annotations
 

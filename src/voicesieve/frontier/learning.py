@@ -1,6 +1,6 @@
-"""Learning from what was decided: how rates are spread over channels, and which words of metadata tell.
+"""Learning from what was decided: how rates are spread over channels, and which words indicate child speech.
 
-Both are fitted anew from all decisions whenever these have grown by a quarter (`due`), so the sum of all fits stays
+Both are fitted again from all decisions whenever these have grown by a quarter (`due`), so the sum of all fits stays
 in proportion to the decisions, and decisions that were changed or withdrawn are simply not seen again.
 """
 
@@ -43,10 +43,10 @@ FIRST_PRIOR = _first_prior()
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What was learnt: weights over the grid of rates for all channels, and by the query that found a channel first.
+    """What was learned: weights over the grid of rates for all channels, and by the query that found a channel first.
 
     ``words``: log-odds by hashed word. ``child_s``: mean child seconds of an accepted video. ``decisions``: how many
-    were learnt from.
+    were learned from.
     """
 
     prior: Array = field(default_factory=lambda: FIRST_PRIOR)
@@ -67,7 +67,7 @@ class Knowledge:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Knowledge:
-        """Knowledge on another grid of rates is of no use any more: it is learnt anew at the next decision."""
+        """Knowledge on another grid of rates is of no use: it is learned again at the next decision."""
         if value["rates"] != list(RATES):
             return cls()
         return cls(
@@ -84,8 +84,8 @@ class Knowledge:
 
     def merit(self, words: Sequence[int]) -> float:
         """Log-odds of a video's metadata, bounded by `MAX_MERIT`."""
-        found = sum(self.words.get(word, 0.0) for word in words)
-        return max(-MAX_MERIT, min(MAX_MERIT, found))
+        total = sum(self.words.get(word, 0.0) for word in words)
+        return max(-MAX_MERIT, min(MAX_MERIT, total))
 
 
 def _rounded(weights: Array) -> list[float]:
@@ -153,8 +153,8 @@ def fit_words(lessons: Lessons, offsets: Array, start: Mapping[int, float]) -> d
         following = (1.0 + np.sqrt(1.0 + 4.0 * momentum**2)) / 2.0
         point = moved + (momentum - 1.0) / following * (moved - weights)
         weights, momentum = moved, following
-    kept = np.abs(weights) > 0.01
-    return {int(name): float(value) for name, value in zip(names[kept], weights[kept], strict=True)}
+    weighty = np.abs(weights) > 0.01
+    return {int(name): float(value) for name, value in zip(names[weighty], weights[weighty], strict=True)}
 
 
 def _index(

@@ -36,8 +36,8 @@ class Suggestion:
     channels: int
 
 
-def suggest(videos: Iterable[Titled], known: Collection[str], limit: int) -> list[Suggestion]:
-    """The ``limit`` phrases that tell accepted videos best, none of which is in ``known`` already.
+def suggest(videos: Iterable[Titled], queries: Collection[str], limit: int) -> list[Suggestion]:
+    """The ``limit`` phrases that best mark accepted videos, none of which is in ``queries`` already.
 
     Ordered by the lower end of the 95 % interval of the share accepted (Wilson 1927), so that a phrase of two lucky
     videos does not come before one of fifty.
@@ -46,19 +46,19 @@ def suggest(videos: Iterable[Titled], known: Collection[str], limit: int) -> lis
     decided: Counter[str] = Counter()
     channels: dict[str, set[str]] = {}
     for video in videos:
-        for phrase in {found for text in video.texts for found in _phrases(text)}:
+        for phrase in {phrase for text in video.texts for phrase in _phrases(text)}:
             decided[phrase] += 1
             accepted[phrase] += video.accepted
             if video.accepted:
                 channels.setdefault(phrase, set()).add(name_key(video.channel))
-    taken = {" ".join(tokens(phrase)) for phrase in known}
-    found = [
+    taken = {" ".join(tokens(phrase)) for phrase in queries}
+    suggestions = [
         Suggestion(phrase, accepted[phrase], decided[phrase], len(channels[phrase]))
         for phrase in channels
         if len(channels[phrase]) >= LEAST_CHANNELS and phrase not in taken
     ]
-    found.sort(key=lambda one: (-_lower(one), -len(one.phrase), one.phrase))
-    return _without_parts(found)[:limit]
+    suggestions.sort(key=lambda suggestion: (-_lower(suggestion), -len(suggestion.phrase), suggestion.phrase))
+    return _without_parts(suggestions)[:limit]
 
 
 def _phrases(text: str) -> Iterable[str]:
@@ -68,17 +68,20 @@ def _phrases(text: str) -> Iterable[str]:
             yield " ".join(words[start : start + length])
 
 
-def _lower(one: Suggestion) -> float:
-    share, count, z = one.accepted / one.decided, one.decided, 1.96
+def _lower(suggestion: Suggestion) -> float:
+    share, count, z = suggestion.accepted / suggestion.decided, suggestion.decided, 1.96
     centre = share + z * z / (2 * count)
     spread = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     return (centre - spread) / (1 + z * z / count)
 
 
-def _without_parts(found: list[Suggestion]) -> list[Suggestion]:
+def _without_parts(suggestions: list[Suggestion]) -> list[Suggestion]:
     """Leave out a phrase that lies within a longer one of the same videos, or around one that was better already."""
-    kept: list[Suggestion] = []
-    for one in found:
-        if not any(f" {one.phrase} " in f" {other.phrase} " and other.accepted >= one.accepted for other in kept):
-            kept.append(one)
-    return kept
+    chosen: list[Suggestion] = []
+    for suggestion in suggestions:
+        if not any(
+            f" {suggestion.phrase} " in f" {other.phrase} " and other.accepted >= suggestion.accepted
+            for other in chosen
+        ):
+            chosen.append(suggestion)
+    return chosen

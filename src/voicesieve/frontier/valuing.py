@@ -52,7 +52,7 @@ def _reached(arm: ArmFacts) -> float:
 
 
 BLOCK = 500
-"""Lessons whose channels are looked at together: not a row of rates for each of them all at once."""
+"""Lessons whose channels are computed together, which bounds the memory that their rows of rates take."""
 
 
 def _beside(lessons: Lessons, block: slice, said: Array, priors: Array) -> Array:

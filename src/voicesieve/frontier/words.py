@@ -12,10 +12,10 @@ from itertools import pairwise
 from voicesieve.domain.candidates import Candidate
 
 SPACE = 1 << 18
-"""Words are told apart by their hash; 2^18 places keep collisions of the few thousand that matter rare."""
+"""Words are identified by their hash; 2^18 places keep collisions of the few thousand that matter rare."""
 
 MOST = 64
-"""Words of one video that are looked at: a title of 1,000 characters must not outweigh all others."""
+"""Words of one video that are used: a title of 1,000 characters must not outweigh all others."""
 
 _WORD = re.compile(r"[^\W_]{1,40}")
 _DURATIONS_S = (15.0, 60.0, 180.0, 600.0, 1800.0, 3600.0)

@@ -41,15 +41,15 @@ def listed(tree: Tree, notes: list[str]) -> Iterator[tuple[str, Candidate | Prob
 def _lines(tree: Tree, file: PurePosixPath) -> Iterator[Candidate | Problem]:
     with (tree.root / file).open("rb") as lines:
         for number, raw in enumerate(iter(lambda: lines.readline(MAX_LINE_BYTES), b""), start=1):
-            for found in read_line(raw.decode("utf-8", "replace"), f"{file}, line {number}", kinds=NAMES):
-                if isinstance(found, PassedOver):
+            for entry in read_line(raw.decode("utf-8", "replace"), f"{file}, line {number}", kinds=NAMES):
+                if isinstance(entry, PassedOver):
                     continue
-                if isinstance(found, SourceProblem):
-                    yield Problem(found.where, found.message)
-                elif address_identity(found.url) is None:
+                if isinstance(entry, SourceProblem):
+                    yield Problem(entry.where, entry.message)
+                elif address_identity(entry.url) is None:
                     yield Problem(f"{file}, line {number}", "a placeholder of the crawler's own tests")
                 else:
-                    yield _from_tree(found, file)
+                    yield _from_tree(entry, file)
 
 
 def _descriptions(tree: Tree, file: PurePosixPath, notes: list[str]) -> Iterator[Candidate | Problem]:
@@ -86,14 +86,14 @@ def _queue(tree: Tree, file: PurePosixPath, notes: list[str]) -> Iterator[Candid
         yield _from_tree(Candidate(*youtube(video_id)), file) if video_id else Problem(str(file), "names no video id")
 
 
-def _from_tree(found: Candidate, file: PurePosixPath) -> Candidate:
+def _from_tree(candidate: Candidate, file: PurePosixPath) -> Candidate:
     return Candidate(
-        found.source,
-        found.native_id,
-        found.url,
-        found.title,
-        found.channel,
-        published_at=found.published_at,
+        candidate.source,
+        candidate.native_id,
+        candidate.url,
+        candidate.title,
+        candidate.channel,
+        published_at=candidate.published_at,
         metadata={"legacy": {"listed_in": str(file)}},
     )
 

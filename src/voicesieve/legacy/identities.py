@@ -27,7 +27,7 @@ def full_id(text: str) -> str:
 
 
 def address_identity(url: str) -> Identity | None:
-    """The identity behind an address, ``None`` for what is none or a placeholder's."""
+    """The identity behind an address, ``None`` for a placeholder or what is not an address."""
     try:
         identity = candidate_identity(normalise_url(url))
     except ValueError:
@@ -47,8 +47,8 @@ class KnownIds:
 
     def completed(self, start: str) -> str:
         """The one known id that begins with these eight characters; empty if none or several do."""
-        found = self._by_start.get(start, set())
-        return next(iter(found)) if len(found) == 1 else ""
+        matches = self._by_start.get(start, set())
+        return next(iter(matches)) if len(matches) == 1 else ""
 
     def starts_one(self, start: str) -> bool:
         return start in self._by_start
@@ -60,8 +60,8 @@ def stated_ids(record: LegacyRecord) -> set[str]:
     return {full_id(record.video_id), behind.native_id if behind and behind.source == YOUTUBE else ""} - {""}
 
 
-def identify(record: LegacyRecord, known: KnownIds) -> Identity | None:
-    """Who the record is about, as far as it can be told for sure; ``None`` if not.
+def identify(record: LegacyRecord, ids: KnownIds) -> Identity | None:
+    """The video that the record describes, if that is certain; else ``None``.
 
     Where id and address name two videos, the file name decides. An id cut to eight characters, in the field or in the
     file name, is completed by the one video of the tree that begins so.
@@ -77,5 +77,5 @@ def identify(record: LegacyRecord, known: KnownIds) -> Identity | None:
     if behind is not None:
         return behind
     cut = record.video_id if _CUT.fullmatch(record.video_id) else in_name
-    completed = known.completed(cut)
+    completed = ids.completed(cut)
     return youtube(completed) if completed else None

@@ -61,7 +61,7 @@ def read_manifest(file: Path) -> Manifest:
 
 def backups_of(file: Path) -> list[Path]:
     """Backups of a manifest beside it and in ``backups/``, the newest first by the time in their name."""
-    found = [
+    backups = [
         path
         for folder in (file.parent, file.parent / "backups")
         if folder.is_dir()
@@ -69,7 +69,7 @@ def backups_of(file: Path) -> list[Path]:
         if path.name.startswith(file.stem) and "backup" in path.name and not path.name.endswith(_UNFINISHED)
         if path.is_file() and not path.is_symlink()
     ]
-    return sorted(found, key=_age, reverse=True)
+    return sorted(backups, key=_age, reverse=True)
 
 
 def _age(path: Path) -> tuple[str, float, str]:

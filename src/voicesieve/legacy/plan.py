@@ -62,22 +62,22 @@ def make_plan(tree: Tree) -> Plan:
     """Read every file of the tree and settle what the tree alone can settle."""
     plan = Plan(tree.root)
     records = list(_manifest_records(tree, plan))
-    listed = [(file, found) for file, found in addresses.listed(tree, plan.notes)]
-    known = KnownIds()
-    known.add(
+    listed = [(file, entry) for file, entry in addresses.listed(tree, plan.notes)]
+    ids = KnownIds()
+    ids.add(
         video_id for _file, record in records if isinstance(record, LegacyRecord) for video_id in stated_ids(record)
     )
-    known.add(found.native_id for _, found in listed if isinstance(found, Candidate) and found.source == YOUTUBE)
-    described = {found.id: found for _, found in listed if isinstance(found, Candidate) and found.title}
-    items = _with_audio([_item(file, record, known, described) for file, record in records], tree, known)
+    ids.add(entry.native_id for _, entry in listed if isinstance(entry, Candidate) and entry.source == YOUTUBE)
+    described = {entry.id: entry for _, entry in listed if isinstance(entry, Candidate) and entry.title}
+    items = _with_audio([_item(file, record, ids, described) for file, record in records], tree, ids)
     items = _without_doubles(items)
     items += _listed_items(listed, {item.candidate.id for item in items if item.candidate})
-    plan.items = _with_audio_alone(items, tree, known, described)
+    plan.items = _with_audio_alone(items, tree, ids, described)
     return plan
 
 
 def _manifest_records(tree: Tree, plan: Plan) -> Iterator[tuple[str, LegacyRecord | str]]:
-    """Each record with the manifest it stands in, or the reason why it is none."""
+    """Each record with its manifest, or the reason why it is not a record."""
     for file in tree.manifests:
         manifest = read_manifest(tree.root / file)
         plan.notes += [f"{file.parent}: {note}" for note in manifest.notes]
@@ -90,11 +90,11 @@ def _manifest_records(tree: Tree, plan: Plan) -> Iterator[tuple[str, LegacyRecor
                 yield str(file), f"{file}, record {number}: {error}"
 
 
-def _item(file: str, record: LegacyRecord | str, known: KnownIds, described: Mapping[str, Candidate]) -> Item:
+def _item(file: str, record: LegacyRecord | str, ids: KnownIds, described: Mapping[str, Candidate]) -> Item:
     if isinstance(record, str):
         where, _, why = record.rpartition(": ")
         return Item(file, where).ended(Ending.REFUSED, "not_a_record", why)
-    identity = identify(record, known)
+    identity = identify(record, ids)
     evidence = {"manifest": file, **record.evidence}
     if identity is None:
         reason = "contradiction" if len(stated_ids(record)) > 1 else "no_id"
@@ -115,12 +115,12 @@ def _described(
     more = described.get(bare.id)
     if more is None:
         return bare
-    known = {**evidence, addresses.API: legacy_of(more).get(addresses.API)}
+    legacy = {**evidence, addresses.API: legacy_of(more).get(addresses.API)}
     bare = replace(bare, title=title or more.title, channel=more.channel, published_at=more.published_at)
-    return replace(bare, metadata={"legacy": known})
+    return replace(bare, metadata={"legacy": legacy})
 
 
-def _with_audio(items: list[Item], tree: Tree, known: KnownIds) -> list[Item]:
+def _with_audio(items: list[Item], tree: Tree, ids: KnownIds) -> list[Item]:
     """Give each item its audio file.
 
     A file goes to one video only: the one whose id its name carries, else the first that names it.
@@ -128,7 +128,7 @@ def _with_audio(items: list[Item], tree: Tree, known: KnownIds) -> list[Item]:
     wanted = [tree.audio.find(_path_of(item)) if item.ending is None else None for item in items]
     claims: dict[PurePosixPath, int] = {}
     for index, (item, path) in enumerate(zip(items, wanted, strict=True)):
-        if path is None or _belongs_elsewhere(item, path, known):
+        if path is None or _belongs_elsewhere(item, path, ids):
             wanted[index] = None
         elif path not in claims or (_carries(path, item) and not _carries(path, items[claims[path]])):
             claims[path] = index
@@ -166,11 +166,11 @@ def _carries(path: PurePosixPath, item: Item) -> bool:
     return item.candidate is not None and id_in_name(path.name) == item.candidate.native_id[:8] != ""
 
 
-def _belongs_elsewhere(item: Item, path: PurePosixPath, known: KnownIds) -> bool:
+def _belongs_elsewhere(item: Item, path: PurePosixPath, ids: KnownIds) -> bool:
     """Whether the file's name carries the id of another video of the tree."""
     start = id_in_name(path.name)
     named = item.candidate is not None and item.candidate.source == YOUTUBE
-    return named and known.starts_one(start) and not _carries(path, item)
+    return named and ids.starts_one(start) and not _carries(path, item)
 
 
 def _without_doubles(items: list[Item]) -> list[Item]:
@@ -179,8 +179,8 @@ def _without_doubles(items: list[Item]) -> list[Item]:
     for index, item in enumerate(items):
         if item.candidate is None or item.ending is not None:
             continue
-        kept = chosen.setdefault(item.candidate.id, index)
-        if item.audio is not None and items[kept].audio is None:
+        first = chosen.setdefault(item.candidate.id, index)
+        if item.audio is not None and items[first].audio is None:
             chosen[item.candidate.id] = index
     return [
         item
@@ -191,16 +191,16 @@ def _without_doubles(items: list[Item]) -> list[Item]:
 
 
 def _listed_items(listed: Iterable[tuple[str, Candidate | addresses.Problem]], seen: set[str]) -> Iterator[Item]:
-    for file, found in listed:
-        if isinstance(found, addresses.Problem):
-            yield Item(file, found.where).ended(Ending.REFUSED, "not_an_address", found.message)
+    for file, entry in listed:
+        if isinstance(entry, addresses.Problem):
+            yield Item(file, entry.where).ended(Ending.REFUSED, "not_an_address", entry.message)
             continue
-        item = Item(file, file, found)
-        yield item.ended(Ending.DUPLICATE, "same_video") if found.id in seen else item
-        seen.add(found.id)
+        item = Item(file, file, entry)
+        yield item.ended(Ending.DUPLICATE, "same_video") if entry.id in seen else item
+        seen.add(entry.id)
 
 
-def _with_audio_alone(items: list[Item], tree: Tree, known: KnownIds, described: Mapping[str, Candidate]) -> list[Item]:
+def _with_audio_alone(items: list[Item], tree: Tree, ids: KnownIds, described: Mapping[str, Candidate]) -> list[Item]:
     """Find a place for audio that no record names.
 
     It goes to the video whose id its name carries, where that has none; otherwise the file itself is who it is.
@@ -211,7 +211,7 @@ def _with_audio_alone(items: list[Item], tree: Tree, known: KnownIds, described:
     for path in tree.audio.files:
         if path in claimed:
             continue
-        video_id = known.completed(id_in_name(path.name))
+        video_id = ids.completed(id_in_name(path.name))
         identity = youtube(video_id) if video_id else file_identity((tree.root / path).absolute())
         candidate = _described(identity, "", {"audio": str(path)}, described)
         place = places.get(candidate.id)

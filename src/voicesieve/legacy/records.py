@@ -83,7 +83,7 @@ def interpret(raw: object, where: str, generation: str) -> LegacyRecord:
         url=without_password(clean_text(value["url"], _MAX_TEXT)),
         output_path=str(evidence["output_path"]),
         title="" if _PLACEHOLDER_TITLE.fullmatch(title) else title,
-        evidence={name: kept for name, kept in evidence.items() if kept not in (None, "")},
+        evidence={name: fact for name, fact in evidence.items() if fact not in (None, "")},
     )
 
 

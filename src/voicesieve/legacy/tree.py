@@ -123,9 +123,9 @@ class AudioIndex:
         parts = [clean_text(part) for part in path_parts(written)]
         if not parts:
             return None
-        found = self._by_name.get(parts[-1]) or self._by_stem.get(PurePosixPath(parts[-1]).stem, [])
-        found = [path for path in found if BACKUPS not in path.parts] or found
-        ranked = sorted(found, key=lambda path: _shared_end(_cleaned(path), parts), reverse=True)
+        candidates = self._by_name.get(parts[-1]) or self._by_stem.get(PurePosixPath(parts[-1]).stem, [])
+        candidates = [path for path in candidates if BACKUPS not in path.parts] or candidates
+        ranked = sorted(candidates, key=lambda path: _shared_end(_cleaned(path), parts), reverse=True)
         if len(ranked) > 1 and _shared_end(_cleaned(ranked[0]), parts) == _shared_end(_cleaned(ranked[1]), parts):
             return None
         return ranked[0] if ranked else None
@@ -148,9 +148,9 @@ def id_in_name(name: str) -> str:
     return match[2] if match else ""
 
 
-def _shared_end(one: tuple[str, ...], other: list[str]) -> int:
+def _shared_end(path: tuple[str, ...], other: list[str]) -> int:
     count = 0
-    for a, b in zip(reversed(one), reversed(other), strict=False):
+    for a, b in zip(reversed(path), reversed(other), strict=False):
         if a != b:
             break
         count += 1

@@ -60,7 +60,7 @@ _KINDS = (
     EventKind(
         "source_sleeps",
         INFO,
-        "A query waits for its quota or for a paused host, while others go on.",
+        "A query waits for its quota or for a paused host, while others are read.",
         {"query": str, "reason": str, "until": str, "bucket": str | None, "kind": str},
     ),
     EventKind("query_not_due", INFO, "A query is not asked in this run; the message says why.", {"message": str}),
@@ -163,7 +163,7 @@ _KINDS = (
     EventKind(
         "clock_set_back",
         WARNING,
-        "The machine's clock was set back, so waits begin anew.",
+        "The machine's clock was set back, so waits begin again.",
         {"message": str, "moved": int},
     ),
     EventKind(
@@ -176,7 +176,7 @@ _KINDS = (
     EventKind(
         "backup_failed",
         WARNING,
-        "The catalog could not be copied; the run goes on.",
+        "The catalog could not be copied; the run continues.",
         {"folder": str, **_FAILURE, "next": str},
     ),
     EventKind(
@@ -205,7 +205,7 @@ _KINDS = (
     EventKind("run_ended", INFO, "A run has ended.", {"ending": str}),
 )
 EVENTS = {kind.name: kind for kind in _KINDS}
-"""Every event. ``docs/observability.md`` says the same for people, and a test holds it against this."""
+"""Every event. ``docs/observability.md`` says the same for people; a test compares the two."""
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ _PARAMETER = re.compile(rf"([?&;](?:{_CREDENTIAL_NAMES}|[\w-]*(?:{_CREDENTIAL_PA
 
 
 def redact(value: Any, secrets: Sequence[str] = ()) -> Any:
-    """``value`` as plain JSON values, with credentials, signed parameters of URLs and ``secrets`` blotted out."""
+    """``value`` as plain JSON values, with credentials, signed parameters of URLs and ``secrets`` redacted."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, dict):

@@ -21,7 +21,7 @@ class AcceptanceRules:
 
     The operating point turns window scores into child seconds and a label, by the pooling of revision ``pooling``;
     the other three are held against the verdict that results. ``min_score`` is a calibrated probability,
-    ``min_child_s`` seconds, ``min_child_share`` child seconds over speech seconds. ``language`` is asked last.
+    ``min_child_s`` seconds, ``min_child_share`` child seconds over speech seconds. ``language`` is judged last.
     """
 
     operating_point: OperatingPoint
@@ -39,7 +39,7 @@ class AcceptanceRules:
 def decide(verdict: Verdict, rules: AcceptanceRules, language: SpokenLanguage) -> Decision:
     """Accept what every rule accepts, reject what the verdict denies, and send the doubtful to review.
 
-    The language is asked only where the voices did not reject. The rule that decided comes first.
+    The language is judged only where the voices did not reject. The rule that decided comes first.
 
     Raises `ValueError` for a verdict that holds NaN: an error of a model is neither a yes nor a no.
     """
@@ -48,24 +48,24 @@ def decide(verdict: Verdict, rules: AcceptanceRules, language: SpokenLanguage) -
     outcome, reasons = _judge_voices(verdict, rules)
     if outcome is not Outcome.REJECTED:
         of_language, reason = judge_language(language, rules.language)
-        heard = [] if reason is None else [reason]
+        of_language_reasons = [] if reason is None else [reason]
         if _SEVERITY[of_language] > _SEVERITY[outcome]:
-            outcome, reasons = of_language, heard + reasons
+            outcome, reasons = of_language, of_language_reasons + reasons
         else:
-            reasons = reasons + heard
+            reasons = reasons + of_language_reasons
     return Decision(outcome, tuple(reasons), rules.revision)
 
 
 def rejects_voices(verdict: Verdict, rules: AcceptanceRules) -> bool:
-    """Whether the voices alone reject a recording, so that nobody needs to know its language."""
+    """Whether the voices alone reject a recording, so that its language need not be known."""
     return _judge_voices(verdict, rules)[0] is Outcome.REJECTED
 
 
 def _judge_voices(verdict: Verdict, rules: AcceptanceRules) -> tuple[Outcome, list[Reason]]:
     reasons = _reasons(verdict, rules)
     if not reasons:
-        found = f"{verdict.child_s:.1f} s of child speech in {verdict.child_runs} runs, score {verdict.score:.2f}"
-        return Outcome.ACCEPTED, [Reason("child_speech", found)]
+        summary = f"{verdict.child_s:.1f} s of child speech in {verdict.child_runs} runs, score {verdict.score:.2f}"
+        return Outcome.ACCEPTED, [Reason("child_speech", summary)]
     return (Outcome.UNSURE if reasons[0].rule == "verdict_unsure" else Outcome.REJECTED), reasons
 
 
@@ -74,11 +74,11 @@ def _reasons(verdict: Verdict, rules: AcceptanceRules) -> list[Reason]:
     if verdict.label is VerdictLabel.NO_CHILD:
         if verdict.speech_s == 0.0:
             return [Reason("no_speech", f"no speech in {verdict.duration_s:.1f} s")]
-        heard = f"{verdict.child_s:.1f} s of child speech in {verdict.speech_s:.1f} s of speech"
-        return [Reason("no_child", f"{heard}, score {verdict.score:.2f}, at operating point {point}")]
+        speech = f"{verdict.child_s:.1f} s of child speech in {verdict.speech_s:.1f} s of speech"
+        return [Reason("no_child", f"{speech}, score {verdict.score:.2f}, at operating point {point}")]
     if verdict.label is VerdictLabel.UNSURE:
-        heard = f"{verdict.child_s:.1f} s of child speech"
-        return [Reason("verdict_unsure", f"{heard}, score {verdict.score:.2f}, at operating point {point}")]
+        speech = f"{verdict.child_s:.1f} s of child speech"
+        return [Reason("verdict_unsure", f"{speech}, score {verdict.score:.2f}, at operating point {point}")]
     reasons = []
     if verdict.score < rules.min_score:
         reasons.append(Reason("min_score", f"score {verdict.score:.2f}, needed {rules.min_score:.2f}"))

@@ -1,4 +1,4 @@
-"""Which uploads of a channel the crawl looks at by itself: the newest, and a sample of the older ones."""
+"""Which uploads of a channel a crawl adds: the newest, and a sample of the older ones."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ OLDER_SHARE = 4
 """One in so many older uploads is taken: children grow up, so a channel's years are worth a look each."""
 
 
-def sampled(candidates: Sequence[Candidate], found: int, bound: int) -> tuple[Candidate, ...]:
-    """Those of a page of uploads, newest first, that are taken when ``found`` of the channel were taken before.
+def sampled(candidates: Sequence[Candidate], taken: int, bound: int) -> tuple[Candidate, ...]:
+    """Those of a page of uploads, newest first, that are taken when ``taken`` of the channel were taken before.
 
     The first half of ``bound`` is the newest uploads without a gap; behind it one in `OLDER_SHARE` is taken, by the
     hash of its id: the same ones whenever and however often the channel is listed.
     """
-    whole = max(0, bound // 2 - found)
+    whole = max(0, bound // 2 - taken)
     older = [candidate for candidate in candidates[whole:] if _chosen(candidate.id)]
-    return (*candidates[:whole], *older)[: max(0, bound - found)]
+    return (*candidates[:whole], *older)[: max(0, bound - taken)]
 
 
 def _chosen(identity: str) -> bool:

@@ -30,7 +30,7 @@ class LanguageRules:
 def judge_language(language: SpokenLanguage, rules: LanguageRules) -> tuple[Outcome, Reason | None]:
     """What the language alone would decide, and why; no reason where nothing was asked of it.
 
-    A detector that could not run never accepts in silence and never rejects; where no language is asked for it changes
+    A detector that could not run never accepts in silence and never rejects; where no language is wanted it changes
     nothing.
     """
     outcome, reason = _judge(language, rules)
@@ -40,14 +40,14 @@ def judge_language(language: SpokenLanguage, rules: LanguageRules) -> tuple[Outc
     if outcome is Outcome.ACCEPTED and language.state is LanguageState.SETTLED:
         return outcome, Reason("language_unavailable", f"{failed}; other evidence says {_named(language)}")
     if outcome is Outcome.ACCEPTED and not rules.wanted:
-        return outcome, Reason("language_unavailable", f"{failed}; no language is asked for")
+        return outcome, Reason("language_unavailable", f"{failed}; no language is wanted")
     return Outcome.UNSURE, Reason("language_unavailable", failed)
 
 
 def _judge(language: SpokenLanguage, rules: LanguageRules) -> tuple[Outcome, Reason | None]:
     if language.state is LanguageState.CONTRADICTED:
-        told = ", ".join(f"{piece.source}={piece.code}" for piece in language.evidence)
-        return Outcome.UNSURE, Reason("language_contradicted", f"the evidence names different languages: {told}")
+        named = ", ".join(f"{piece.source}={piece.code}" for piece in language.evidence)
+        return Outcome.UNSURE, Reason("language_contradicted", f"the evidence names different languages: {named}")
     if not rules.wanted:
         return Outcome.ACCEPTED, None
     asked = f"wanted {', '.join(rules.wanted)} with at least {rules.min_probability:.2f}"

@@ -43,37 +43,37 @@ def licence_class(text: str | None) -> str:
 
 def platform_reasons(candidate: Candidate, rules: PlatformRules) -> Iterator[Reason]:
     """Every rule that keeps ``candidate`` out. What is not known yet keeps nothing out before the video is taken."""
-    known = candidate.metadata
+    facts = candidate.metadata
     licence = licence_class(candidate.licence)
-    undecided = licence == UNKNOWN and not candidate.licence and not known.get(TAKEN)
+    undecided = licence == UNKNOWN and not candidate.licence and not facts.get(TAKEN)
     if licence not in rules.licences and not undecided:
         stated = f"it is {candidate.licence!r} ({licence})" if candidate.licence else "none is stated (unknown)"
         yield Reason("licence", f"{stated}; youtube.licences allows {', '.join(rules.licences)}")
-    if known.get("made_for_kids") is True and not rules.allow_made_for_kids:
+    if facts.get("made_for_kids") is True and not rules.allow_made_for_kids:
         yield _not_allowed("made_for_kids", "marked as made for children")
-    if known.get("synthetic_media") is True and not rules.allow_synthetic_media:
+    if facts.get("synthetic_media") is True and not rules.allow_synthetic_media:
         yield _not_allowed("synthetic_media", "marked as altered or synthetic")
-    live = known.get("live_status")
+    live = facts.get("live_status")
     if live in _RUNNING and not rules.allow_live:
         yield _not_allowed("live", f"a broadcast that is not over ({live})")
     if live == "was_live" and not rules.allow_past_live:
         yield _not_allowed("past_live", "the recording of a broadcast")
-    age = known.get("age_limit")
+    age = facts.get("age_limit")
     if isinstance(age, int | float) and age >= ADULT_AGE and not rules.allow_age_restricted:
         yield _not_allowed("age_restricted", f"restricted to viewers from {age:.0f} years on")
     yield from _by_availability(candidate, rules)
 
 
 def _by_availability(candidate: Candidate, rules: PlatformRules) -> Iterator[Reason]:
-    known = candidate.metadata
-    availability = known.get("availability")
+    facts = candidate.metadata
+    availability = facts.get("availability")
     if availability in _CLOSED:
         yield Reason("non_public", f"not open to everybody ({availability})")
     if availability == "unlisted" and not rules.allow_unlisted:
         yield _not_allowed("unlisted", "reached by its address only, not public")
-    if known.get("upload_status"):
-        yield Reason("non_public", f"its upload is not complete ({known['upload_status']})")
-    allowed, blocked = known.get("regions_allowed"), known.get("regions_blocked")
+    if facts.get("upload_status"):
+        yield Reason("non_public", f"its upload is not complete ({facts['upload_status']})")
+    allowed, blocked = facts.get("regions_allowed"), facts.get("regions_blocked")
     if rules.region and isinstance(blocked, list) and rules.region in blocked:
         yield Reason("region_blocked", f"blocked in {rules.region} (youtube.region)")
     if rules.region and isinstance(allowed, list) and allowed and rules.region not in allowed:

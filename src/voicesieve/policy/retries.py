@@ -8,7 +8,7 @@ from voicesieve.domain.failures import Failure, FailureKind, Remedy
 from voicesieve.domain.states import VideoState
 
 LONGEST_WAIT_S = 366 * 86_400.0
-"""A year. Waits are asked for by remote parties, and every time must stay a date that can be shown."""
+"""A year. Servers ask for waits, and every time must stay a date that can be shown."""
 
 LEAST_PAUSE_S = 1.0
 """Whoever refuses us and says "Retry-After: 0" does not invite us to ask without end: the first delay holds instead."""
@@ -38,9 +38,9 @@ class RetryRules:
 
 @dataclass(frozen=True)
 class NextStep:
-    """``at`` is the epoch second of the next try, ``None`` when there is none.
+    """``at`` is the epoch second of the next try, ``None`` if there is no next try.
 
-    ``pause_host_until`` is set when the whole source is to be left alone until then.
+    ``pause_host_until`` is set when the whole host is paused until then.
     """
 
     state: VideoState
@@ -84,7 +84,7 @@ def next_step(
     """
     remedy = failure.remedy
     if remedy is Remedy.STOP_RUN:
-        return NextStep(waiting_state, now, "the run stops; this video goes on when it is started again")
+        return NextStep(waiting_state, now, "the run stops; this video is resumed when it is started again")
     if remedy is Remedy.PAUSE_SOURCE:
         until = now + _pause(failure, host_refusals, rules)
         at = until if item_refusals < rules.max_item_failures else max(until, now + rules.max_delay_s)
@@ -118,7 +118,7 @@ def next_request(
     """Decide what follows the ``failures``-th failure in a row of a query, this one included, over all its runs.
 
     The next request is always later than ``now``, and a query whose budget is spent, or that only a person can help,
-    is not asked again by the run that failed. ``local``: nobody else is asked, so the next run may look again at once.
+    is not asked again by the run that failed. ``local``: no server is asked, so the next run may try again at once.
     ``midway``: earlier pages were read, so where nothing but giving up is left, the walk starts over, as if at its end.
     """
     if failure.remedy is Remedy.STOP_RUN:
@@ -167,7 +167,7 @@ def backoff(failures: int, jitter: float, rules: RetryRules) -> float:
 
 
 def _delay(failure: Failure, failures: int, jitter: float, rules: RetryRules) -> float:
-    """Seconds until the other side is asked again after it failed ``failures`` times, refusals apart."""
+    """Seconds until the next request to a server that failed ``failures`` times, refusals apart."""
     usual = rules.defer_s if failure.remedy is Remedy.DEFER else backoff(failures, jitter, rules)
     return max(_asked(failure, 0.0), usual)
 

@@ -22,13 +22,13 @@ class SettingsError(VoicesieveError):
 
 def refuse_unknown_environment() -> None:
     """Raises `SettingsError` for a variable with our prefix that names no section."""
-    known = {name.upper() for name in Settings.model_fields}
+    sections = {name.upper() for name in Settings.model_fields}
     for name in sorted(os.environ):
         if not name.upper().startswith(PREFIX) or name in NOT_SETTINGS:
             continue
         section = name.upper().removeprefix(PREFIX).partition("__")[0]
-        if section not in known:
-            allowed = ", ".join(f"{PREFIX}{section}__..." for section in sorted(known))
+        if section not in sections:
+            allowed = ", ".join(f"{PREFIX}{section}__..." for section in sorted(sections))
             raise SettingsError(f"environment: {name} is not a setting. Allowed: {allowed}.")
 
 

@@ -1,4 +1,4 @@
-"""yt-dlp under our own name: by itself it says that it is a browser. Imported by worker processes only."""
+"""yt-dlp under our own name: by default it says that it is a browser. Imported by worker processes only."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """yt-dlp's exceptions as typed failures. Imported by the worker process only, because it imports yt_dlp.
 
-Few refusals have a class of their own; most can be told apart by their English text alone, so this table needs a
+Few refusals have a class of their own; most differ by their English text alone, so this table needs a
 look whenever yt-dlp is upgraded.
 """
 
@@ -35,7 +35,7 @@ _MAX_MESSAGE_CHARS = 600
 _MAX_CHAIN = 12
 
 _TEXTS: tuple[tuple[str, FailureKind], ...] = (
-    # Before `gone`: YouTube's rate limit speaks of unavailable content, too.
+    # Before `gone`: the text of YouTube's rate limit mentions unavailable content, too.
     (r"rate-limited by youtube|isn't available, try again later|too many requests", FailureKind.RATE_LIMITED),
     (r"confirm you'?re not a bot|captcha|no supported javascript runtime|po[ _]token", FailureKind.NEEDS_OPERATOR),
     (r"members-only|join this channel|music premium members|premium members", FailureKind.MEMBERS_ONLY),
@@ -58,7 +58,7 @@ _KINDS_BY_TEXT = tuple((re.compile(pattern), kind) for pattern, kind in _TEXTS)
 _SOURCE_WIDE = frozenset({FailureKind.RATE_LIMITED, FailureKind.NEEDS_OPERATOR})
 
 _ADVICE = {
-    FailureKind.RATE_LIMITED: "Wait at least an hour, then go on more slowly.",
+    FailureKind.RATE_LIMITED: "Wait at least an hour, then resume more slowly.",
     FailureKind.NEEDS_OPERATOR: "Update yt-dlp and its JavaScript runtime; if that does not help, wait some hours.",
 }
 _FOR_DEVELOPERS = re.compile(
@@ -90,27 +90,27 @@ def classify(error: BaseException, *, youtube: bool) -> Failure:
         failure,
         message=_message(related, failure.kind),
         exception_type=f"{type(root).__module__}.{type(root).__name__}",
-        chain=tuple(dict.fromkeys(_link(one) for one in related)),
+        chain=tuple(dict.fromkeys(map(_link, related))),
     )
 
 
 def _related(error: BaseException) -> list[BaseException]:
     """``error`` and all that led to it: yt-dlp keeps causes in three attributes of its own besides Python's."""
-    found: list[BaseException] = []
+    related: list[BaseException] = []
     waiting: list[object] = [error]
-    while waiting and len(found) < _MAX_CHAIN:
+    while waiting and len(related) < _MAX_CHAIN:
         current = waiting.pop(0)
-        if not isinstance(current, BaseException) or any(current is one for one in found):
+        if not isinstance(current, BaseException) or any(current is earlier for earlier in related):
             continue
-        found.append(current)
+        related.append(current)
         exc_info = getattr(current, "exc_info", None) or (None, None)
         waiting += [current.__cause__, getattr(current, "cause", None), exc_info[1], current.__context__]
         waiting.append(getattr(current, "reason", None))
-    return found
+    return related
 
 
 def _message(related: list[BaseException], kind: FailureKind) -> str:
-    refusal = next((one for one in related if isinstance(one, _REFUSALS)), None)
+    refusal = next((error for error in related if isinstance(error, _REFUSALS)), None)
     text = _FOR_DEVELOPERS.sub("", without_passwords(str(refusal or related[0])).removeprefix("ERROR: "))
     sentences = filter(None, (clean_text(text, _MAX_MESSAGE_CHARS), _ADVICE.get(kind)))
     return " ".join(sentences) or type(related[0]).__name__
@@ -121,24 +121,24 @@ def _link(error: BaseException) -> str:
 
 
 def _by_our_own_limits(related: list[BaseException], text: str, youtube: bool) -> FailureKind | None:
-    if any(isinstance(one, _REFUSALS) for one in related) or NOT_PUBLIC in text:
+    if any(isinstance(error, _REFUSALS) for error in related) or NOT_PUBLIC in text:
         return FailureKind.FORBIDDEN_ADDRESS
-    if any(isinstance(one, MemoryError) for one in related):
+    if any(isinstance(error, MemoryError) for error in related):
         return FailureKind.OUT_OF_MEMORY
-    errors = [one for one in related if isinstance(one, OSError)]
-    if any(one.errno in OUT_OF_SPACE for one in errors):
+    errors = [error for error in related if isinstance(error, OSError)]
+    if any(error.errno in OUT_OF_SPACE for error in errors):
         return FailureKind.DISK_FULL
     # Errors of files name the file, those of connections do not; all that yt-dlp writes is in our scratch folder.
-    ours = any(one.errno in EXHAUSTED or (one.filename and one.errno != errno.ENOENT) for one in errors)
+    ours = any(error.errno in EXHAUSTED or (error.filename and error.errno != errno.ENOENT) for error in errors)
     return FailureKind.MACHINE_FAULT if ours else None
 
 
 def _by_class(related: list[BaseException], text: str, youtube: bool) -> FailureKind | None:
-    if any(isinstance(one, GeoRestrictedError) for one in related):
+    if any(isinstance(error, GeoRestrictedError) for error in related):
         return FailureKind.GEO_BLOCKED
-    if any(isinstance(one, UserNotLive) for one in related):
+    if any(isinstance(error, UserNotLive) for error in related):
         return FailureKind.LIVE_OR_UPCOMING
-    if any(isinstance(one, UnsupportedError) for one in related):
+    if any(isinstance(error, UnsupportedError) for error in related):
         return FailureKind.UNSUPPORTED
     return None
 
@@ -148,13 +148,13 @@ def _by_text(related: list[BaseException], text: str, youtube: bool) -> FailureK
         return FailureKind.NEEDS_OPERATOR if youtube else FailureKind.NO_AUDIO
     if "downloaded file is empty" in text:
         return FailureKind.RATE_LIMITED if youtube else FailureKind.TRUNCATED
-    found = (kind for pattern, kind in _KINDS_BY_TEXT if pattern.search(text))
+    kinds = (kind for pattern, kind in _KINDS_BY_TEXT if pattern.search(text))
     # Elsewhere the text holds names that strangers chose, and no stranger's word may pause a whole source.
-    return next((kind for kind in found if youtube or kind not in _SOURCE_WIDE), None)
+    return next((kind for kind in kinds if youtube or kind not in _SOURCE_WIDE), None)
 
 
 def _by_status(related: list[BaseException], text: str, youtube: bool) -> Failure | None:
-    refusal = next((one for one in related if isinstance(one, HTTPError)), None)
+    refusal = next((error for error in related if isinstance(error, HTTPError)), None)
     if refusal is None:
         return None
     failure = status_failure(refusal.status, dict(refusal.response.headers.items()))
@@ -164,9 +164,9 @@ def _by_status(related: list[BaseException], text: str, youtube: bool) -> Failur
 
 
 def _by_transport(related: list[BaseException], text: str, youtube: bool) -> FailureKind | None:
-    if any(isinstance(one, IncompleteRead | ContentTooShortError) for one in related) or "more expected" in text:
+    if any(isinstance(error, IncompleteRead | ContentTooShortError) for error in related) or "more expected" in text:
         return FailureKind.TRUNCATED
-    if any(isinstance(one, TransportError | ConnectionError | TimeoutError) for one in related) or _GAVE_UP in text:
+    if any(isinstance(error, TransportError | ConnectionError | TimeoutError) for error in related) or _GAVE_UP in text:
         return FailureKind.NETWORK
     return None
 
@@ -176,7 +176,7 @@ def _by_expectation(related: list[BaseException], text: str, youtube: bool) -> F
 
     An expected refusal that no rule above knows stays undecided: better tried again than lost.
     """
-    if any(isinstance(one, ExtractorError) and one.expected for one in related):
+    if any(isinstance(error, ExtractorError) and error.expected for error in related):
         return None
     return FailureKind.NEEDS_OPERATOR if youtube else FailureKind.UNSUPPORTED
 

@@ -139,11 +139,11 @@ def _fetched(answer: bytes, request: FetchRequest) -> Fetched:
     fields = process.parsed(answer)
     path = request.scratch / MEDIA_NAME
     try:
-        found = path.lstat()
+        status = path.lstat()
     except OSError as error:
         raise FailureError(process.nonsense("it names a file that is not there")) from error
-    if not stat.S_ISREG(found.st_mode) or found.st_size == 0:
+    if not stat.S_ISREG(status.st_mode) or status.st_size == 0:
         raise FailureError(process.nonsense("its file is not an ordinary one"))
-    if found.st_size > request.limits.max_bytes:
+    if status.st_size > request.limits.max_bytes:
         raise FailureError(_too_large(request.limits))
-    return Fetched(path, found.st_size, process.number(fields.get("duration_s")), process.facts(fields.get("facts")))
+    return Fetched(path, status.st_size, process.number(fields.get("duration_s")), process.facts(fields.get("facts")))

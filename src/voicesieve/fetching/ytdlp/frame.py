@@ -26,7 +26,7 @@ from voicesieve.fetching.guard import install_connect_guard
 _MEMORY_BYTES = 1 << 30
 """yt-dlp reads whole pages, and a packed one of 1.5 MB can hold gigabytes. Measured for an ordinary page: 65 MB."""
 _PARENT_CHECK_S = 1.0
-"""How often to look whether the parent lives, for the case that somebody else still holds our stdin open."""
+"""How often to check that the parent lives, in case another process still holds our stdin open."""
 _MAX_TEXT_CHARS = 500
 _MAX_WARNINGS = 3
 MAX_REQUESTS = 300
@@ -65,7 +65,7 @@ class Parent:
         self._words: queue.Queue[bytes] = queue.Queue()
 
     def ask(self, question: Mapping[str, object]) -> None:
-        """Put a question and wait until the parent lets us go on. A parent that says no ends us instead."""
+        """Ask the parent and wait until it lets us continue. A parent that refuses ends us instead."""
         json.dump({"question": question}, self._answers)
         self._answers.write("\n")
         self._answers.flush()

@@ -56,10 +56,10 @@ def _work(fields: Mapping[str, Any], parent: Parent, journal: Journal) -> dict[s
 
 
 def _entry(entry: Mapping[str, Any]) -> dict[str, object]:
-    found: dict[str, object] = {name: clean_text(str(entry.get(name) or ""), _MAX_TITLE_CHARS) for name in _TEXTS}
-    found["description"] = clean_text(str(entry.get("description") or ""), _MAX_DESCRIPTION_CHARS)
-    found["duration_s"] = entry.get("duration")
-    return {name: value for name, value in found.items() if value not in ("", None)}
+    facts: dict[str, object] = {name: clean_text(str(entry.get(name) or ""), _MAX_TITLE_CHARS) for name in _TEXTS}
+    facts["description"] = clean_text(str(entry.get("description") or ""), _MAX_DESCRIPTION_CHARS)
+    facts["duration_s"] = entry.get("duration")
+    return {name: value for name, value in facts.items() if value not in ("", None)}
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """One page of a list on YouTube for one request, by yt-dlp's own extractors. Imported by a worker process only.
 
-yt-dlp walks a list in one go and offers no way to go on later. What it reads of one answer before it asks for the next
-is a page, though, and what it asks for next is the place to go on from. So its extractor is stopped where it would ask
-a second time, and begun again with that place as its first question. Three of its inner methods are used for that
-(`_extract_response`, `_entries`, `_search_results`); a test with the real package tells when one of them changes.
+yt-dlp walks a list in one go and offers no way to resume later. What it reads of one answer before its next request is
+a page, though, and that request holds the place to resume from. So its extractor is stopped before its second request,
+and later started again with that place as its first request. Three of its inner methods are used for that
+(`_extract_response`, `_entries`, `_search_results`); a test with the real package fails when one of them changes.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class _OnePage(YoutubeTabIE):  # type: ignore[misc]
 
     @property
     def skip_webpage(self) -> bool:
-        """A page that goes on needs no start page; what that says is in the place already."""
+        """A further page needs no start page; what that says is in the place already."""
         return self._place is not None
 
     def _extract_response(self, *args: Any, query: dict[str, Any], headers: Any = None, **more: Any) -> Any:
@@ -94,11 +94,11 @@ def one_page(
     extractor.initialize()
     try:
         about, entries = ({}, extractor.search(phrase, parameters)) if phrase else extractor.listed(url)
-        found: list[dict[str, Any]] = []
+        page: list[dict[str, Any]] = []
         for entry in entries:
-            found.append(entry)
-            if len(found) >= MAX_ENTRIES:
+            page.append(entry)
+            if len(page) >= MAX_ENTRIES:
                 break
     except _NextPage as stopped:
-        return about, found, stopped.place if stopped.place["continuation"] else None
-    return about, found, None
+        return about, page, stopped.place if stopped.place["continuation"] else None
+    return about, page, None

@@ -1,4 +1,4 @@
-"""Processes that run yt-dlp, seen from the parent: started, listened to, believed with care, and ended for good."""
+"""Processes that run yt-dlp, seen from the parent: started, read, checked, and ended."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Worker:
         status = await self.process.wait()
         complaint = clean_text((await self.complaint).decode(errors="replace")[-MAX_TEXT_CHARS:], MAX_TEXT_CHARS)
         if status == -signal.SIGKILL:
-            message = "the yt-dlp worker was killed from outside, most likely for want of memory"
+            message = "the yt-dlp worker was killed from outside, most likely because memory ran out"
             return Failure(FailureKind.OUT_OF_MEMORY, message)
         return Failure(FailureKind.INTERNAL_ERROR, f"the yt-dlp worker ended with status {status}: {complaint}")
 
@@ -88,15 +88,15 @@ def _environment(folder: Path) -> dict[str, str]:
 async def _heard(process: Process, approve: Approve | None) -> bytes:
     """The end of what a worker says, its one question answered on the way."""
     assert process.stdin and process.stdout
-    kept = b""
+    buffered = b""
     while chunk := await process.stdout.read(MAX_ANSWER_BYTES):
-        kept = (kept + chunk)[-MAX_ANSWER_BYTES - 1 :]
-        line, newline, rest = kept.partition(b"\n")
+        buffered = (buffered + chunk)[-MAX_ANSWER_BYTES - 1 :]
+        line, newline, rest = buffered.partition(b"\n")
         if approve is not None and newline and (question := _question(line)) is not None:
             approve(question)
-            approve, kept = None, rest
+            approve, buffered = None, rest
             process.stdin.write(b"go\n")
-    return kept
+    return buffered
 
 
 def _question(line: bytes) -> Mapping[str, object] | None:
@@ -109,15 +109,15 @@ def _question(line: bytes) -> Mapping[str, object] | None:
 
 
 async def _drained(stream: asyncio.StreamReader, max_bytes: int) -> bytes:
-    """The end of ``stream``, read out whatever its length: one byte more than ``max_bytes`` tells of a longer one."""
-    kept = b""
+    """The end of ``stream``, read out whatever its length: one byte more than ``max_bytes`` means it was longer."""
+    buffered = b""
     while chunk := await stream.read(max_bytes):
-        kept = (kept + chunk)[-max_bytes - 1 :]
-    return kept
+        buffered = (buffered + chunk)[-max_bytes - 1 :]
+    return buffered
 
 
 def parsed(answer: bytes) -> Mapping[str, object]:
-    """A worker's answer as far as it can be checked. Raises `FailureError`: the one it tells of, or for nonsense."""
+    """A worker's answer, checked. Raises `FailureError`: what it reports, or one for an answer that makes no sense."""
     if len(answer) > MAX_ANSWER_BYTES:
         raise FailureError(nonsense(f"it is longer than {MAX_ANSWER_BYTES:,} bytes"))
     try:
@@ -138,8 +138,8 @@ def requests(answer: bytes, visit: str) -> list[Exchange]:
     except (ValueError, RecursionError):
         return []
     made = fields.get("requests") if isinstance(fields, dict) else None
-    entries = [one for one in made[:MAX_ITEMS] if isinstance(one, dict)] if isinstance(made, list) else []
-    return [_exchange(one, visit, number) for number, one in enumerate(entries, start=1)]
+    entries = [entry for entry in made[:MAX_ITEMS] if isinstance(entry, dict)] if isinstance(made, list) else []
+    return [_exchange(entry, visit, number) for number, entry in enumerate(entries, start=1)]
 
 
 def _exchange(fields: Mapping[str, object], visit: str, number_: int) -> Exchange:
@@ -169,7 +169,7 @@ def _failure(fields: object) -> Failure:
         text(fields.get("message")),
         retry_after_s=number(fields.get("retry_after_s")),
         exception_type=text(fields.get("exception_type")) or None,
-        chain=tuple(text(one) for one in chain[:MAX_ITEMS]) if isinstance(chain, list) else (),
+        chain=tuple(text(link) for link in chain[:MAX_ITEMS]) if isinstance(chain, list) else (),
     )
 
 
@@ -182,7 +182,7 @@ def facts(fields: object) -> dict[str, object]:
 def _plain(value: object) -> object:
     """A number or a list of texts; anything else as text."""
     if isinstance(value, list):
-        return [text(one) for one in value[:MAX_ITEMS]]
+        return [text(item) for item in value[:MAX_ITEMS]]
     amount = number(value)
     return text(value) if amount is None else amount
 

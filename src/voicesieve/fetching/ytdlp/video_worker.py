@@ -27,7 +27,7 @@ _ADULT_AGE = 18
 _LIVE = ("is_live", "is_upcoming", "post_live")
 _MAX_TEXT_CHARS = 500
 _MAX_DESCRIPTION_CHARS = 2_000
-"""Enough to tell its language; the rest is links and hashtags."""
+"""Enough to recognise its language; the rest is links and hashtags."""
 _MAX_TAGS = 30
 _MAX_CODE_CHARS = 35
 """Room for any language tag without private subtags (RFC 5646, section 4.4.1)."""
@@ -108,7 +108,7 @@ def _options(order: Order, folder: Path, journal: Journal) -> dict[str, object]:
         "updatetime": False,
         "noplaylist": True,
         "extract_flat": "in_playlist",
-        "playlist_items": "1:2",  # enough to tell one entry from many
+        "playlist_items": "1:2",  # enough to see whether there are several entries
         "retries": _RETRIES,
         "fragment_retries": _RETRIES,
         "skip_unavailable_fragments": False,  # a hole in the middle is not a complete file
@@ -186,7 +186,7 @@ def check_wanted(info: Mapping[str, Any], order: Order) -> None:
 def _keep_the_only_file(folder: Path, target: Path) -> int:
     """Move what was fetched to ``target``; its size in bytes.
 
-    yt-dlp reports success without a file, or with parts of one, in several cases: only the folder tells.
+    yt-dlp reports success without a file, or with parts of one, in several cases: only the folder shows what there is.
     """
     files = list(folder.iterdir())
     if len(files) != 1 or not stat.S_ISREG(files[0].lstat().st_mode) or files[0].suffix in (".part", ".ytdl"):
@@ -207,9 +207,9 @@ def facts_of(info: Mapping[str, Any]) -> dict[str, object]:
         facts[name] = clean_text(value, _MAX_TEXT_CHARS)
     facts["duration_s"] = _number(info.get("duration"))
     facts["age_limit"] = _number(info.get("age_limit"))
-    heard = _asr_languages(info.get("automatic_captions"))
-    facts["asr_language"] = next(iter(heard), None)
-    facts["asr_languages"] = heard if len(heard) > 1 else []
+    languages = _asr_languages(info.get("automatic_captions"))
+    facts["asr_language"] = next(iter(languages), None)
+    facts["asr_languages"] = languages if len(languages) > 1 else []
     facts["category"] = next(iter(_words(info.get("categories"))), "")
     facts["subtitle_languages"] = _languages(info.get("subtitles"))
     description = info.get("description")
@@ -219,7 +219,7 @@ def facts_of(info: Mapping[str, Any]) -> dict[str, object]:
 
 
 def _asr_languages(captions: object) -> list[str]:
-    """The languages YouTube's speech recognition heard: keys of tracks that are no translation, one for each dub."""
+    """The languages that YouTube's speech recognition named: keys of untranslated tracks, one for each dub."""
     if not isinstance(captions, Mapping):
         return []
     spoken = {str(code): tracks for code, tracks in captions.items() if str(code).endswith("-orig")}
