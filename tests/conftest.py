@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from figures import take_down
+from figures import record_figure
 
 from demo.server import LoopbackServer
 from voicesieve.catalog.opening import open_catalog
@@ -86,7 +86,7 @@ def chance() -> random.Random:
 def figure() -> Callable[[str, str], None]:
     """Take down what was measured: ``figure(what, figure)``. `make reliability` makes a table of it."""
 
-    return take_down
+    return record_figure
 
 
 @pytest.fixture(scope="module")

@@ -153,7 +153,7 @@ def _kill(process: int) -> None:
 def processes_marked(mark: str) -> list[int]:
     """Ids of the living processes that carry ``mark`` in their environment."""
     wanted = f"{MARK}={mark}".encode()
-    found = []
+    stories = []
     for folder in Path("/proc").iterdir():
         if not folder.name.isdigit():
             continue
@@ -163,8 +163,8 @@ def processes_marked(mark: str) -> list[int]:
         except OSError:
             continue
         if held and state != "Z":
-            found.append(int(folder.name))
-    return sorted(found)
+            stories.append(int(folder.name))
+    return sorted(stories)
 
 
 def until(condition: Callable[[], object], what: str, *, deadline_s: float = PATIENCE_S) -> None:
@@ -183,12 +183,12 @@ def files_below(folder: Path) -> dict[str, bytes]:
 
 def assert_same_files(folder: Path, expected: Path) -> None:
     """Both hold the same files to the byte; if not, say in which lines of which they differ."""
-    found, wanted = files_below(folder), files_below(expected)
-    assert found.keys() == wanted.keys()
-    for name in sorted(found):
-        lines, others = found[name].splitlines(), wanted[name].splitlines()
+    present, wanted = files_below(folder), files_below(expected)
+    assert present.keys() == wanted.keys()
+    for name in sorted(present):
+        lines, others = present[name].splitlines(), wanted[name].splitlines()
         assert [*zip(lines, others, strict=False)] == [*zip(others, others, strict=False)], name
-        assert found[name] == wanted[name], name
+        assert present[name] == wanted[name], name
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:

@@ -79,12 +79,12 @@ def outcome(story: dict[str, Any]) -> str:
 
 
 def test_every_video_ends_as_the_site_expects(crawled: Crawled) -> None:
-    found = {url: outcome(story) for url, story in crawled.stories.items()}
-    assert found == {url: STATES.get(end, f"given_up {end}") for url, end in crawled.site.expected.items()}
+    outcomes = {url: outcome(story) for url, story in crawled.stories.items()}
+    assert outcomes == {url: STATES.get(end, f"given_up {end}") for url, end in crawled.site.expected.items()}
     nothing_left_over(crawled.data)
 
 
-def test_no_path_is_asked_more_often_than_it_must_be(crawled: Crawled) -> None:
+def test_no_path_is_requested_more_often_than_necessary(crawled: Crawled) -> None:
     site = crawled.site
     asked = {path: len(site.requests.of(path)) for path in {request.path for request in site.requests}}
     assert asked["/media/counting.opus"] == 3
@@ -144,7 +144,7 @@ def test_why_holds_its_keys(crawled: Crawled) -> None:
     assert story["attempts"][0]["bytes"] > 0
 
 
-def test_status_counts_what_why_tells(crawled: Crawled) -> None:
+def test_status_counts_what_why_explains(crawled: Crawled) -> None:
     counted = status(crawled.data)
     states = [story["state"] for story in crawled.stories.values()]
     assert {state: count for state, count in counted["videos"].items() if count} == {
@@ -171,9 +171,9 @@ def test_crawl_prints_one_object_with_its_end(crawled: Crawled) -> None:
 
 def test_jsonl_export_holds_the_accepted_and_nothing_else(crawled: Crawled, tmp_path: Path) -> None:
     corpus = tmp_path / "corpus"
-    told = voicesieve("export", "jsonl", corpus, "--json", "--data", crawled.data).json
+    printed = voicesieve("export", "jsonl", corpus, "--json", "--data", crawled.data).json
     recordings, segments = lines_of(corpus / "recordings.jsonl"), lines_of(corpus / "segments.jsonl")
-    assert (told["recordings"], told["segments"]) == (len(recordings), len(segments)) == (4, len(segments))
+    assert (printed["recordings"], printed["segments"]) == (len(recordings), len(segments)) == (4, len(segments))
     accepted = {story["recording"]["sha256"] for story in crawled.stories.values() if story["state"] == "accepted"}
     assert {row["sha256"] for row in recordings} == accepted
     for row in recordings:
@@ -222,9 +222,9 @@ def test_doctor_counts_the_recordings(crawled: Crawled) -> None:
 def test_redecide_with_other_thresholds_needs_neither_site_nor_analysis(crawled: Crawled) -> None:
     asked = len(crawled.site.requests)
     settings = {"VOICESIEVE_POLICY__MIN_CHILD_S": "14"}
-    found = voicesieve("redecide", "--dry-run", "--json", "--data", crawled.data, settings=settings).json
-    assert (found["seen"], found["moved"], found["dry_run"]) == (10, {"accepted -> rejected": 2}, True)
-    assert found["child_s_after"] < found["child_s_before"]
+    redecided = voicesieve("redecide", "--dry-run", "--json", "--data", crawled.data, settings=settings).json
+    assert (redecided["seen"], redecided["moved"], redecided["dry_run"]) == (10, {"accepted -> rejected": 2}, True)
+    assert redecided["child_s_after"] < redecided["child_s_before"]
     assert len(crawled.site.requests) == asked
 
 

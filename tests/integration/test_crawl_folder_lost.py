@@ -80,7 +80,7 @@ DEEDS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("deed", DEEDS)
-def test_a_run_that_loses_what_it_stands_on_stops_and_says_so(tmp_path: Path, deed: str) -> None:
+def test_a_run_whose_folder_or_catalog_is_gone_stops_and_reports_it(tmp_path: Path, deed: str) -> None:
     """It once went on, printed decisions that were in no catalog any more, and ended with exit code 0."""
     data = tmp_path / "data"
     take_away, words = DEEDS[deed]

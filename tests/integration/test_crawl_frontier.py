@@ -31,7 +31,7 @@ def test_a_channel_with_an_accepted_video_is_looked_through_once_and_within_boun
     assert added["query"] == f"{kind}:channel:{owner.id}"
     assert [event["query"] for event in events_named(data, "channel_expanded")] == [added["query"]]
     states = {story["video"]: story["state"] for story in stories_of(data).values()}
-    assert all(states[f"youtube:{one.id}"] == "accepted" for one in [hit, *more[-2:]])
+    assert all(states[f"youtube:{item.id}"] == "accepted" for item in [hit, *more[-2:]])
     assert 3 <= added["found"] <= 6
     assert own["accepted"] == 1
     assert own["child_s"] > 0
@@ -41,12 +41,12 @@ def test_a_channel_with_an_accepted_video_is_looked_through_once_and_within_boun
     text = voicesieve("status", "--data", data).out
     assert "1 channels with accepted videos searched" in text
     assert "accepted of 2 fetched" in text
-    told = voicesieve("why", f"youtube:{hit.id}", "--data", data).out
-    assert "expected per unit of cost" in told
+    explained = voicesieve("why", f"youtube:{hit.id}", "--data", data).out
+    assert "expected per unit of cost" in explained
     nothing_left_over(data)
 
 
-def test_phrases_of_the_file_are_asked_and_new_ones_are_proposed(tmp_path: Path) -> None:
+def test_phrases_of_the_file_are_searched_and_new_ones_are_proposed(tmp_path: Path) -> None:
     data = tmp_path / "data"
     voicesieve("queries", "init", "--data", data)
     file = data / "queries.toml"
@@ -74,7 +74,7 @@ def test_phrases_of_the_file_are_asked_and_new_ones_are_proposed(tmp_path: Path)
         ("source = ", ("not a TOML file",)),
     ],
 )
-def test_a_file_of_phrases_that_cannot_be_used_is_told_before_anything_is_asked(
+def test_a_file_of_phrases_that_cannot_be_used_is_reported_before_any_request(
     tmp_path: Path, content: str, words: tuple[str, ...]
 ) -> None:
     (tmp_path / "queries.toml").write_text(content, encoding="utf-8")

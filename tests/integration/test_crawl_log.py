@@ -14,7 +14,7 @@ CANARY = "canary-4711"
 SETTINGS = {**QUICK, "VOICESIEVE_RETRY__MAX_ITEM_FAILURES": "2"}
 
 
-def test_a_failed_attempt_tells_its_whole_story(tmp_path: Path) -> None:
+def test_a_failed_attempt_is_logged_with_its_whole_story(tmp_path: Path) -> None:
     data = tmp_path / "data"
     episodes = {
         "/missing.opus": Refusal(404),
@@ -46,9 +46,9 @@ def test_a_failed_attempt_tells_its_whole_story(tmp_path: Path) -> None:
         assert event["state"] in ("queued", "failed", "given_up")
         assert isinstance(event["chain"], list)
         assert "exception_type" in event
-        told = event["attempts"][-1]
-        assert (told["method"], told["outcome"], told["kind"]) == (event["method"], "failed", event["kind"])
-        assert told["duration_s"] >= 0
+        last = event["attempts"][-1]
+        assert (last["method"], last["outcome"], last["kind"]) == (event["method"], "failed", event["kind"])
+        assert last["duration_s"] >= 0
     twice = [event for event in failures if event["kind"] == "server_error"]
     assert [len(event["attempts"]) for event in twice] == [1, 2]
     assert twice[0]["next"].startswith("try 2 of 2 in ")
@@ -67,10 +67,10 @@ def test_secrets_are_in_no_line_of_the_log(tmp_path: Path) -> None:
             f"{base.replace('//', f'//user:{CANARY}@')}/zoo.opus",
         ]
         queries = sources(url_list(tmp_path / "list.txt", listed), f"{site.feed}?access_token={CANARY}")
-        told = voicesieve("crawl", *queries, "-v", "--wait", "10", "--data", data, code=None, settings=SETTINGS)
+        ended = voicesieve("crawl", *queries, "-v", "--wait", "10", "--data", data, code=None, settings=SETTINGS)
         refused = sources(f"rss:{base.replace('//', f'//user:{CANARY}@')}/feed.xml")
         voicesieve("crawl", *refused, "--data", data, code=None, settings=SETTINGS)
-    assert "attempt_failed" in told.err
+    assert "attempt_failed" in ended.err
     assert len(log_of(data)) > 10
     assert CANARY not in (data / "logs" / "voicesieve.jsonl").read_text(encoding="utf-8")
     assert CANARY not in (data / "logs" / "metrics.prom").read_text(encoding="utf-8")

@@ -85,8 +85,8 @@ def test_a_folder_of_many_formats_and_faults_is_read_and_nothing_is_left_out_wit
         assert story["verdict"]["duration_s"] == pytest.approx(seconds, abs=0.15), name
     assert stories["antiphase.flac"]["verdict"]["levels"]["out_of_phase_s"] > 0.9 * seconds
     assert stories["gap.webm"]["verdict"]["levels"]["out_of_phase_s"] == 0
-    told = voicesieve("why", stories["tracks.mka"]["video"], "--data", data).out
-    assert "of 2 sound tracks, number 1 (vie) was analysed; left out: number 2 (eng)" in " ".join(told.split())
+    explained = voicesieve("why", stories["tracks.mka"]["video"], "--data", data).out
+    assert "of 2 sound tracks, number 1 (vie) was analysed; left out: number 2 (eng)" in " ".join(explained.split())
     assert "1 further sound tracks" in voicesieve("status", "--data", data).out
 
 

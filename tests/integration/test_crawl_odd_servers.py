@@ -81,7 +81,7 @@ def credentials_for(site: Site) -> dict[str, str]:
     return QUICK | {"VOICESIEVE_FETCHING__CREDENTIALS": json.dumps(by_host)}
 
 
-def test_a_private_feed_is_crawled_with_credentials_that_stand_nowhere_else(tmp_path: Path) -> None:
+def test_a_private_feed_is_crawled_with_credentials_that_are_written_nowhere_else(tmp_path: Path) -> None:
     data = tmp_path / "data"
     with serving(PRIVATE) as site:
         settings = credentials_for(site)
@@ -91,7 +91,7 @@ def test_a_private_feed_is_crawled_with_credentials_that_stand_nowhere_else(tmp_
             voicesieve("config", "check", "--json", "--data", data, settings=settings),
         ]
     assert {story["state"] for story in stories_of(data).values()} == {"accepted"}
-    printed = "".join(one.out + one.err for one in ended)
+    printed = "".join(run.out + run.err for run in ended)
     stored = b"".join(files_below(tmp_path).values())
     for secret in (PASSWORD, SHOWN, SHOWN.removeprefix("Basic ")):
         assert secret not in printed
@@ -142,7 +142,7 @@ def test_an_address_with_a_password_is_refused_without_showing_it(tmp_path: Path
     ]
     ended = [voicesieve(*command, "--data", data, code=None) for command in commands]
     (tmp_path / "list.txt").unlink()
-    assert "hunter2" not in "".join(one.out + one.err for one in ended)
+    assert "hunter2" not in "".join(run.out + run.err for run in ended)
     assert b"hunter2" not in b"".join(files_below(tmp_path).values())
     assert ended[0].err.count("[secret]@127.0.0.1") >= len(wrong)
     assert "fetching.credentials" in ended[3].err

@@ -34,7 +34,7 @@ def timed(names: range, times: list[float], answer: Answer | None = None) -> dic
     return {f"/{number}.opus": Arrivals(answer or clip("silence"), times) for number in names}
 
 
-def test_a_host_is_never_asked_faster_than_the_pace_over_two_runs(tmp_path: Path) -> None:
+def test_two_runs_together_keep_the_pace_of_a_host(tmp_path: Path) -> None:
     times: list[float] = []
     with feed_site(timed(range(6), times)) as site:
         command = ("crawl", *sources(site.feed), "--data", tmp_path / "data", "--quiet")
@@ -60,7 +60,7 @@ def test_a_paced_host_holds_up_no_other(tmp_path: Path) -> None:
     assert max(fast) < sorted(slow)[3]
 
 
-def test_a_host_that_refuses_is_left_alone_and_no_video_is_blamed(tmp_path: Path) -> None:
+def test_a_host_that_refuses_is_paused_and_no_video_is_counted_as_failed(tmp_path: Path) -> None:
     refused: list[float] = []
     data = tmp_path / "data"
     busy = AtFirst(1, Refusal(429, retry_after_s=2), clip("child-en-zoo"))
@@ -84,15 +84,15 @@ def test_a_host_that_refuses_is_left_alone_and_no_video_is_blamed(tmp_path: Path
     assert decided[other.url("/story.opus").replace("127.0.0.1", "localhost")] < decided[refusing.url("/first.opus")]
 
 
-def test_without_waiting_a_run_ends_and_says_who_is_left_alone(tmp_path: Path) -> None:
+def test_without_waiting_a_run_ends_and_reports_which_host_is_paused(tmp_path: Path) -> None:
     with feed_site({"/first.opus": Refusal(429, retry_after_s=300), "/second.opus": clip("silence")}) as site:
         one_at_a_time = {**QUICK, "VOICESIEVE_FETCHING__MAX_CONCURRENT_DOWNLOADS": "1"}
-        told = voicesieve("crawl", *sources(site.feed), "--data", tmp_path / "data", settings=one_at_a_time)
+        ended = voicesieve("crawl", *sources(site.feed), "--data", tmp_path / "data", settings=one_at_a_time)
         assert len(site.server.requests.of("/second.opus")) == 0
         asked = len(site.server.requests)
         voicesieve("crawl", "--data", tmp_path / "data", "--quiet", settings=one_at_a_time)
         assert len(site.server.requests) == asked, "a second run keeps the promise of the first"
-    assert "127.0.0.1 is paused until" in told.out
+    assert "127.0.0.1 is paused until" in ended.out
     (host,) = status(tmp_path / "data")["paused_hosts"]
     assert (host["host"], host["waiting"]) == ("127.0.0.1", 2)
     assert status(tmp_path / "data")["failures"] == {}

@@ -78,7 +78,7 @@ def busy_crawl(folder: Path) -> Iterator[Busy]:
             yield Busy(site, gate, data, crawl)
 
 
-def test_a_process_that_stood_still_blames_no_video(tmp_path: Path) -> None:
+def test_after_a_standstill_of_the_process_no_video_is_counted_as_failed(tmp_path: Path) -> None:
     """Stopped by a debugger, a scheduler or a laptop's lid, it finds every limit of time broken when it goes on."""
     gate, data = Gate(clip("child-vi-counting")), tmp_path / "data"
     settings = {**QUICK, "VOICESIEVE_FETCHING__STALL_S": str(STANDSTILL_S + 1)}
@@ -100,7 +100,7 @@ def test_a_process_that_stood_still_blames_no_video(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_told_to_stop_it_finishes_what_is_in_hand_and_says_so(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_run_asked_to_stop_finishes_what_is_in_hand_and_reports_it(tmp_path: Path, number: signal.Signals) -> None:
     with busy_crawl(tmp_path) as busy:
         busy.crawl.signal(number)
         until(lambda: "stopping: finishing the work in progress" in busy.crawl.err(), "it says what happens")
@@ -124,7 +124,7 @@ def test_what_does_not_finish_in_time_is_given_back(tmp_path: Path) -> None:
         goes_on_to_the_same_corpus(busy, tmp_path)
 
 
-def test_told_twice_it_stops_at_once(tmp_path: Path) -> None:
+def test_a_run_asked_twice_stops_at_once(tmp_path: Path) -> None:
     with busy_crawl(tmp_path) as busy:
         busy.crawl.signal(signal.SIGINT)
         until(lambda: "again: stop now" in busy.crawl.err(), "the first signal is answered")
@@ -196,8 +196,8 @@ def test_commands_given_during_a_run(tmp_path: Path) -> None:
         assert busy.crawl.wait().code == 0
 
         assert voicesieve("status", "--json", "--data", data).json["videos"]["withdrawn"] == 2
-        kept = [path for path in (data / "recordings").rglob("*") if path.is_file()]
-        assert len(kept) == 1, "only the story is left: nothing of the video withdrawn during its download was stored"
+        files = [path for path in (data / "recordings").rglob("*") if path.is_file()]
+        assert len(files) == 1, "only the story is left: nothing of the video withdrawn during its download was stored"
         assert events_named(data, "stale_result_dropped")
         nothing_left_over(data)
 

@@ -107,7 +107,7 @@ def test_everything_in_a_data_folder_is_for_its_owner_alone(tmp_path: Path, audi
     assert {"quarantine", "backups", "voicesieve.toml", "queries.toml"} <= {path.name for path in data.iterdir()}
 
 
-def test_an_export_is_shared_as_the_umask_says(tmp_path: Path, crawled: Path) -> None:
+def test_an_export_is_readable_as_the_umask_allows(tmp_path: Path, crawled: Path) -> None:
     for mask, file, folder in ((0o022, 0o644, 0o755), (0o077, 0o600, 0o700)):
         corpus = tmp_path / f"corpus-{mask}"
         voicesieve("export", "jsonl", corpus, "--data", crawled, before=lambda mask=mask: os.umask(mask) and None)
@@ -138,26 +138,26 @@ def test_a_settings_file_with_a_key_that_others_can_read_is_named(tmp_path: Path
     file.write_text('[youtube_api]\nkey = "hidden"\n')
     for mode, is_named in ((0o644, True), (0o600, False)):
         file.chmod(mode)
-        told = voicesieve("config", "check", "--config", file, "--data", tmp_path).err
-        assert ("youtube_api.key" in told) is is_named
-        assert "hidden" not in told
+        message = voicesieve("config", "check", "--config", file, "--data", tmp_path).err
+        assert ("youtube_api.key" in message) is is_named
+        assert "hidden" not in message
 
 
 def test_damaged_recordings_are_quarantined_and_fall_with_a_takedown(crawled: Path, audio: Path) -> None:
     stored = crawled / "recordings" / STORED
     stored.write_bytes(b"half of a child")
-    found = voicesieve("doctor", "--data", crawled, code=1)
-    assert "1 in all, 0.000 MB: damaged" in found.err
+    examined = voicesieve("doctor", "--data", crawled, code=1)
+    assert "1 in all, 0.000 MB: damaged" in examined.err
     report = voicesieve("doctor", "--fix", "--json", "--data", crawled).json
     assert (report["quarantined"], report["quarantined_bytes"]) == (1, 15)
-    (kept,) = (crawled / "quarantine").iterdir()
-    assert kept.read_bytes() == b"half of a child"
+    (quarantined,) = (crawled / "quarantine").iterdir()
+    assert quarantined.read_bytes() == b"half of a child"
     with closing(sqlite3.connect(crawled / "catalog.sqlite3")) as catalog:
         (listed,) = catalog.execute("SELECT path, sha256, reason FROM stray").fetchall()
         (video,) = catalog.execute("SELECT id FROM video").fetchone()
-    assert listed == (f"quarantine/{kept.name}", hashlib.sha256(b"half of a child").hexdigest(), "bad_hash")
+    assert listed == (f"quarantine/{quarantined.name}", hashlib.sha256(b"half of a child").hexdigest(), "bad_hash")
     voicesieve("withdraw", video, "--yes", "--data", crawled)
-    assert not kept.exists(), "its recording has no row any more, and still it falls"
+    assert not quarantined.exists(), "its recording has no row any more, and still it falls"
     crawl(crawled, audio)
     assert not stored.exists()
 
@@ -185,10 +185,10 @@ def test_recordings_that_are_newer_than_a_restored_catalog_stay(tmp_path: Path, 
     crawl(crawled, more)
     before = files_below(crawled / "recordings")
     assert voicesieve("restore", copy.path, "--json", "--data", crawled).json["newer"] == 2
-    told = voicesieve("doctor", "--fix", "--data", crawled)
-    assert "newer than the restored copy of the catalog" in told.out
-    assert "Start your crawls again" in told.err
-    assert "crash" not in told.out + told.err
+    fixed = voicesieve("doctor", "--fix", "--data", crawled)
+    assert "newer than the restored copy of the catalog" in fixed.out
+    assert "Start your crawls again" in fixed.err
+    assert "crash" not in fixed.out + fixed.err
     assert files_below(crawled / "recordings") == before
     gone = hashlib.sha256(ADULT).hexdigest()
     voicesieve("withdraw", "recording", gone, "--unseen", "--yes", "--data", crawled)
@@ -210,9 +210,9 @@ def test_links_and_hostile_paths_touch_nothing_outside(tmp_path: Path, crawled: 
             catalog.execute("UPDATE recording SET path = '../../victim.opus'")
             catalog.execute("INSERT INTO deletion VALUES ('../../victim.opus', 0)")
     one_paragraph(voicesieve("export", "jsonl", tmp_path / "c", "--data", crawled, "--quiet", code=1), "not inside")
-    found = voicesieve("doctor", "--fix", "--json", "--data", crawled).json["outside"]
-    assert all(("is a link to" if attack == "link" else "../../victim.opus") in text for text in found)
-    assert found
+    outside = voicesieve("doctor", "--fix", "--json", "--data", crawled).json["outside"]
+    assert all(("is a link to" if attack == "link" else "../../victim.opus") in text for text in outside)
+    assert outside
     crawl(crawled, audio)
     assert victim.read_bytes() == CHILD
     assert not stored.is_symlink()
@@ -220,7 +220,7 @@ def test_links_and_hostile_paths_touch_nothing_outside(tmp_path: Path, crawled: 
     assert voicesieve("doctor", "--json", "--data", crawled).json["outside"] == []
 
 
-def test_a_takedown_of_a_linked_recording_says_what_it_could_not_delete(tmp_path: Path, crawled: Path) -> None:
+def test_a_takedown_of_a_linked_recording_reports_what_it_could_not_delete(tmp_path: Path, crawled: Path) -> None:
     elsewhere = tmp_path / "elsewhere.opus"
     stored = crawled / "recordings" / STORED
     shutil.move(stored, elsewhere)
@@ -263,7 +263,7 @@ def test_copies_of_another_catalog_are_not_rotated_away(tmp_path: Path, crawled:
     assert len(backups_in(copies)) == 4
 
 
-def test_an_export_that_somebody_added_to_is_not_replaced(tmp_path: Path, crawled: Path) -> None:
+def test_an_export_with_foreign_files_is_not_replaced(tmp_path: Path, crawled: Path) -> None:
     corpus = tmp_path / "corpus"
     voicesieve("export", "jsonl", corpus, "--data", crawled)
     voicesieve("removed", corpus, "--data", crawled)

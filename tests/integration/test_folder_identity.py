@@ -34,8 +34,8 @@ class Crawler:
 
     def walk(self, folder: Path) -> Page:
         query = parse_query(f"folder:{folder}")
-        known = [Query(row.source, row.argument) for row in self.world.rows(schema.query)]
-        return self.walk_as(as_known(query, known))
+        queries = [Query(row.source, row.argument) for row in self.world.rows(schema.query)]
+        return self.walk_as(as_known(query, queries))
 
     def walk_as(self, query: Query) -> Page:
         row = self.world.step(discovery.register_query, query, self.world.now)
@@ -228,8 +228,8 @@ def test_a_withdrawn_file_stays_out_where_it_was_moved_to(tmp_path: Path, crawle
 def as_an_older_catalog_has_it(crawler: Crawler, top: Path, *names: str) -> None:
     """A folder that was given by ``top``, a path with links, as it was stored when paths were taken as typed."""
     row = crawler.world.step(discovery.register_query, Query("folder", str(top)), crawler.world.now)
-    found = [Candidate(*candidate_identity((top / name).as_uri()), title=Path(name).stem) for name in names]
-    args = (row.id, Page(tuple(found)), lambda _: "", crawler.world.now)
+    candidates = [Candidate(*candidate_identity((top / name).as_uri()), title=Path(name).stem) for name in names]
+    args = (row.id, Page(tuple(candidates)), lambda _: "", crawler.world.now)
     crawler.world.step(discovery.commit_page, *args, refresh_s=0.0)
     crawler.world.screen()
 

@@ -193,7 +193,7 @@ def test_audio_found_later_completes_a_video_that_failed(tmp_path: Path) -> None
     assert holdings(data)[f"youtube:{video_id(1)}"][0] == "fetched"
 
 
-def test_a_corrupt_manifest_is_told_and_its_backup_stands_in(tmp_path: Path) -> None:
+def test_a_corrupt_manifest_is_reported_and_its_backup_is_read(tmp_path: Path) -> None:
     tree, data = tmp_path / "old", tmp_path / "data"
     builder = TreeBuilder(tree)
     builder.audio(f"output/final_audio/vi/{legacy_trees.file_name(1)}", 1)
@@ -206,7 +206,7 @@ def test_a_corrupt_manifest_is_told_and_its_backup_stands_in(tmp_path: Path) -> 
     assert "stands in with 2 records" in facts["notes"][-1]
 
 
-def test_an_import_that_was_killed_goes_on_and_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+def test_an_import_that_was_killed_resumes_and_ends_like_an_undisturbed_one(tmp_path: Path) -> None:
     tree, data, other = tmp_path / "old", tmp_path / "data", tmp_path / "undisturbed"
     expected = legacy_trees.build_large(tree, 400)
     before = fingerprint(tree)
@@ -248,22 +248,22 @@ def test_many_records_in_one_import(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["missing", "file", "empty"])
-def test_a_folder_that_is_none_of_the_crawlers_is_told(tmp_path: Path, place: str) -> None:
+def test_a_folder_that_is_not_of_the_earlier_crawler_is_reported(tmp_path: Path, place: str) -> None:
     tree = tmp_path / "old"
     if place == "file":
         tree.write_text("x")
     elif place == "empty":
         tree.mkdir()
-    told = voicesieve("import-legacy", tree, "--data", tmp_path / "data", code=1).err
-    assert ("holds no manifest.json" if place == "empty" else "cannot be read") in told
+    message = voicesieve("import-legacy", tree, "--data", tmp_path / "data", code=1).err
+    assert ("holds no manifest.json" if place == "empty" else "cannot be read") in message
     assert not (tmp_path / "data").exists()
 
 
 def test_the_data_folder_may_not_lie_in_the_old_tree(tmp_path: Path) -> None:
     legacy_trees.build_v1_5(tmp_path)
     before = fingerprint(tmp_path)
-    told = voicesieve("import-legacy", tmp_path, "--data", tmp_path / "data", code=1).err
-    assert "never written to" in told and fingerprint(tmp_path) == before
+    message = voicesieve("import-legacy", tmp_path, "--data", tmp_path / "data", code=1).err
+    assert "never written to" in message and fingerprint(tmp_path) == before
 
 
 def test_what_a_person_reads_is_safe_for_the_terminal(tmp_path: Path) -> None:
@@ -290,7 +290,7 @@ def test_an_import_into_postgresql(tmp_path: Path, postgres: Any) -> None:
         catalog.close()
 
 
-def test_a_full_disk_stops_the_import_which_goes_on_when_there_is_room(tmp_path: Path) -> None:
+def test_a_full_disk_stops_the_import_which_resumes_when_there_is_space(tmp_path: Path) -> None:
     tree, data = tmp_path / "old", tmp_path / "data"
     builder = TreeBuilder(tree)
     builder.write(f"output/final_audio/vi/{legacy_trees.file_name(1)}", legacy_trees.sound(1, "wav", 100.0))
@@ -301,8 +301,8 @@ def test_a_full_disk_stops_the_import_which_goes_on_when_there_is_room(tmp_path:
         resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
-    told = voicesieve("import-legacy", tree, "--data", data, code=3, before=limit).err
-    assert "no space to write" in told and "Free some space" in told
+    message = voicesieve("import-legacy", tree, "--data", data, code=3, before=limit).err
+    assert "no space to write" in message and "Free some space" in message
     assert holdings(data) == {} and list((data / "scratch").iterdir()) == []
     assert import_legacy(tree, data)["imported"] == 1
 

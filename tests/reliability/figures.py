@@ -1,4 +1,4 @@
-"""Figures that the long versions take down: one JSON line each, with what the machine was like just then."""
+"""Figures that the long versions record: one JSON line each, with the state of the machine at that time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 
-def take_down(what: str, figure: str) -> None:
+def record_figure(what: str, figure: str) -> None:
     """Print a figure, and append it to the file that ``RELIABILITY_FIGURES`` names, if it names one."""
     print(f"{what}: {figure}", flush=True)
     if file := os.environ.get("RELIABILITY_FIGURES"):

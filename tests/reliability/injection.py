@@ -77,8 +77,8 @@ class Victim:
     def record(self, *arguments: str | Path) -> Recorded:
         points = self._folder / "points"
         self.run(*arguments, points=str(points))
-        found = json.loads(points.read_text())
-        return Recorded(found["count"], tuple(found["points"]))
+        recorded = json.loads(points.read_text())
+        return Recorded(recorded["count"], tuple(recorded["points"]))
 
 
 @contextmanager

@@ -24,7 +24,7 @@ for place in (ROOT, ROOT / "tests" / "integration"):
         sys.path.insert(0, str(place))
 
 from crawling import CLIPS, FEED, nothing_left_over, running, stories_of, voicesieve  # noqa: E402 - needs the paths
-from figures import take_down  # noqa: E402 - needs the paths
+from figures import record_figure  # noqa: E402 - needs the paths
 
 from demo import pages  # noqa: E402
 from demo.answers import AtFirst, Content, Refusal, ResetAt, Truncated  # noqa: E402
@@ -104,9 +104,9 @@ def soak(folder: Path, seconds: float, chance: random.Random) -> str:
                 print(f"{time.monotonic() - started:8.0f} s: {len(site.episodes)} videos, {dict(endings)}", flush=True)
         voicesieve(*command, "--wait", "60", settings=SETTINGS, timeout_s=600)
         _check_between_runs(folder, data)
-        found = {url: story["state"] for url, story in stories_of(data).items()}
-        assert found == site.expected
-    return f"{len(found):,} videos, {sum(endings.values())} runs: {dict(endings)}"
+        states = {url: story["state"] for url, story in stories_of(data).items()}
+        assert states == site.expected
+    return f"{len(states):,} videos, {sum(endings.values())} runs: {dict(endings)}"
 
 
 def _one_run(command: tuple[str | Path, ...], output: Path, chance: random.Random) -> str:
@@ -144,8 +144,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="voicesieve-soak-") as temporary:
         folder = arguments.data or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        told = soak(folder, arguments.hours * 3_600, random.Random(arguments.seed))
-        take_down(f"`make soak HOURS={arguments.hours:g}`, seed {arguments.seed}", told)
+        summary = soak(folder, arguments.hours * 3_600, random.Random(arguments.seed))
+        record_figure(f"`make soak HOURS={arguments.hours:g}`, seed {arguments.seed}", summary)
 
 
 if __name__ == "__main__":

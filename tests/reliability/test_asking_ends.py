@@ -132,7 +132,7 @@ def feeds() -> Iterator[LoopbackServer]:
 
 
 @pytest.mark.parametrize("names", [TOGETHER, *ALONE], ids=["together", *chain(*ALONE)])
-def test_no_query_is_asked_more_than_its_budget_in_a_run(
+def test_no_query_makes_more_requests_than_its_budget_in_a_run(
     tmp_path: Path, feeds: LoopbackServer, names: Sequence[str]
 ) -> None:
     ran = crawl(tmp_path / "data", feeds, names, wait_s=PATIENT_S, **HASTY)
@@ -169,7 +169,9 @@ def crawled(data: Path, *queries: str, settings: dict[str, str] | None = None, o
     return voicesieve(*command, code=None, settings=SETTINGS | (settings or {}))
 
 
-def test_a_dead_feed_is_asked_once_in_a_run_and_after_its_budget_rests_for_the_longest_delay(tmp_path: Path) -> None:
+def test_a_dead_feed_is_requested_once_in_a_run_and_after_its_budget_waits_for_the_longest_delay(
+    tmp_path: Path,
+) -> None:
     """The run in which its budget ended asked without end and without a pause, and so did every later one."""
     data, settings = tmp_path / "data", {"VOICESIEVE_RETRY__MAX_ITEM_FAILURES": "2"}
     with feed_site({}, feed=Refusal(500)) as site:
@@ -191,10 +193,10 @@ def test_a_dead_feed_holds_up_no_run_that_waits(tmp_path: Path) -> None:
         feed_site({}, feed=Refusal(503)) as dead,
         feed_site({"/silence.opus": clip("silence")}, host="localhost") as living,
     ):
-        told = crawled(tmp_path / "data", dead.feed, living.feed, options=("--wait", "3600"))
+        ended = crawled(tmp_path / "data", dead.feed, living.feed, options=("--wait", "3600"))
         assert len(dead.server.requests) == BUDGET
         assert len(living.server.requests) == 1
-    assert told.code == 1
+    assert ended.code == 1
     assert len(events_named(tmp_path / "data", "source_failed")) == BUDGET
 
 
@@ -205,7 +207,7 @@ MARKED = {
 }
 
 
-def test_a_page_that_the_parser_cannot_read_is_asked_for_once(tmp_path: Path) -> None:
+def test_a_page_that_the_parser_cannot_read_is_requested_once(tmp_path: Path) -> None:
     """9,531 requests in ten minutes: the parser raised what nobody expected, and that was retried at once."""
     data = tmp_path / "data"
     with serving(lambda _: {path: Content(body, "text/html") for path, body in MARKED.items()}) as server:
@@ -214,7 +216,7 @@ def test_a_page_that_the_parser_cannot_read_is_asked_for_once(tmp_path: Path) ->
     assert {event["kind"] for event in events_named(data, "source_failed")} <= {"unsupported"}
 
 
-def test_a_refusal_that_asks_for_no_patience_is_no_invitation(tmp_path: Path) -> None:
+def test_a_refusal_with_a_wait_of_zero_still_pauses_the_host(tmp_path: Path) -> None:
     """A video that was refused with "Retry-After: 0" was due at once, again and again, and each other video of its host
     that could be fetched in between made it look as if the host had recovered."""
     good = {f"/{number}.opus": clip("silence") for number in range(8)}
@@ -267,10 +269,10 @@ class Endless(dict[str, Answer]):
 def test_a_feed_whose_pages_never_end_is_left(tmp_path: Path) -> None:
     settings = {"VOICESIEVE_DISCOVERY__MAX_DOCUMENTS": "30"}
     with serving(lambda _: Endless(fresh=False)) as same, serving(lambda _: Endless(fresh=True)) as ever_new:
-        told = crawled(tmp_path / "data", f"rss:{same.base_url}/0", f"rss:{ever_new.base_url}/0", settings=settings)
+        ended = crawled(tmp_path / "data", f"rss:{same.base_url}/0", f"rss:{ever_new.base_url}/0", settings=settings)
         assert (len(same.requests), len(ever_new.requests)) == (21, 30)
-    assert "20 requests in a row showed nothing new" in told.err
-    assert "discovery.max_documents is 30" in told.err
+    assert "20 requests in a row showed nothing new" in ended.err
+    assert "discovery.max_documents is 30" in ended.err
 
 
 class Cleaned(RecordingStore):
@@ -308,7 +310,7 @@ def test_a_file_that_is_removed_again_and_again_is_not_fetched_without_end(tmp_p
     assert "vanished twice" in result.fault.message
 
 
-def test_a_server_of_these_tests_objects_to_being_asked_without_end() -> None:
+def test_the_servers_of_these_tests_fail_at_endless_requests() -> None:
     """Or no test of the whole suite would notice."""
     routes = {"/a": Content(b"a", "text/plain")}
     with pytest.raises(AssertionError, match="/a was asked for 1,001 times"), serving(lambda _: routes) as server:

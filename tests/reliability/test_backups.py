@@ -38,7 +38,7 @@ def crawl(data: Path, *, code: int = 0, **settings: str) -> str:
     return voicesieve(*command, code=code, settings={**QUICK, **settings}).err
 
 
-def test_a_copy_made_under_load_is_one_snapshot_and_holds_up_nobody(tmp_path: Path) -> None:
+def test_a_copy_made_under_load_is_one_snapshot_and_delays_no_writer(tmp_path: Path) -> None:
     (tmp_path / "live").mkdir()
     world = World(open_catalog(tmp_path / "live", create=True))
     for number in range(0, 3_000, 500):
@@ -97,8 +97,8 @@ def test_the_oldest_copies_go_and_other_files_stay(tmp_path: Path, blank_catalog
     for number in range(5):
         for before in (None, "0009"):
             backup_catalog(used, copies, keep=2, now=NOW + number, before=before)
-    kept = [(copy.made_at, copy.before) for copy in backups_in(copies)]
-    assert sorted(kept, key=str) == sorted([(NOW + n, b) for n in (3, 4) for b in (None, "0009")], key=str)
+    present = [(copy.made_at, copy.before) for copy in backups_in(copies)]
+    assert sorted(present, key=str) == sorted([(NOW + n, b) for n in (3, 4) for b in (None, "0009")], key=str)
     assert (copies / "catalog-mine.sqlite3").read_bytes() == b"precious"
 
 
@@ -136,11 +136,11 @@ def test_a_run_copies_what_it_is_about_to_change_once_a_day(crawled: Path) -> No
     nothing_left_over(crawled)
 
 
-def test_a_failing_copy_is_told_and_counted_and_the_run_goes_on(crawled: Path) -> None:
+def test_a_failing_copy_is_reported_and_counted_and_the_run_continues(crawled: Path) -> None:
     (crawled.parent / "file").write_bytes(b"")
     (crawled.parent / "audio" / "new.opus").write_bytes(CLIPS["child-vi-counting"].body)
-    told = crawl(crawled, VOICESIEVE_BACKUP__FOLDER=str(crawled.parent / "file"))
-    assert "copy of the catalog" in told
+    ended = crawl(crawled, VOICESIEVE_BACKUP__FOLDER=str(crawled.parent / "file"))
+    assert "copy of the catalog" in ended
     assert status(crawled)["videos"]["accepted"] == 3, "the new recording was decided"
     (event,) = events_named(crawled, "backup_failed")
     assert event["level"] == "warning"
@@ -153,11 +153,11 @@ def test_a_failing_copy_is_told_and_counted_and_the_run_goes_on(crawled: Path) -
     assert "1 could not be made" in voicesieve("status", "--data", crawled).out
 
 
-def test_a_folder_of_copies_that_cannot_be_read_is_told_too(crawled: Path) -> None:
+def test_a_folder_of_copies_that_cannot_be_read_is_reported_too(crawled: Path) -> None:
     """Not only the copy itself may fail, but the look whether one is due."""
     (crawled / "backups").symlink_to(crawled / "backups")
-    told = crawl(crawled)
-    assert "copy of the catalog" in told
+    ended = crawl(crawled)
+    assert "copy of the catalog" in ended
     assert status(crawled)["backups"]["failed"] == 1
 
 
@@ -173,13 +173,13 @@ def test_the_catalog_is_copied_before_its_tables_are_changed(tmp_path: Path, mon
     assert (copy.before, examine(copy.path).revision) == (versions.HEAD, "0001")
 
 
-def test_an_update_without_a_copy_goes_on_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_update_without_a_copy_continues_and_reports_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as earlier:
         earlier.setattr(versions, "HEAD", "0001")
         open_catalog(tmp_path, create=True).close()
     (tmp_path / "file").write_bytes(b"")
-    told = voicesieve("status", "--data", tmp_path, settings={"VOICESIEVE_BACKUP__FOLDER": str(tmp_path / "file")})
-    assert "was updated, but could not be copied before" in told.err
+    printed = voicesieve("status", "--data", tmp_path, settings={"VOICESIEVE_BACKUP__FOLDER": str(tmp_path / "file")})
+    assert "was updated, but could not be copied before" in printed.err
     assert status(tmp_path)["backups"] == {"made": 0, "failed": 1, "last": None}
 
 
@@ -268,8 +268,8 @@ def test_the_doctor_finds_damage_of_the_catalog_and_of_its_copies(crawled: Path)
     content = bytearray(copy.path.read_bytes())
     content[len(content) // 2 :] = b"\x5a" * (len(content) - len(content) // 2)
     copy.path.write_bytes(content)
-    found = voicesieve("doctor", "--json", "--data", crawled, code=1).json
-    assert found["bad_backups"] == [str(copy.path)]
+    report = voicesieve("doctor", "--json", "--data", crawled, code=1).json
+    assert report["bad_backups"] == [str(copy.path)]
     voicesieve("doctor", "--fix", "--data", crawled)
     assert backups_in(crawled / "backups") == []
 
@@ -282,7 +282,7 @@ def test_postgres_is_pointed_to_its_own_tools(tmp_path: Path) -> None:
         assert "hidden" not in message
 
 
-def test_a_catalog_of_a_newer_version_is_left_alone(tmp_path: Path, blank_catalog_file: Path) -> None:
+def test_a_catalog_of_a_newer_version_is_not_touched(tmp_path: Path, blank_catalog_file: Path) -> None:
     (tmp_path / "catalog.sqlite3").write_bytes(blank_catalog_file.read_bytes())
     with closing(sqlite3.connect(tmp_path / "catalog.sqlite3")) as connection, connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")

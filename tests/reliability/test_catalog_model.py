@@ -100,13 +100,13 @@ class CatalogAndModel(RuleBasedStateMachine):
     @rule(target=claims, stage=st.sampled_from(["fetch", "analyse"]))
     def claim(self, stage: str) -> Claim | None:
         """The one that is due for longest is leased, and nobody else gets it."""
-        found = self.world.claim() if stage == "fetch" else self.world.claim_analysis()
+        leased = self.world.claim() if stage == "fetch" else self.world.claim_analysis()
         due = [v for v in self.videos.values() if v.stage == stage and v.due is not None and v.due <= self.world.now]
         if not due:
-            assert found == []
+            assert leased == []
             return None
         first = min(due, key=lambda video: (video.due, video.key))
-        (claim,) = found
+        (claim,) = leased
         assert self.videos[claim.video] is first
         self.videos[claim.video] = replace(first, due=None, token=claim.token, until=self.world.now + LEASE_S)
         return claim
@@ -244,11 +244,11 @@ class CatalogAndModel(RuleBasedStateMachine):
 
     @invariant()
     def every_video_is_where_the_model_says(self) -> None:
-        found = {
+        actual = {
             row.id: (row.state, row.stage, row.due_at, row.lease_token, row.recording)
             for row in self.world.rows(schema.video)
         }
-        assert found == {
+        assert actual == {
             id_: (video.state, video.stage, video.due, video.token, video.audio and sha_of(video.audio))
             for id_, video in self.videos.items()
         }

@@ -56,27 +56,27 @@ def test_twenty_writers_lose_nothing_and_count_their_waits(folder: Path, figure:
     assert status["catalog"]["timeouts"] == 0
 
 
-def test_a_writer_killed_while_it_holds_the_write_blocks_nobody(
+def test_a_writer_killed_while_it_holds_the_write_blocks_no_other(
     folder: Path, figure: Callable[[str, str], None]
 ) -> None:
     """The shortest of several waits shows the mechanism; on a busy machine a single one measures the machine."""
     waits = []
     for _ in range(often(4, 20)):
-        told, tell = os.pipe()
+        held, hold = os.pipe()
         opened, open_ = os.pipe()
         holder = os.fork()
         if holder == 0:
-            keep_only(opened, tell)
+            keep_only(opened, hold)
             os.read(opened, 1)
             store = OurCatalog(folder)
             with store.catalog.write() as connection:
                 add_to_counter(connection, "never committed", 1)
-                os.write(tell, b"held")
+                os.write(hold, b"held")
                 os.read(opened, 1)
             os._exit(1)
         catalog = open_catalog(folder, create=False)
         os.write(open_, b"g")
-        assert os.read(told, 4) == b"held"
+        assert os.read(held, 4) == b"held"
         os.kill(holder, signal.SIGKILL)
         killed = time.monotonic()
         with catalog.write() as connection:
@@ -84,10 +84,10 @@ def test_a_writer_killed_while_it_holds_the_write_blocks_nobody(
         waits.append(time.monotonic() - killed)
         catalog.close()
         os.waitpid(holder, 0)
-        for end in (told, tell, opened, open_):
+        for end in (held, hold, opened, open_):
             os.close(end)
-    told = f"{len(waits)} kills; the next writer had it after {min(waits) * 1e3:.1f} to {max(waits) * 1e3:.1f} ms"
-    figure("SIGKILL of a writer that holds the catalog", told)
+    summary = f"{len(waits)} kills; the next writer had it after {min(waits) * 1e3:.1f} to {max(waits) * 1e3:.1f} ms"
+    figure("SIGKILL of a writer that holds the catalog", summary)
     assert min(waits) < 1.0
     catalog = open_catalog(folder, create=False)
     with catalog.read() as connection:

@@ -245,8 +245,8 @@ def test_other_commands_on_a_full_disk(
 
 def exports_on(disk: Path) -> dict[str, bytes]:
     """What lies under the names of the exports; what is kept beside them to be gone on with has other names."""
-    found = files_below(disk).items()
-    return {path: content for path, content in found if path.startswith(("corpus/", "urls.txt"))}
+    present = files_below(disk).items()
+    return {path: content for path, content in present if path.startswith(("corpus/", "urls.txt"))}
 
 
 LOG_ON_A_FULL_DISK = """

@@ -101,8 +101,8 @@ def test_a_storm_of_failing_downloads_leaves_no_socket_and_no_descriptor(
         before = open_files()
         outcomes, right = asyncio.run(storm(server, tmp_path, random.Random(SEED)))
         until(lambda: open_files() - before == Counter(), "what the downloads had open is closed", deadline_s=30)
-    told = ", ".join(f"{count} {kind}" for kind, count in outcomes.most_common())
-    figure(f"{DOWNLOADS} downloads at once from a server that fails in every way", f"{told}; nothing left open")
+    summary = ", ".join(f"{count} {kind}" for kind, count in outcomes.most_common())
+    figure(f"{DOWNLOADS} downloads at once from a server that fails in every way", f"{summary}; nothing left open")
     assert sum(outcomes.values()) == DOWNLOADS
     assert right == outcomes["arrived"] > DOWNLOADS // 4
     kinds = {"gone", "server_error", "rate_limited", "network", "timeout", "truncated", "unsupported"}

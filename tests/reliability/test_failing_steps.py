@@ -93,5 +93,5 @@ def test_a_failure_after_any_step(
         nothing_is_left(program, data)
         nothing_was_repeated(data)
         shutil.rmtree(data)
-    told = f"{len(chosen)} of {len(points)} steps; exit codes {dict(sorted(ends.items()))}"
-    figure(f"A failure injected while {'publishing' if steps is PUBLISHING else 'discovering'}", told)
+    summary = f"{len(chosen)} of {len(points)} steps; exit codes {dict(sorted(ends.items()))}"
+    figure(f"A failure injected while {'publishing' if steps is PUBLISHING else 'discovering'}", summary)

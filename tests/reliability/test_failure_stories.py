@@ -102,16 +102,18 @@ def check_story(event: dict[str, Any], kind: FailureKind, stage: str) -> None:
     assert event["state"] in ("queued", "fetched", "failed", "given_up")
     assert event["exception_type"] in ("OSError", "ValueError")
     assert ROOT_CAUSE in event["chain"][-1]
-    told = event["attempts"][-1]
-    assert (told["outcome"], told["kind"], told["stage"]) == ("failed", kind, stage)
-    assert told["method"]
-    assert told["duration_s"] >= 0
+    last = event["attempts"][-1]
+    assert (last["outcome"], last["kind"], last["stage"]) == ("failed", kind, stage)
+    assert last["method"]
+    assert last["duration_s"] >= 0
     if stage == "fetch":
         assert event["scratch"].endswith("/local")
 
 
 @pytest.mark.parametrize("kind", FailureKind)
-def test_a_failed_fetch_of_any_kind_tells_its_whole_story(tmp_path: Path, audio: Path, kind: FailureKind) -> None:
+def test_a_failed_fetch_of_any_kind_is_logged_with_its_whole_story(
+    tmp_path: Path, audio: Path, kind: FailureKind
+) -> None:
     result = run(tmp_path / "data", audio, fetching=kind, analysing=None)
     events = failed(tmp_path / "data")
     # What is our own fault is tried once more, alone, in the same run.
@@ -130,7 +132,9 @@ ANALYSING = (
 
 
 @pytest.mark.parametrize("kind", ANALYSING)
-def test_a_failed_analysis_of_any_kind_tells_its_whole_story(tmp_path: Path, audio: Path, kind: FailureKind) -> None:
+def test_a_failed_analysis_of_any_kind_is_logged_with_its_whole_story(
+    tmp_path: Path, audio: Path, kind: FailureKind
+) -> None:
     run(tmp_path / "data", audio, fetching=None, analysing=kind)
     events = failed(tmp_path / "data")
     assert events

@@ -70,10 +70,10 @@ def test_damaged_files_end_in_a_result_or_are_typed_in_bounded_time_and_memory(
         finally:
             await engine.close()
 
-    found = asyncio.run(everything())
-    outcomes = Counter("analysed" if failure is None else failure.kind.value for _, failure, _ in found)
+    examined = asyncio.run(everything())
+    outcomes = Counter("analysed" if failure is None else failure.kind.value for _, failure, _ in examined)
     figure(f"{FILES:,} damaged media files, seed {SEED}", ", ".join(f"{n:,} {kind}" for kind, n in outcomes.items()))
-    ours = [(path.name, failure) for path, failure, _ in found if failure and failure.kind not in THE_FILES_FAULT]
+    ours = [(path.name, failure) for path, failure, _ in examined if failure and failure.kind not in THE_FILES_FAULT]
     assert ours == []
     assert outcomes["analysed"] > 0
     assert sum(outcomes.values()) == FILES
@@ -98,7 +98,7 @@ def test_a_damaged_frame_that_claims_forty_two_channels_kills_no_worker(tmp_path
     assert caught.value.failure.kind in THE_FILES_FAULT
 
 
-def test_a_list_under_the_name_of_a_recording_opens_no_file_and_asks_no_host(tmp_path: Path) -> None:
+def test_a_list_under_the_name_of_a_recording_opens_no_file_and_makes_no_request(tmp_path: Path) -> None:
     """With strace, also what FFmpeg itself opens is seen."""
     media = tmp_path / "media"
     media.mkdir()
@@ -152,7 +152,7 @@ def _killed(_: None) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def test_the_run_goes_on_past_damaged_files(tmp_path: Path, sound: np.ndarray) -> None:
+def test_the_run_continues_past_damaged_files(tmp_path: Path, sound: np.ndarray) -> None:
     media = tmp_path / "media"
     media.mkdir()
     for name, body in hostile_files(sound, 10, SEED + 1):

@@ -95,7 +95,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_every_video_is_known_and_the_tables_stand(data: Path) -> None:
+def test_every_video_is_stored_and_the_tables_are_intact(data: Path) -> None:
     with sqlite3.connect(data / "catalog.sqlite3") as connection:
         states = dict(connection.execute("SELECT state, count(*) FROM video GROUP BY state"))
     assert states == {"accepted": len(HOSTILE)}
@@ -113,10 +113,10 @@ def test_no_path_holds_remote_text(data: Path) -> None:
 def test_what_commands_print_moves_no_cursor(data: Path) -> None:
     printed = [voicesieve("status", "--data", data), voicesieve("audit", "--data", data)]
     printed += [voicesieve("why", f"url:{number}", "--data", data) for number in MOVING]
-    for told in printed:
-        assert not CONTROL.search(told.out.replace("\n", "")), told.out[:500]
-        assert not CONTROL.search(told.err.replace("\n", "")), told.err[:500]
-        assert max(map(len, told.out.splitlines()), default=0) < 5_000
+    for text in printed:
+        assert not CONTROL.search(text.out.replace("\n", "")), text.out[:500]
+        assert not CONTROL.search(text.err.replace("\n", "")), text.err[:500]
+        assert max(map(len, text.out.splitlines()), default=0) < 5_000
     story = voicesieve("why", f"url:{MOVING[0]}", "--json", "--data", data)
     assert story.json["title"] == storable(HOSTILE[MOVING[0]])
     assert not CONTROL.search(story.out.replace("\n", ""))

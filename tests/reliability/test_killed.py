@@ -117,8 +117,8 @@ class Matrix:
             holds_its_promises(data)
             yield data
             shutil.rmtree(data)
-        told = f"{kills:,} kills at {len(chosen):,} of {len(recorded.points):,} lines, none left a trace"
-        self.figure(f"SIGKILL during {what}", told)
+        summary = f"{kills:,} kills at {len(chosen):,} of {len(recorded.points):,} lines, none left a trace"
+        self.figure(f"SIGKILL during {what}", summary)
         assert kills > 0.7 * len(chosen)
 
     def listed(self, data: Path) -> list[str]:
@@ -140,8 +140,10 @@ def test_a_crawl_killed_at_any_line(matrix: Matrix, command: tuple[str, ...], un
     lines = undisturbed.recorded.points
     chosen = matrix.some(lines)
     kills = sum(matrix.survives(command, line, undisturbed.corpus) for line in chosen)
-    told = f"{len(chosen):,} of the {len(lines):,} lines that a run executes there, {kills:,} kills, none left a trace"
-    matrix.figure(f"SIGKILL of a crawl at a line that writes, moves or decides, {SAME_AGAIN}", told)
+    summary = (
+        f"{len(chosen):,} of the {len(lines):,} lines that a run executes there, {kills:,} kills, none left a trace"
+    )
+    matrix.figure(f"SIGKILL of a crawl at a line that writes, moves or decides, {SAME_AGAIN}", summary)
     assert kills > 0.7 * len(chosen), "some lines are reached by chance only; most are not"
 
 
@@ -202,23 +204,23 @@ def test_a_restore_killed_at_any_line(matrix: Matrix, undisturbed: Undisturbed) 
     program, start = matrix.program, matrix.work / "start"
     shutil.copytree(undisturbed.data, start)
     copy = program.run("backup", matrix.work / "copies", "--json", "--data", start).json["path"]
-    gone, *kept = matrix.listed(start)
+    gone, *present = matrix.listed(start)
     program.run("withdraw", gone, "--yes", "--data", start)
     for killed in matrix.killed("`restore`", ("restore", copy), start):
-        assert matrix.listed(killed) == kept, "no moment brings back what was withdrawn"
+        assert matrix.listed(killed) == present, "no moment brings back what was withdrawn"
         program.run("restore", copy, "--data", killed)
         matrix.ends_clean(killed)
 
 
 def test_a_takedown_killed_at_any_line(matrix: Matrix, undisturbed: Undisturbed) -> None:
     """Once the transaction is through, the next run deletes the file; before, nothing has happened."""
-    gone, *kept = matrix.listed(undisturbed.data)
+    gone, *present = matrix.listed(undisturbed.data)
     takedown = ("withdraw", gone, "--yes")
     for killed in matrix.killed("`withdraw`", takedown, undisturbed.data):
         if not matrix.program.run("status", "--json", "--data", killed).json["videos"]["withdrawn"]:
             matrix.program.run(*takedown, "--data", killed)
         matrix.ends_clean(killed)
-        assert set(matrix.listed(killed)) <= set(kept)
+        assert set(matrix.listed(killed)) <= set(present)
 
 
 def test_a_redecision_killed_at_any_line(matrix: Matrix, undisturbed: Undisturbed) -> None:

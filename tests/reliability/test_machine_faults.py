@@ -108,13 +108,13 @@ def goes_on(data: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["recordings", "logs/voicesieve.jsonl"])
-def test_a_folder_of_ours_that_may_not_be_written_blames_no_video(data: Path, name: str) -> None:
+def test_a_folder_of_ours_that_may_not_be_written_fails_no_video(data: Path, name: str) -> None:
     mode = (data / name).stat().st_mode
     (data / name).chmod(0o444 | (0o111 if stat.S_ISDIR(mode) else 0))
     stopped(data, crawl(data), name, "Permission denied", "give this user the right")
 
 
-def test_a_recording_that_may_not_be_stored_blames_no_video(data: Path) -> None:
+def test_a_recording_that_may_not_be_stored_fails_no_video(data: Path) -> None:
     """The folder itself can be written: it is met only when the first recording has its name."""
     for number in range(256):
         (data / "recordings" / f"{number:02x}").mkdir(mode=0o555)
@@ -124,7 +124,7 @@ def test_a_recording_that_may_not_be_stored_blames_no_video(data: Path) -> None:
     goes_on(data)
 
 
-def test_a_file_in_the_place_of_a_folder_blames_no_video(data: Path) -> None:
+def test_a_file_in_the_place_of_a_folder_fails_no_video(data: Path) -> None:
     (data / "recordings").rmdir()
     (data / "recordings").write_bytes(b"")
     stopped(data, crawl(data), "recordings", "something else stands in the place")
@@ -152,7 +152,7 @@ def test_a_recording_that_may_not_be_read_is_analysed_later(data: Path) -> None:
         pytest.param(read_only_shared_memory, ("/dev/shm", "Read-only"), id="shared-memory"),
     ],
 )
-def test_a_limit_of_the_machine_blames_no_video(data: Path, before: Limit, words: tuple[str, ...]) -> None:
+def test_a_limit_of_the_machine_fails_no_video(data: Path, before: Limit, words: tuple[str, ...]) -> None:
     if before is read_only_shared_memory and os.geteuid() != 0:
         pytest.skip("only root can give a process a /dev/shm of its own")
     stopped(data, crawl(data, before=before), *words)
@@ -164,7 +164,7 @@ def test_a_memory_limit_below_ours_is_kept_to(data: Path) -> None:
     goes_on(data)
 
 
-def test_a_run_begins_only_with_the_space_that_it_says_it_needs(data: Path, tmp_path: Path) -> None:
+def test_a_run_begins_only_with_the_space_that_its_message_demands(data: Path, tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk", WORKING_SPACE // 2) as disk:
         shutil.copytree(data, disk / "data")
         says_what_is_needed(crawl(disk / "data").err)
@@ -299,8 +299,8 @@ def killed() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.parametrize(("trial", "told"), [(unfit, "failed to map segment"), (killed, "died while it started")])
-def test_a_worker_that_cannot_begin_is_the_machines_fault(trial: Callable[[], None], told: str) -> None:
+@pytest.mark.parametrize(("trial", "words"), [(unfit, "failed to map segment"), (killed, "died while it started")])
+def test_a_worker_that_cannot_begin_is_the_machines_fault(trial: Callable[[], None], words: str) -> None:
     async def scenario() -> Failure:
         engine = LocalEngine(1, memory_mb=1024, trial=trial)
         try:
@@ -312,11 +312,11 @@ def test_a_worker_that_cannot_begin_is_the_machines_fault(trial: Callable[[], No
 
     failure = asyncio.run(scenario())
     assert failure.kind is FailureKind.MACHINE_FAULT
-    assert told in failure.message
+    assert words in failure.message
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_a_stop_of_the_whole_process_group_blames_no_video(tmp_path: Path, number: signal.Signals) -> None:
+def test_a_stop_of_the_whole_process_group_fails_no_video(tmp_path: Path, number: signal.Signals) -> None:
     """systemd, slurm and `timeout` signal every process: the worker died, and after two stops the file was given up."""
     audio, data = tones(tmp_path / "audio", 1, seconds=240), tmp_path / "data"
     with running(

@@ -91,14 +91,14 @@ def test_every_format_in_every_state_is_as_long_as_ffmpeg_decodes_it(
     outcomes: Counter[str] = Counter()
     for specimen, body in specimens(SPECIMENS):
         path.write_bytes(body)
-        expected, found = reference(body), ours(path)
-        if isinstance(found, Failure):
-            outcomes[found.kind.value] += 1
+        expected, measured = reference(body), ours(path)
+        if isinstance(measured, Failure):
+            outcomes[measured.kind.value] += 1
             if expected.seconds and not expected.complaints:
-                wrong.append(f"{specimen.name}: {found.kind}: {found.message}")
+                wrong.append(f"{specimen.name}: {measured.kind}: {measured.message}")
             continue
         outcomes["read"] += 1
-        for how, seconds in zip(("decoded", "probed"), found, strict=True):
+        for how, seconds in zip(("decoded", "probed"), measured, strict=True):
             more = bool(expected.complaints) and seconds > expected.seconds
             if abs(seconds - expected.seconds) > TOLERANCE_S and not more and (specimen.whole or how == "decoded"):
                 wrong.append(f"{specimen.name}: {how} {seconds:.3f} s of {expected.seconds:.3f} s")
@@ -118,10 +118,10 @@ def test_plain_files_are_as_long_as_the_ffmpeg_program_decodes_them(tmp_path: Pa
         path.write_bytes(body)
         command = ["ffmpeg", "-v", "error", "-i", str(path), "-map", "0:a:0", "-ac", "1", "-ar", "16000"]
         done = subprocess.run([*command, "-f", "s16le", "-"], capture_output=True, check=False, timeout=60)
-        found = ours(path)
+        measured = ours(path)
         if done.returncode == 0 and not done.stderr:
-            assert not isinstance(found, Failure), f"{specimen.name}: {found}"
-            assert found[0] == pytest.approx(len(done.stdout) / 2 / SAMPLE_RATE, abs=TOLERANCE_S), specimen.name
+            assert not isinstance(measured, Failure), f"{specimen.name}: {measured}"
+            assert measured[0] == pytest.approx(len(done.stdout) / 2 / SAMPLE_RATE, abs=TOLERANCE_S), specimen.name
 
 
 def test_every_container_that_pyav_writes_is_among_the_formats_that_are_opened() -> None:

@@ -154,7 +154,7 @@ sys.meta_path.insert(0, Watch())
         "from voicesieve.voices import detector; detector.load_detector(detector.DetectorChoice('network'))",
     ],
 )
-def test_a_library_that_reports_is_told_not_to_before_it_is_imported(use: str) -> None:
+def test_reporting_by_a_library_is_switched_off_before_it_is_imported(use: str) -> None:
     env = dict(os.environ) | dict.fromkeys(NO_TELEMETRY, "0")
     child = subprocess.run(
         [sys.executable, "-c", WATCH + use], env=env, cwd=ROOT, capture_output=True, text=True, timeout=120

@@ -95,10 +95,10 @@ def test_nothing_accepted_is_lost_when_the_power_goes(
         writer.wait()
     for copy, acknowledged in copies:
         with mounted(copy, tmp_path / "after") as after:
-            found = accepted_in(after)
-            missing = set(acknowledged) - found
+            survived = accepted_in(after)
+            missing = set(acknowledged) - survived
             assert missing == set(), f"{len(missing)} of {len(acknowledged)} acknowledged videos are gone"
-            assert holds_its_promises(after) == len(found)
+            assert holds_its_promises(after) == len(survived)
             shown += len(acknowledged)
         copy.unlink()
     figure(

@@ -48,13 +48,13 @@ def test_files_that_no_row_names_are_found_and_quarantined(program: Victim, craw
     assert report["files_without_row"] == [f"ab/{stray.name}"]
     program.run("doctor", "--fix", "--data", crawled)
     assert not stray.exists()
-    (kept,) = (crawled / "quarantine").iterdir()
-    assert kept.read_bytes() == b"stored, and then the power went"
-    assert kept.stat().st_mode & 0o777 == 0o600
+    (quarantined,) = (crawled / "quarantine").iterdir()
+    assert quarantined.read_bytes() == b"stored, and then the power went"
+    assert quarantined.stat().st_mode & 0o777 == 0o600
     nothing_is_left(program, crawled)
 
 
-def test_what_dead_programs_left_unfinished_is_found_and_swept(program: Victim, crawled: Path) -> None:
+def test_what_dead_programs_left_unfinished_is_found_and_removed(program: Victim, crawled: Path) -> None:
     (crawled / "backups").mkdir()
     left = [crawled / "logs" / "metrics.prom.tmp-0123456789ab", crawled / "backups" / UNFINISHED_COPY]
     for path in left:
@@ -128,19 +128,19 @@ def test_a_damaged_page_is_found_by_the_doctor(program: Victim, crawled: Path) -
     stray.parent.mkdir(exist_ok=True)
     stray.write_bytes(b"of a row that the damage took")
     for fix in ((), ("--fix",)):
-        found = program.run("doctor", *fix, "--data", crawled, code=None)
-        assert found.code in (1, 3), found.err
-        assert "voicesieve restore" in found.err
-        assert "Traceback" not in found.err
+        examined = program.run("doctor", *fix, "--data", crawled, code=None)
+        assert examined.code in (1, 3), examined.err
+        assert "voicesieve restore" in examined.err
+        assert "Traceback" not in examined.err
     assert stray.exists(), "nothing is deleted by the word of a damaged catalog"
 
 
 def test_the_doctor_remarks_what_is_not_wrong_yet(program: Victim, crawled: Path) -> None:
-    told = program.run("doctor", "--data", crawled).err
-    assert "no copy of the catalog" in told
+    message = program.run("doctor", "--data", crawled).err
+    assert "no copy of the catalog" in message
     copy = program.run("backup", "--json", "--data", crawled).json["path"]
     program.run("restore", copy, "--data", crawled)
-    told = program.run("doctor", "--data", crawled).err
-    assert "set-aside-" in told
-    assert "no copy" not in told
-    assert told.strip().endswith("All is well.")
+    message = program.run("doctor", "--data", crawled).err
+    assert "set-aside-" in message
+    assert "no copy" not in message
+    assert message.strip().endswith("All is well.")

@@ -49,18 +49,18 @@ def test_a_key_that_the_server_repeats_is_written_nowhere(tmp_path: Path) -> Non
     data = tmp_path / "data"
     with api(echoing) as (server, settings):
         crawl = ("crawl", "--source", "youtube-api:truyện kể cho bé", "--data", data, "-vv")
-        told = [voicesieve(*crawl, code=None, settings=settings)]
+        runs = [voicesieve(*crawl, code=None, settings=settings)]
         assert server.requests.of("/youtube/v3/search")[0].headers["x-goog-api-key"] == KEY
         for command in (
             *(("status",), ("status", "--json"), ("audit",), ("config", "check"), ("config", "check", "--json")),
             *(("doctor", "--json"), ("export", "jsonl", tmp_path / "corpus")),
         ):
-            told.append(voicesieve(*command, "--data", data, code=None, settings=settings))
-    for ended in told:
+            runs.append(voicesieve(*command, "--data", data, code=None, settings=settings))
+    for ended in runs:
         assert KEY not in ended.out + ended.err
     for path, content in {**files_below(data), **files_below(tmp_path / "corpus")}.items():
         assert KEY.encode() not in content, path
-    assert "valid" in told[0].err
+    assert "valid" in runs[0].err
 
 
 def test_no_process_carries_the_key_in_its_command_line(tmp_path: Path) -> None:

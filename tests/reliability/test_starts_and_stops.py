@@ -39,7 +39,7 @@ def site() -> Iterator[FeedSite]:
         yield served
 
 
-def told_of(ends: Counter[int]) -> str:
+def summary_of(ends: Counter[int]) -> str:
     """How many runs ended how: by which signal, or with which exit code."""
     names = {code: signal.Signals(-code).name if code < 0 else f"exit {code}" for code in sorted(ends)}
     return ", ".join(f"{ends[code]} {name}" for code, name in names.items())
@@ -88,8 +88,10 @@ def test_rapid_starts_and_stops(
             whole += 1
     program.run(*command, data)
     is_whole()
-    told = f"{CYCLES} starts; {told_of(ends)}; {whole + 1} times the whole corpus, the same each time, nothing left"
-    figure("Rapid starts and stops (SIGTERM, SIGINT, SIGKILL)", told)
+    summary = (
+        f"{CYCLES} starts; {summary_of(ends)}; {whole + 1} times the whole corpus, the same each time, nothing left"
+    )
+    figure("Rapid starts and stops (SIGTERM, SIGINT, SIGKILL)", summary)
 
 
 def test_starts_and_stops_of_the_whole_program(tmp_path: Path, chance: random.Random, figure: Figure) -> None:
@@ -116,8 +118,8 @@ def test_starts_and_stops_of_the_whole_program(tmp_path: Path, chance: random.Ra
             shutil.rmtree(data)
     voicesieve(*command, data, settings=QUICK)
     assert exported(data) == corpus
-    told = f"{CYCLES_WITH_WORKERS} starts; {told_of(ends)}; no process left behind"
-    figure("The same with worker processes", told)
+    summary = f"{CYCLES_WITH_WORKERS} starts; {summary_of(ends)}; no process left behind"
+    figure("The same with worker processes", summary)
 
 
 def exported(data: Path) -> dict[str, bytes]:

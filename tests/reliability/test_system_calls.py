@@ -81,12 +81,12 @@ def test_every_system_call_may_be_the_last_or_fail(
         shutil.copytree(start, data)
         acknowledged, status, errors = accept(data, inject=f"{call}:{fault}:when={n}")
         hits += status != 0
-        found = accepted_in(data)
-        assert set(acknowledged) <= found, f"{call} {n} {fault}: acknowledged and lost\n{errors}"
+        accepted = accepted_in(data)
+        assert set(acknowledged) <= accepted, f"{call} {n} {fault}: acknowledged and lost\n{errors}"
         again, status, errors = accept(data)
         assert status == 0, f"{call} {n} {fault}: {errors}"
         assert len(accepted_in(data)) >= VIDEOS
-        assert not set(again) & found, "nothing accepted is done again"
+        assert not set(again) & accepted, "nothing accepted is done again"
         shutil.rmtree(data)
     figure(
         "The n-th system call kills or fails (strace)", f"{len(chosen)} points, {hits} stopped the writer, none lost"

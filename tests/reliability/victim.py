@@ -125,13 +125,13 @@ def remembered(folder: Path, function: Callable[[Any], Any], item: Any) -> Any:
         return function(item)
     content = hashlib.sha256(item.path.read_bytes()).hexdigest()
     order = f"{function.__name__} {dataclasses.replace(item, path=Path(content))}"
-    known = folder / hashlib.sha256(order.encode()).hexdigest()
-    if known.exists():
-        return pickle.loads(known.read_bytes())
+    remembered_at = folder / hashlib.sha256(order.encode()).hexdigest()
+    if remembered_at.exists():
+        return pickle.loads(remembered_at.read_bytes())
     result = function(item)
-    fresh = known.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
+    fresh = remembered_at.with_suffix(f".{os.getpid()}-{threading.get_ident()}")
     fresh.write_bytes(pickle.dumps(result))
-    fresh.replace(known)
+    fresh.replace(remembered_at)
     return result
 
 

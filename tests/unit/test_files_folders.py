@@ -45,7 +45,7 @@ def run_elsewhere(folder: Path) -> Iterator[subprocess.Popen[str]]:
             process.kill()
 
 
-def test_a_second_run_is_refused_at_once_and_told_who_is_first(tmp_path: Path) -> None:
+def test_a_second_run_is_refused_at_once_and_names_the_first(tmp_path: Path) -> None:
     with run_elsewhere(tmp_path) as first:
         refused = pytest.raises(AnotherRunError, match=f"process {first.pid}, since .*Ctrl-C")
         with refused, DataFolder(tmp_path).exclusive():
@@ -91,8 +91,8 @@ def test_what_dead_attempts_left_behind_is_swept_and_nothing_else(tmp_path: Path
     (folder.scratch / "3333333333333333").symlink_to(precious)
     swept = ["0123456789abcdef", "1111111111111111", "import-01234567"]
     assert [path.name for path in folder.sweep_scratch()] == swept
-    kept = ["2222222222222222", "3333333333333333", "import-89abcdef", "notes.txt", "work"]
-    assert names(folder.scratch) == kept
+    foreign = ["2222222222222222", "3333333333333333", "import-89abcdef", "notes.txt", "work"]
+    assert names(folder.scratch) == foreign
     assert (precious / "file").read_bytes() == b"mine"
 
 
@@ -195,7 +195,7 @@ def test_a_lock_file_that_is_not_ours_is_not_written_to(tmp_path: Path, how: str
 
 
 @pytest.mark.parametrize("left", [b"", b'{"pid"', b"\0" * 40, b'{"pid": 17, "since": 1}'])
-def test_whatever_a_crash_leaves_in_the_lock_file_holds_nobody_up(tmp_path: Path, left: bytes) -> None:
+def test_whatever_a_crash_leaves_in_the_lock_file_blocks_no_run(tmp_path: Path, left: bytes) -> None:
     (tmp_path / "run.lock").write_bytes(left)
     with DataFolder(tmp_path).exclusive():
         pass

@@ -94,12 +94,12 @@ def test_other_thresholds_give_what_deciding_from_scratch_gives(full: World, acc
     dry = redecide(full.catalog, acceptance, FUSION, 2_000.0, dry_run=True)
     assert full.snapshot() == before
     expected = as_from_scratch(full, acceptance)
-    found = redecide(full.catalog, acceptance, FUSION, 2_000.0, actor="na@host")
-    assert found == dry
+    redecided = redecide(full.catalog, acceptance, FUSION, 2_000.0, actor="na@host")
+    assert redecided == dry
     assert now(full) == expected
-    assert found.child_s_before == pytest.approx(status["child_s"])
-    assert found.child_s_after == pytest.approx(full.status()["child_s"])
-    assert found.moved == moves(before_states(before), full)
+    assert redecided.child_s_before == pytest.approx(status["child_s"])
+    assert redecided.child_s_after == pytest.approx(full.status()["child_s"])
+    assert redecided.moved == moves(before_states(before), full)
     full.check_counts()
     (entry,) = full.rows(schema.audit)
     assert (entry.action, entry.subject) == ("redecide", f"policy {acceptance.revision}")
@@ -110,11 +110,11 @@ def test_other_thresholds_give_what_deciding_from_scratch_gives(full: World, acc
 
 
 def before_states(snapshot: dict[str, list[str]]) -> dict[str, str]:
-    found = {}
+    results = {}
     for text in snapshot["video"]:
         state = next(state for state in ("accepted", "rejected", "unsure") if f"'{state}'" in text)
-        found[text.split("'")[1]] = state
-    return found
+        results[text.split("'")[1]] = state
+    return results
 
 
 def moves(before: dict[str, str], world: World) -> dict[str, int]:
@@ -137,33 +137,33 @@ def test_other_weights_of_evidence_are_applied_too(full: World) -> None:
 
 def test_evidence_read_for_many_is_all_that_is_stored(world: World) -> None:
     """Weighing anew writes the evidence again: what was not read would be lost."""
-    heard = LanguageEvidence("vi", "whisper", 0.9, "2", 1.0, 4.0, 1.0, (("vi", 0.9), ("en", 0.1)))
+    recognised = LanguageEvidence("vi", "whisper", 0.9, "2", 1.0, 4.0, 1.0, (("vi", 0.9), ("en", 0.1)))
     world.fetch(ONE, "one")
-    world.publish(world.claim_analysis()[0], language=fuse([heard], FUSION))
+    world.publish(world.claim_analysis()[0], language=fuse([recognised], FUSION))
     key = world.row(ONE.id).key
     before = world.ask(stored_evidence, key)
     assert world.ask(decided.evidence_of, [key]) == {key: before}
-    assert before[0].distribution == heard.distribution
+    assert before[0].distribution == recognised.distribution
 
 
-def test_what_a_person_decided_is_left_alone(full: World) -> None:
+def test_what_a_person_decided_stays(full: World) -> None:
     by_hand = [row.id for row in full.rows(schema.video) if row.state == "accepted"][:7]
     mark = update(schema.video).where(schema.video.c.id.in_(by_hand)).values(decided_by=decided.PERSON)
     full.step(lambda connection: connection.execute(mark))
     before = now(full)
-    found = redecide(full.catalog, rules(min_score=1.0, min_child_share=1.0), FUSION, 2_000.0)
-    assert found.by_person == 7 and found.seen == 293
+    redecided = redecide(full.catalog, rules(min_score=1.0, min_child_share=1.0), FUSION, 2_000.0)
+    assert redecided.by_person == 7 and redecided.seen == 293
     assert [row.id for row in full.rows(schema.video) if row.state == "accepted"] == by_hand
     assert {id_: now(full)[id_] for id_ in by_hand} == {id_: before[id_] for id_ in by_hand}
     full.check_counts()
 
 
-def test_examples_and_hours_tell_what_would_move(full: World) -> None:
-    found = redecide(full.catalog, rules(min_score=1.0, min_child_share=1.0), FUSION, 2_000.0, dry_run=True)
-    (move,) = found.moved
-    assert move == "accepted -> rejected" and found.child_s_after == 0.0
-    assert len(found.examples[move]) == 5
-    assert found.moved_child_s[move] >= found.child_s_before > 0, "re-uploads count once in what is accepted"
+def test_examples_and_hours_show_what_would_move(full: World) -> None:
+    redecided = redecide(full.catalog, rules(min_score=1.0, min_child_share=1.0), FUSION, 2_000.0, dry_run=True)
+    (move,) = redecided.moved
+    assert move == "accepted -> rejected" and redecided.child_s_after == 0.0
+    assert len(redecided.examples[move]) == 5
+    assert redecided.moved_child_s[move] >= redecided.child_s_before > 0, "re-uploads count once in what is accepted"
 
 
 @pytest.fixture
@@ -235,7 +235,7 @@ def test_all_again_means_that_old_scores_are_not_reused(world: World) -> None:
     assert world.ask(verdicts.verdict_of_model, sha_of("one"), "floor", "r1") is not None
 
 
-def test_reanalysing_tells_what_it_cannot_hear_again(world: World) -> None:
+def test_reanalysing_reports_recordings_whose_audio_was_purged(world: World) -> None:
     world.decide(ONE, "one", Outcome.REJECTED)
     world.decide(TWO, "two")
     purge = update(schema.recording).where(schema.recording.c.sha256 == sha_of("one")).values(audio_purged_at=1.0)
@@ -251,8 +251,8 @@ def test_reanalysing_tells_what_it_cannot_hear_again(world: World) -> None:
 def test_a_decision_that_only_changes_its_reason_is_written(world: World) -> None:
     world.decide(ONE, "one", Outcome.REJECTED)
     (row,) = world.decided()
-    one = Redecision(row, decision(Outcome.REJECTED))
-    assert not one.changed
+    redecision = Redecision(row, decision(Outcome.REJECTED))
+    assert not redecision.changed
     assert Redecision(row, decision(Outcome.UNSURE)).redecided
     assert Redecision(row, decision(Outcome.REJECTED), verdict(9.0)).changed
     assert Redecision(row, decision(Outcome.REJECTED), None, VIETNAMESE).changed
