@@ -47,7 +47,7 @@ def test_a_policy_is_tried_from_a_file_and_then_applied(data: Path, tmp_path: Pa
 def test_what_the_configured_model_has_not_analysed_is_queued(data: Path) -> None:
     settings = {"VOICESIEVE_ANALYSIS__DETECTOR": "floor"}
     wrong = voicesieve("reanalyse", "--model", "r1", "--data", data, settings=settings, code=1)
-    assert "the model of the settings is floor" in wrong.err
+    assert "the configured model is floor" in wrong.err
     dry = voicesieve("reanalyse", "--model", "floor", "--dry-run", "--json", "--data", data, settings=settings).json
     assert (dry["queued"], dry["purged"], dry["model"]["name"]) == (200, 0, "floor")
     assert "200 videos are due" in voicesieve("reanalyse", "--all", "--data", data, settings=settings).err

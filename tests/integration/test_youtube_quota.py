@@ -162,7 +162,7 @@ def test_the_plan_shows_the_cost_of_a_run_and_makes_no_requests(tmp_path: Path) 
         assert "120 videos wait to be fetched from www.youtube.com" in text
         short = both.settings | {"VOICESIEVE_YOUTUBE_API__SEARCH_CALLS_PER_DAY": "4"}
         shown_status = voicesieve("plan", *sources("youtube-api:khác"), "--data", data, settings=short).out
-        assert "may want 20 youtube-api search calls; what today does not have waits for the reset" in shown_status
+        assert "may need 20 youtube-api search calls; what exceeds today's quota waits for the reset" in shown_status
         off = {name: value for name, value in both.settings.items() if name not in BASIS}
         assert "disabled: rights.basis is not set" in voicesieve("plan", *queries, "--data", data, settings=off).out
 
