@@ -1,7 +1,7 @@
-"""What this machine refuses us: recognised wherever it surfaces, and put into one sentence for the operator.
+"""Limits and faults of this machine: recognised wherever they appear, and explained to the operator.
 
 A folder of ours that cannot be written, no descriptors, threads, processes or memory left: none of it is the fault of
-the video in hand. Such a failure is ``disk_full`` or ``machine_fault``, which stop the run and count against no video.
+the current video. Such a failure is ``disk_full`` or ``machine_fault``, which stop the run and count against no video.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ _ADVICE = {
     errno.EACCES: "give this user the right to read and write there",
     errno.EPERM: "give this user the right to read and write there",
     errno.EROFS: "its file system is read-only: mount it for writing",
-    errno.EIO: "the disk reports an error: look into the system's log, and check the disk",
-    errno.ENOTDIR: "something else stands in the place of a folder: move it away",
-    errno.EEXIST: "something else stands in the place of a folder: move it away",
-    errno.ELOOP: "links lead in a circle: correct them",
-    errno.ENOENT: "a folder is missing: look whether its disk is mounted",
+    errno.EIO: "the disk reports an error: read the system's log, and check the disk",
+    errno.ENOTDIR: "something that is not a folder has the folder's name: move it away",
+    errno.EEXIST: "something that is not a folder has the folder's name: move it away",
+    errno.ELOOP: "links form a loop: correct them",
+    errno.ENOENT: "a folder is missing: check whether its disk is mounted",
     errno.ENODEV: "its disk is gone: mount it again",
     errno.ENXIO: "its disk is gone: mount it again",
     errno.ESTALE: "its network drive is gone: mount it again",
@@ -53,7 +53,7 @@ Measured: 37 at most with two workers and local files."""
 THREADS, THREADS_PER_WORKER = 12, 8
 """Of a run: the committer, file work and name look-ups; for a worker its process, its watchers and pebble's loops."""
 
-_RESUME = "Nothing is lost and no video is blamed: correct this and start the same command again."
+_RESUME = "Nothing is lost and no video is blamed: fix this and start the same command again."
 
 MEMORY_RAN_OUT = "memory ran out in the main process: close other programs, or raise `ulimit -v`"
 
@@ -88,12 +88,12 @@ def machine_failure(error: BaseException, folder: Path) -> Failure | None:
 
 
 def folder_failure(error: OSError, folder: Path) -> Failure:
-    """Why work in ``folder``, one of ours, came to nothing: where, the reason, and what to do."""
+    """Why work in ``folder``, one of ours, failed: where, the reason, and what to do."""
     exhausted = machine_failure(error, folder)
     if exhausted is not None:
         return exhausted
     place = _place(error, folder)
-    advice = _ADVICE.get(error.errno or 0, "look at its disk and its permissions")
+    advice = _ADVICE.get(error.errno or 0, "check its disk and its permissions")
     message = f"{place} cannot be used ({_reason(error)}): {advice}. {_RESUME}"
     return Failure.from_exception(FailureKind.MACHINE_FAULT, error, message)
 
@@ -109,11 +109,11 @@ def start_failure(error: BaseException) -> Failure:
     elif any(str(cause) == _LONG_SOCKET for cause in _causes(error)):
         temporary = tempfile.gettempdir()
         why = (
-            f"the path of the folder for temporary files, {temporary}, has {len(os.fsencode(temporary))} bytes, and a "
-            f"socket has to lie there, for which it may have {LONGEST_TEMPORARY}; let the variable TMPDIR name another"
+            f"the path of the folder for temporary files, {temporary}, has {len(os.fsencode(temporary))} bytes, and "
+            f"at most {LONGEST_TEMPORARY} leave room for the name of a socket; set TMPDIR to a shorter path"
         )
     else:
-        why = f"{_reason(error)}; it died while it started, most often because memory or `ulimit -v` is too small"
+        why = f"{_reason(error)}; it ended while it started, most often because memory or `ulimit -v` is too small"
     message = f"a worker process cannot be started ({why}). {_RESUME}"
     return Failure.from_exception(FailureKind.MACHINE_FAULT, error, message)
 
@@ -122,14 +122,14 @@ def unfit_failure(error: BaseException, memory_mb: int) -> Failure:
     """Why a worker that started cannot do its work: too little memory (``memory_mb`` MiB), a broken installation."""
     why = f"{type(error).__name__}: {error}"
     message = (
-        f"a worker process cannot be made ready ({why}). It may use {memory_mb} MiB (analysis.memory_mb, `ulimit -v`): "
-        f"where that is enough, install voicesieve again. {_RESUME}"
+        f"a worker process cannot prepare its work ({why}). It may use {memory_mb} MiB (analysis.memory_mb, "
+        f"`ulimit -v`): if that is enough, install voicesieve again. {_RESUME}"
     )
     return Failure.from_exception(FailureKind.MACHINE_FAULT, error, message)
 
 
 def broken_installation(what: str, error: BaseException) -> Failure:
-    """Why something that voicesieve brings along cannot be loaded."""
+    """Why a part of voicesieve cannot be loaded."""
     why = f"{what} cannot be loaded ({type(error).__name__}: {' '.join(str(error).split())[:300]})"
     message = f"{why}: the installation is damaged, install voicesieve again. {_RESUME}"
     return Failure.from_exception(FailureKind.MACHINE_FAULT, error, message)

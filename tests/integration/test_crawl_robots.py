@@ -131,4 +131,4 @@ def test_a_page_that_is_gone_is_asked_again_like_a_feed_that_is_gone(tmp_path: P
     with serving(lambda _: site(text("")) | {"/stories": Refusal(404)}) as server:
         query = sources(f"page:{server.base_url}/stories")
         err = voicesieve("crawl", *query, "--data", tmp_path / "data", code=1, settings=QUICK).err
-    assert "asked again in 6.0 h" not in err
+    assert "tried again in 6.0 h" not in err

@@ -179,7 +179,7 @@ def test_a_dead_feed_is_requested_once_in_a_run_and_after_its_budget_waits_for_t
         assert (first.code, second.code, third.code) == (1, 1, 0)
         assert len(site.server.requests) == 2
         assert "No source could be read (1 asked), so this run found nothing new." in first.err
-        assert "given up for this run after 2 failures in a row, asked again in 6.0 h" in second.err
+        assert "given up for this run after 2 failures in a row, tried again in 6.0 h" in second.err
         assert "is asked again in" in third.err
         assert f"after 2 failures; `voicesieve retry '{site.feed}'` makes it due now" in third.err
         assert "last failure server_error (2 in a row, read again from" in third.out

@@ -127,7 +127,7 @@ def test_a_recording_that_may_not_be_stored_fails_no_video(data: Path) -> None:
 def test_a_file_in_the_place_of_a_folder_fails_no_video(data: Path) -> None:
     (data / "recordings").rmdir()
     (data / "recordings").write_bytes(b"")
-    stopped(data, crawl(data), "recordings", "something else stands in the place")
+    stopped(data, crawl(data), "recordings", "something that is not a folder has the folder's name")
 
 
 def test_a_recording_that_may_not_be_read_is_analysed_later(data: Path) -> None:
@@ -225,7 +225,7 @@ def test_a_temporary_folder_with_too_long_a_path_is_named(data: Path, temporary:
     if ended.code == 0:
         pytest.skip("this Python puts its socket elsewhere")
     assert ended.code == 3
-    stopped(data, ended, f"{long}, has {LONGEST_TEMPORARY + 1} bytes", f"may have {LONGEST_TEMPORARY};", "TMPDIR")
+    stopped(data, ended, f"{long}, has {LONGEST_TEMPORARY + 1} bytes", f"at most {LONGEST_TEMPORARY} leave", "TMPDIR")
     goes_on(data)
 
 

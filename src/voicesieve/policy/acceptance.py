@@ -20,7 +20,7 @@ class AcceptanceRules:
     """What a recording needs to enter the corpus.
 
     The operating point turns window scores into child seconds and a label, by the pooling of revision ``pooling``;
-    the other three are held against the verdict that results. ``min_score`` is a calibrated probability,
+    the other three are compared with the verdict that results. ``min_score`` is a calibrated probability,
     ``min_child_s`` seconds, ``min_child_share`` child seconds over speech seconds. ``language`` is judged last.
     """
 
@@ -37,7 +37,7 @@ class AcceptanceRules:
 
 
 def decide(verdict: Verdict, rules: AcceptanceRules, language: SpokenLanguage) -> Decision:
-    """Accept what every rule accepts, reject what the verdict denies, and send the doubtful to review.
+    """Accept what every rule accepts, reject what a rule rejects, and send the doubtful to review.
 
     The language is judged only where the voices did not reject. The rule that decided comes first.
 

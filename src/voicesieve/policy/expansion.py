@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from voicesieve.domain.candidates import Candidate
 
 OLDER_SHARE = 4
-"""One in so many older uploads is taken: children grow up, so a channel's years are worth a look each."""
+"""One in this many older uploads is taken: children grow up, so each of a channel's years is worth a look."""
 
 
 def sampled(candidates: Sequence[Candidate], taken: int, bound: int) -> tuple[Candidate, ...]:

@@ -28,10 +28,10 @@ class LanguageRules:
 
 
 def judge_language(language: SpokenLanguage, rules: LanguageRules) -> tuple[Outcome, Reason | None]:
-    """What the language alone would decide, and why; no reason where nothing was asked of it.
+    """What the language alone would decide, and why; no reason if no language is wanted.
 
-    A detector that could not run never accepts in silence and never rejects; where no language is wanted it changes
-    nothing.
+    A detector that could not run never leads to a silent acceptance and never to a rejection; where no language is
+    wanted it changes nothing.
     """
     outcome, reason = _judge(language, rules)
     if not language.unavailable:

@@ -1,4 +1,4 @@
-"""Rules for videos of platforms such as YouTube: each has a name, a setting, and a reason that is kept."""
+"""Rules for videos of platforms such as YouTube: each has a name, a setting, and a reason that is stored."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def platform_reasons(candidate: Candidate, rules: PlatformRules) -> Iterator[Rea
         stated = f"it is {candidate.licence!r} ({licence})" if candidate.licence else "none is stated (unknown)"
         yield Reason("licence", f"{stated}; youtube.licences allows {', '.join(rules.licences)}")
     if facts.get("made_for_kids") is True and not rules.allow_made_for_kids:
-        yield _not_allowed("made_for_kids", "marked as made for children")
+        yield _not_allowed("made_for_kids", "marked as made for kids")
     if facts.get("synthetic_media") is True and not rules.allow_synthetic_media:
         yield _not_allowed("synthetic_media", "marked as altered or synthetic")
     live = facts.get("live_status")
@@ -60,7 +60,7 @@ def platform_reasons(candidate: Candidate, rules: PlatformRules) -> Iterator[Rea
         yield _not_allowed("past_live", "the recording of a broadcast")
     age = facts.get("age_limit")
     if isinstance(age, int | float) and age >= ADULT_AGE and not rules.allow_age_restricted:
-        yield _not_allowed("age_restricted", f"restricted to viewers from {age:.0f} years on")
+        yield _not_allowed("age_restricted", f"restricted to viewers of {age:.0f} years and older")
     yield from _by_availability(candidate, rules)
 
 
@@ -68,9 +68,9 @@ def _by_availability(candidate: Candidate, rules: PlatformRules) -> Iterator[Rea
     facts = candidate.metadata
     availability = facts.get("availability")
     if availability in _CLOSED:
-        yield Reason("non_public", f"not open to everybody ({availability})")
+        yield Reason("non_public", f"not public ({availability})")
     if availability == "unlisted" and not rules.allow_unlisted:
-        yield _not_allowed("unlisted", "reached by its address only, not public")
+        yield _not_allowed("unlisted", "unlisted: reached by its address only")
     if facts.get("upload_status"):
         yield Reason("non_public", f"its upload is not complete ({facts['upload_status']})")
     allowed, blocked = facts.get("regions_allowed"), facts.get("regions_blocked")

@@ -11,7 +11,7 @@ LONGEST_WAIT_S = 366 * 86_400.0
 """A year. Servers ask for waits, and every time must stay a date that can be shown."""
 
 LEAST_PAUSE_S = 1.0
-"""Whoever refuses us and says "Retry-After: 0" does not invite us to ask without end: the first delay holds instead."""
+"""A refusal with "Retry-After: 0" does not allow requests without end: the first delay is used instead."""
 
 SHORTEST_WAIT_S = 0.1
 """A failed request is never made again at once, whatever the settings and the server say."""
@@ -22,10 +22,10 @@ class RetryRules:
     """``max_item_failures`` counts failures of the video, ``max_machine_failures`` those of our own machinery.
 
     Delays in seconds: the n-th back-off lasts ``first_delay_s * 2**(n - 1)`` up to ``max_delay_s``, shortened by
-    up to half at random so that retries do not march in step (equal jitter, AWS Architecture Blog 2015).
-    ``pause_s`` is how long a source that refuses us is paused when it does not say itself. A query that has failed as
-    often in a row as its budget says (``max_machine_failures`` for failures of our own, else ``max_item_failures``)
-    is left for ``max_delay_s``.
+    up to half at random so that retries do not coincide (equal jitter, AWS Architecture Blog 2015).
+    ``pause_s`` is how long a host that refuses our requests is paused if it does not state a time. A query that has
+    failed as often in a row as its budget says (``max_machine_failures`` for failures of our own, else
+    ``max_item_failures``) is not tried for ``max_delay_s``.
     """
 
     first_delay_s: float
@@ -54,7 +54,7 @@ class NextRequest:
     """What follows a failed request of discovery. ``at`` is the epoch second from which it may be made again.
 
     ``given_up``: not in the run that failed, however long it waits. ``pause_host_until`` as in `NextStep`.
-    ``start_over``: the walk begins again at its first page, because what comes next in it will never be there.
+    ``start_over``: the walk begins again at its first page, because its next page will never exist.
     """
 
     at: float
@@ -88,7 +88,7 @@ def next_step(
     if remedy is Remedy.PAUSE_SOURCE:
         until = now + _pause(failure, host_refusals, rules)
         at = until if item_refusals < rules.max_item_failures else max(until, now + rules.max_delay_s)
-        return NextStep(waiting_state, at, "its source is paused; the video is not blamed", until)
+        return NextStep(waiting_state, at, "its host is paused; the video is not blamed", until)
     if remedy is Remedy.GIVE_UP:
         return NextStep(VideoState.GIVEN_UP, None, "given up: another try would give the same answer")
     if remedy is Remedy.RETRY_ALONE:
@@ -118,11 +118,11 @@ def next_request(
     """Decide what follows the ``failures``-th failure in a row of a query, this one included, over all its runs.
 
     The next request is always later than ``now``, and a query whose budget is spent, or that only a person can help,
-    is not asked again by the run that failed. ``local``: no server is asked, so the next run may try again at once.
-    ``midway``: earlier pages were read, so where nothing but giving up is left, the walk starts over, as if at its end.
+    is not tried again by the run that failed. ``local``: no server is asked, so the next run may try again at once.
+    ``midway``: earlier pages were read, so a failure that would end it starts the walk over, as if at its end.
     """
     if failure.remedy is Remedy.STOP_RUN:
-        return NextRequest(now + SHORTEST_WAIT_S, True, "the run stops; asked again when it is started again")
+        return NextRequest(now + SHORTEST_WAIT_S, True, "the run stops; tried again when it is started again")
     budget = rules.max_machine_failures if failure.remedy is Remedy.RETRY_ALONE else rules.max_item_failures
     spent = failures >= budget
     over = midway and failure.remedy is Remedy.GIVE_UP
@@ -137,7 +137,7 @@ def next_request(
         wait = max(_delay(failure, failures, jitter, rules), least)
     given_up = spent or is_for_people(failure)
     again = (
-        "asked again by the next run" if given_up and wait <= SHORTEST_WAIT_S else f"asked again in {_in_words(wait)}"
+        "tried again by the next run" if given_up and wait <= SHORTEST_WAIT_S else f"tried again in {_in_words(wait)}"
     )
     times = f" after {failures} failures in a row" if failures > 1 else ""
     sentence = f"given up for this run{times}, {again}" if given_up else again
@@ -151,12 +151,12 @@ def _in_words(seconds: float) -> str:
 
 
 def is_for_people(failure: Failure) -> bool:
-    """Whether asking again would give the same answer until a person changes something."""
+    """Whether another try would give the same answer until a person changes something."""
     return failure.remedy is Remedy.GIVE_UP or failure.kind is FailureKind.NEEDS_OPERATOR
 
 
 def _settings_are_wrong(failure: Failure) -> bool:
-    """No server has to rest: whoever corrects the settings wants to see at once whether they are right."""
+    """No server needs a pause: who corrects the settings wants to see at once whether they are right."""
     return failure.kind is FailureKind.NEEDS_OPERATOR and failure.retry_after_s == 0.0
 
 

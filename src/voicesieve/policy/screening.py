@@ -1,7 +1,7 @@
 """Which candidates may be fetched at all.
 
-Judged when they are found, before any request for them is made; again when they are taken, by the rules of that day;
-and once more when the platform has described the video in full, before any media is fetched.
+Judged when they are discovered, before any request for them; again when they are claimed, by the rules of that day; and
+once more when the platform has described the video in full, before any media are fetched.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from voicesieve.policy.platforms import PlatformRules, platform_reasons
 class ScreeningRules:
     """``rights_basis`` is the operator's legal basis, empty when none is stated. Durations in seconds.
 
-    ``platform`` holds for videos of ``sources_needing_basis``, whichever source names their address.
+    ``platform`` holds for videos of ``sources_needing_basis``, whichever source listed their address.
     """
 
     rights_basis: str

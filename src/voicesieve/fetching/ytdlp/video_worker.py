@@ -162,7 +162,7 @@ def _not_one(count: int) -> Failure:
 
 
 def check_wanted(info: Mapping[str, Any], order: Order) -> None:
-    """Refuse before a byte of media is fetched: unfinished, not open to everybody, or too long. Raises `FailureError`.
+    """Refuse before a byte of media is fetched: unfinished, not public, or too long. Raises `FailureError`.
 
     ``info`` is yt-dlp's dictionary of one video.
     """
@@ -176,7 +176,7 @@ def check_wanted(info: Mapping[str, Any], order: Order) -> None:
     if availability in _CLOSED_DOORS:
         grown_up = availability == "needs_auth" and (_number(info.get("age_limit")) or 0) >= _ADULT_AGE
         kind = FailureKind.AGE_RESTRICTED if grown_up else _CLOSED_DOORS[availability]
-        raise FailureError(Failure(kind, f"not open to everybody ({availability})"))
+        raise FailureError(Failure(kind, f"not public ({availability})"))
     duration = _number(info.get("duration"))
     if duration is not None and duration > order.max_duration_s:
         message = f"it lasts {duration:.0f} s; {order.max_duration_s:.0f} s are allowed"
