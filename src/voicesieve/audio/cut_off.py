@@ -53,14 +53,14 @@ def missing_bytes(path: Path, format_name: str, stream: AudioStream) -> Missing 
     """
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
-        found: Missing | None = None
+        missing: Missing | None = None
         if format_name in ("wav", "w64"):
-            found = _of_chunks(file, size)
+            missing = _of_chunks(file, size)
         elif format_name == "matroska":
-            found = _of_segment(file, size)
+            missing = _of_segment(file, size)
         elif format_name == "mov":
-            found = _of_samples(file, size, stream)
-    return found if found is not None and found.matters else None
+            missing = _of_samples(file, size, stream)
+    return missing if missing is not None and missing.matters else None
 
 
 def ends_inside_a_box(path: Path) -> bool:

@@ -91,14 +91,14 @@ class Mixer:
         return tuple(sorted(joined))
 
 
-def cancels(one: np.ndarray, other: np.ndarray, rate: int) -> bool:
+def cancels(left: np.ndarray, right: np.ndarray, rate: int) -> bool:
     """Whether speech of ``one`` or ``other``, float (n,) at ``rate`` Hz, would be lost in their mean."""
     size = max(64, 1 << round(np.log2(_CHUNK_S * rate)))
-    difference = one - other
-    power = float(np.dot(one, one)) + float(np.dot(other, other))
+    difference = left - right
+    power = float(np.dot(left, left)) + float(np.dot(right, right))
     if power == 0 or float(np.dot(difference, difference)) < _SAME_SHARE * power:
         return False
-    first, second = _spectra(one, size), _spectra(other, size)
+    first, second = _spectra(left, size), _spectra(right, size)
     edges = np.unique([round(hz * size / rate) for hz in _BANDS_HZ if hz < rate / 2])
     louder = np.maximum(_cells(first, edges), _cells(second, edges))
     mean = _cells((first + second) / 2, edges)

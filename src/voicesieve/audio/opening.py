@@ -184,7 +184,7 @@ def _choose_stream(container: InputContainer) -> AudioStream:
     if not isinstance(stream, AudioStream):
         if container.streams.audio:
             raise undecodable("The file's audio stream has a header that no decoder accepts.")
-        raise _failure(FailureKind.NO_AUDIO, "The file holds no audio stream, so there is nothing to listen to.")
+        raise _failure(FailureKind.NO_AUDIO, "The file holds no audio stream.")
     codec = stream.codec_context
     if codec is None:
         raise undecodable("The sound is in a codec for which there is no decoder here.")

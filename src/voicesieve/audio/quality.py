@@ -21,7 +21,7 @@ NOISE_PERCENTILE = 5.0
 FLOOR = 1e-10
 """Mean power of -100 dBFS; digital silence would be infinitely quiet."""
 DIGITAL_SILENCE = 1e-9
-"""Mean power of -90 dBFS. Quieter frames were gated or spliced in: they tell nothing of the noise under the speech."""
+"""Mean power of -90 dBFS. Quieter frames were gated or spliced in: they say nothing of the noise under the speech."""
 MAX_SNR_DB = 80.0
 
 CLIP_RUN = 3
@@ -49,8 +49,8 @@ def snr_db(clip_levels: np.ndarray, context_levels: np.ndarray) -> float:
     """
     if not len(clip_levels):
         return 0.0
-    heard = context_levels[context_levels > DIGITAL_SILENCE]
-    around = heard if len(heard) else clip_levels
+    audible = context_levels[context_levels > DIGITAL_SILENCE]
+    around = audible if len(audible) else clip_levels
     noise = max(float(np.percentile(around, NOISE_PERCENTILE)), FLOOR)
     loud = clip_levels[clip_levels >= np.median(clip_levels)]
     speech = max(float(np.mean(loud)) - noise, FLOOR)
@@ -99,12 +99,12 @@ def loudness_lufs(samples: np.ndarray) -> float:
     weights = _k_weights(block)
     powers = np.concatenate([_weighted_power(part, weights) for part in np.array_split(blocks, len(blocks) // 64 + 1)])
     loudness = -0.691 + 10 * np.log10(np.maximum(powers, FLOOR))
-    heard = loudness > -70.0
-    if not heard.any():
+    audible = loudness > -70.0
+    if not audible.any():
         return -70.0
-    gate = -0.691 + 10 * np.log10(powers[heard].mean()) - 10.0
-    kept = heard & (loudness > gate)
-    return float(max(-0.691 + 10 * np.log10(powers[kept].mean()), -70.0))
+    gate = -0.691 + 10 * np.log10(powers[audible].mean()) - 10.0
+    counted = audible & (loudness > gate)
+    return float(max(-0.691 + 10 * np.log10(powers[counted].mean()), -70.0))
 
 
 def _weighted_power(blocks: np.ndarray, weights: np.ndarray) -> np.ndarray:

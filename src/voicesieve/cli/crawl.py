@@ -32,7 +32,7 @@ from voicesieve.domain.errors import EXIT_FAULT, EXIT_INTERRUPTED, EXIT_OK, EXIT
 from voicesieve.domain.failures import FailureError
 from voicesieve.domain.passwords import without_password
 from voicesieve.domain.times import iso
-from voicesieve.engines.loop import STOP_SIGNALS, is_heard, run_loop
+from voicesieve.engines.loop import STOP_SIGNALS, may_answer, run_loop
 from voicesieve.machine import folder_failure, refuse_tight_limits
 from voicesieve.observability.events import Events
 from voicesieve.observability.logs import LogSink
@@ -148,7 +148,7 @@ def _stopped_by_signals(ending: Ending, events: Events) -> Iterator[None]:
         events.emit("run_stopping", message=message)
         ending.ask()
 
-    before = {number: signal.getsignal(number) for number in STOP_SIGNALS if is_heard(number)}
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS if may_answer(number)}
     for number in before:
         loop.add_signal_handler(number, stop)
     try:

@@ -47,15 +47,15 @@ def explained() -> Iterator[None]:
 
 def _hear_signals() -> None:
     """From here on Ctrl-C, SIGTERM and SIGHUP unwind what is open instead of leaving it as it stands."""
-    from voicesieve.engines.loop import SignalledExit, is_heard
+    from voicesieve.engines.loop import SignalledExit, may_answer
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
         raise SignalledExit(number)
 
-    if is_heard(signal.SIGINT):
+    if may_answer(signal.SIGINT):
         signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if is_heard(number):
+        if may_answer(number):
             signal.signal(number, stop)
 
 

@@ -92,9 +92,9 @@ def analyse(order: AnalysisOrder) -> Analysed:
     """Score a file in blocks; memory does not grow with its length. Raises `FailureError` for media faults."""
     from voicesieve.voices.recordings import score_recording
 
-    found = score_recording(order.path, _detector(order.detector), max_duration_s=order.max_duration_s)
-    levels = {name: float(getattr(found, name)) for name in LEVELS}
-    return Analysed(found.model, found.duration_s, found.scores.to_bytes(), levels)
+    scored = score_recording(order.path, _detector(order.detector), max_duration_s=order.max_duration_s)
+    levels = {name: float(getattr(scored, name)) for name in LEVELS}
+    return Analysed(scored.model, scored.duration_s, scored.scores.to_bytes(), levels)
 
 
 TRIAL_S = 1.0

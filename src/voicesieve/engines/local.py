@@ -1,7 +1,7 @@
 """The engine of one machine: worker processes with deadlines, replaced when they die (pebble).
 
 Each worker is a pebble pool of one. In a larger pool a worker that dies before its first message is read leaves the
-pool unable to tell whose item it had: the item waits until its deadline, or all items fail with it.
+pool unable to say whose item it had: the item waits until its deadline, or all items fail with it.
 
 A worker is given an item only when it has proved itself. What keeps it from starting (limits of this machine, /dev/shm,
 a broken installation) is the machine's fault and stops the run; only what happens afterwards can be the item's.
@@ -65,7 +65,7 @@ class LocalEngine:
 
     Workers are started from a clean server process (forkserver), never forked from a process with threads. Each calls
     ``trial`` before its first item: what it raises is the machine's fault. Signals that reach the whole process group
-    (Ctrl-C, a job manager's SIGTERM) are for the driver alone to understand, so workers and their server do not hear
+    (Ctrl-C, a job manager's SIGTERM) are for the driver alone, so workers and their server ignore
     them.
     """
 
@@ -107,10 +107,10 @@ class LocalEngine:
                 raise _failure(FailureKind.OUT_OF_MEMORY, error, message) from error
 
     async def close(self) -> None:
-        """End all work in hand. It is told so here: a pool that is stopped may leave its work without an answer."""
+        """End all work in hand. Its callers get their answer here: a pool that is stopped may give none."""
         self._closed = True
-        for told in self._busy.values():
-            told.set_result(None)
+        for ended in self._busy.values():
+            ended.set_result(None)
         for worker in (*self._idle, *self._busy):
             self._end(worker)
         self._idle.clear()
@@ -124,7 +124,7 @@ class LocalEngine:
         return await self._work(await self._new_worker(), function, item, deadline_s)
 
     async def _new_worker(self) -> _Worker:
-        """A worker that has proved itself. Raises `FailureError` ``machine_fault`` where none can be had."""
+        """A worker that has proved itself. Raises `FailureError` ``machine_fault`` where none can be started."""
         for left in reversed(range(START_TRIES)):
             worker = _Worker(ProcessPool(max_workers=1, context=self._processes))
             try:
@@ -235,7 +235,7 @@ def _begin(order: tuple[int, Callable[[], object] | None]) -> None:
 
 
 def _obey(driver: int | None) -> None:
-    """End when the driver says so, and at nobody else's word: a SIGTERM to the whole group is for the driver."""
+    """End at the driver's SIGTERM only: one that is sent to the whole process group is for the driver."""
     while signal.sigwaitinfo({signal.SIGTERM}).si_pid != driver:
         pass
     os._exit(0)
@@ -266,7 +266,7 @@ def _die_with(sentinel: Any) -> None:
 def _worker_died(error: ProcessExpired | BrokenProcessPool) -> FailureError:
     code = getattr(error, "exitcode", None)
     if code is None:
-        return _failure(FailureKind.ANALYSER_CRASHED, error, "the worker died on this file before it said a word")
+        return _failure(FailureKind.ANALYSER_CRASHED, error, "the worker died on this file before it sent a message")
     if code == -signal.SIGKILL:
         message = "the worker was killed (SIGKILL), most often by the kernel when memory runs out"
         return _failure(FailureKind.OUT_OF_MEMORY, error, message)

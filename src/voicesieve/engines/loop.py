@@ -23,7 +23,7 @@ class SignalledExit(SystemExit):
         self.number = number
 
 
-def is_heard(number: signal.Signals) -> bool:
+def may_answer(number: signal.Signals) -> bool:
     """Whether a signal may be answered: `nohup` has us ignore SIGHUP, and that is not ours to undo."""
     return threading.current_thread() is threading.main_thread() and signal.getsignal(number) is not signal.SIG_IGN
 
@@ -59,7 +59,7 @@ async def _stoppable(work: Coroutine[Any, Any, Result]) -> Result:
         task.cancel()
         loop.call_soon_threadsafe(lambda: None)  # wakes the loop
 
-    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if is_heard(number)]
+    numbers = [number for number in (signal.SIGTERM, signal.SIGHUP) if may_answer(number)]
     before = {number: signal.signal(number, ask) for number in numbers}
     try:
         return await work

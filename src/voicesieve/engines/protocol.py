@@ -1,4 +1,4 @@
-"""What the driver asks of an engine."""
+"""What the driver needs of an engine."""
 
 from __future__ import annotations
 

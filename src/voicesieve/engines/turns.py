@@ -18,7 +18,7 @@ class Turns:
 
     @asynccontextmanager
     async def hold(self, *, alone: bool) -> AsyncIterator[None]:
-        """Wait in line, then run beside the others, or with ``alone`` beside nobody."""
+        """Wait in line, then run beside the others, or with ``alone`` while nothing else runs."""
         place = asyncio.get_running_loop().create_future()
         self._line.append((place, alone))
         self._admit()

@@ -45,10 +45,10 @@ class Scored:
 
 @dataclass(frozen=True)
 class Voice:
-    """Who is heard: stretches without a speaker stand for themselves."""
+    """A speaker; a stretch without one is a voice of its own."""
 
     name: str
-    heard: Heard
+    label: Heard
     line: int = 0
 
     @classmethod
@@ -67,12 +67,12 @@ Cuts = Mapping[Voice, Mapping[float, Sequence[WindowScores]]]
 
 
 def all_figures(scored: Sequence[Scored], cuts: Cuts, model: Model) -> dict[str, Any]:
-    """Everything that is said of one detector. Shares are 0..1; a figure is its value, low and high (95 %)."""
-    clips = [_Example(Voice.of(one.stretch), one.log_odds) for one in scored]
+    """Everything that is reported of one detector. Shares are 0..1; a figure is its value, low and high (95 %)."""
+    clips = [_Example(Voice.of(clip.stretch), clip.log_odds) for clip in scored]
     by_voice = _by_voice(scored)
-    speakers = [_Example(voice, mean_log_odds(one.windows for one in ones)) for voice, ones in by_voice.items()]
+    speakers = [_Example(voice, mean_log_odds(clip.windows for clip in clips)) for voice, clips in by_voice.items()]
     durations = sorted({duration_s for pieces in cuts.values() for duration_s in pieces})
-    groups = sorted({one.stretch.group for one in scored if one.stretch.group})
+    groups = sorted({clip.stretch.group for clip in scored if clip.stretch.group})
     return {
         "detector": model.name,
         "revision": model.revision,
@@ -88,20 +88,20 @@ def all_figures(scored: Sequence[Scored], cuts: Cuts, model: Model) -> dict[str,
             )
             for duration_s in durations
         },
-        "by_group": {group: _group([one for one in scored if one.stretch.group == group]) for group in groups},
+        "by_group": {group: _group([clip for clip in scored if clip.stretch.group == group]) for group in groups},
         "called_child": _called_child(scored, model),
         "verdicts": {
             point.name: {
-                "clips": _confusion(((one.stretch.heard, one.windows, one.duration_s) for one in scored), point, model),
+                "clips": _confusion(((clip.stretch.heard, clip.windows, clip.duration_s) for clip in scored), point, model),
                 "speakers": _confusion(
-                    ((voice.heard, *_joined(ones)) for voice, ones in by_voice.items()), point, model
+                    ((voice.heard, *_joined(clips)) for voice, clips in by_voice.items()), point, model
                 ),
             }
             for point in OPERATING_POINTS.values()
         },
         "no_speech_heard": {
-            heard.value: _as_dict(wilson(sum(len(one.windows) == 0 for one in ones), len(ones)))
-            for heard, ones in _by_heard(scored).items()
+            label.value: _as_dict(wilson(sum(len(clip.windows) == 0 for clip in clips), len(clips)))
+            for label, clips in _by_label(scored).items()
         },
         "by_age": _by_age(scored),
     }
@@ -111,54 +111,54 @@ def measures(examples: Sequence[_Example]) -> dict[str, Any]:
     """AUC, recall, equal error rate and calibration error of children against adults, and AUC against women."""
     against_adults = sample_of(examples, ADULTS)
     against_women = sample_of(examples, frozenset({Heard.WOMAN}))
-    found = {
+    measured = {
         **statistics.figures(against_adults, CHILD_AGAINST_ADULT),
         **statistics.figures(against_women, CHILD_AGAINST_WOMAN),
         "calibration_error": statistics.calibration(against_adults),
     }
-    return {"counts": _counts(examples), **{name: _as_dict(figure) for name, figure in found.items()}}
+    return {"counts": _counts(examples), **{name: _as_dict(figure) for name, figure in measured.items()}}
 
 
 def sample_of(examples: Iterable[_Example], others: frozenset[Heard]) -> Sample:
-    chosen = [one for one in examples if one.voice.heard is Heard.CHILD or one.voice.heard in others]
+    chosen = [example for example in examples if example.voice.label in {Heard.CHILD, *others}]
     return Sample(
-        np.array([one.log_odds for one in chosen]),
-        np.array([one.voice.heard is Heard.CHILD for one in chosen], bool),
-        statistics.numbered([one.voice for one in chosen]),
+        np.array([example.log_odds for example in chosen]),
+        np.array([example.voice.label is Heard.CHILD for example in chosen], bool),
+        statistics.numbered([example.voice for example in chosen]),
     )
 
 
 def curve_sample(scored: Sequence[Scored]) -> Sample:
     """Clips of children against adults, for plots."""
-    return sample_of([_Example(Voice.of(one.stretch), one.log_odds) for one in scored], ADULTS)
+    return sample_of([_Example(Voice.of(clip.stretch), clip.log_odds) for clip in scored], ADULTS)
 
 
 def ages_and_scores(scored: Sequence[Scored]) -> list[tuple[float, float, Heard]]:
-    """Age in years, probability of a child and label of each clip of known age in which speech was heard."""
+    """Age in years, probability of a child and label of each clip of known age with speech in it."""
     return [
-        (one.stretch.age, float(statistics.probability(np.array(one.log_odds))), one.stretch.heard)
-        for one in scored
-        if one.stretch.age is not None and one.stretch.heard not in AGELESS and len(one.windows)
+        (clip.stretch.age, float(statistics.probability(np.array(clip.log_odds))), clip.stretch.heard)
+        for clip in scored
+        if clip.stretch.age is not None and clip.stretch.heard not in AGELESS and len(clip.windows)
     ]
 
 
-def cuts_of(found: Mapping[Voice, ScoredCuts], detector: int) -> dict[Voice, dict[float, list[WindowScores]]]:
-    """The pieces as one detector heard them."""
+def cuts_of(scored_cuts: Mapping[Voice, ScoredCuts], detector: int) -> dict[Voice, dict[float, list[WindowScores]]]:
+    """The pieces with the scores of one detector."""
     return {
         voice: {
             duration_s: [WindowScores.from_bytes(windows[detector]) for windows in pieces]
             for duration_s, pieces in cuts.items()
         }
-        for voice, cuts in found.items()
+        for voice, cuts in scored_cuts.items()
     }
 
 
 def _group(scored: Sequence[Scored]) -> dict[str, Any]:
     """A group may hold one class only: then the shares called child are all that can be said."""
-    examples = [_Example(Voice.of(one.stretch), one.log_odds) for one in scored]
+    examples = [_Example(Voice.of(clip.stretch), clip.log_odds) for clip in scored]
     rates = {
-        heard.value: _as_dict(wilson(sum(one.log_odds >= 0 for one in ones), len(ones)))
-        for heard, ones in _by_heard(scored).items()
+        label.value: _as_dict(wilson(sum(clip.log_odds >= 0 for clip in clips), len(clips)))
+        for label, clips in _by_label(scored).items()
     }
     return {**measures(examples), "closer_to_child": rates}
 
@@ -167,13 +167,13 @@ def _called_child(scored: Sequence[Scored], model: Model) -> dict[str, Any]:
     """Shares of clips that each operating point calls child; for nonspeech this is the false-child rate."""
     return {
         point.name: {
-            heard.value: _as_dict(
+            label.value: _as_dict(
                 wilson(
-                    sum(pool(one.windows, one.duration_s, point, model).label is VerdictLabel.CHILD for one in ones),
-                    len(ones),
+                    sum(pool(clip.windows, clip.duration_s, point, model).label is VerdictLabel.CHILD for clip in clips),
+                    len(clips),
                 )
             )
-            for heard, ones in _by_heard(scored).items()
+            for label, clips in _by_label(scored).items()
         }
         for point in OPERATING_POINTS.values()
     }
@@ -183,19 +183,19 @@ def _confusion(
     recordings: Iterable[tuple[Heard, WindowScores, float]], point: OperatingPoint, model: Model
 ) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
-    for heard, windows, duration_s in recordings:
-        row = counts.setdefault(heard.value, {label.value: 0 for label in VerdictLabel})
+    for label, windows, duration_s in recordings:
+        row = counts.setdefault(label.value, {verdict.value: 0 for verdict in VerdictLabel})
         row[pool(windows, duration_s, point, model).label.value] += 1
     return dict(sorted(counts.items(), key=lambda item: list(Heard).index(Heard(item[0]))))
 
 
-def _joined(ones: Sequence[Scored]) -> tuple[WindowScores, float]:
+def _joined(clips: Sequence[Scored]) -> tuple[WindowScores, float]:
     """The windows of stretches as if they followed each other in one recording, up to `TOGETHER_S`."""
     length_s = 0.0
     parts = []
-    for one in ones:
-        parts.append((one.windows, length_s))
-        length_s += one.duration_s
+    for clip in clips:
+        parts.append((clip.windows, length_s))
+        length_s += clip.duration_s
         if length_s >= TOGETHER_S:
             break
     return (
@@ -211,45 +211,45 @@ def _joined(ones: Sequence[Scored]) -> tuple[WindowScores, float]:
 def _by_age(scored: Sequence[Scored]) -> list[dict[str, Any]]:
     """Mean probability by year of age up to 17 and by decade beyond, with the speakers it rests on."""
     bands: dict[str, list[Scored]] = defaultdict(list)
-    for one in sorted(scored, key=lambda one: one.stretch.age or 0):
-        age = one.stretch.age
-        if age is not None and one.stretch.heard not in AGELESS and len(one.windows):
+    for clip in sorted(scored, key=lambda clip: clip.stretch.age or 0):
+        age = clip.stretch.age
+        if age is not None and clip.stretch.heard not in AGELESS and len(clip.windows):
             decade = int(age // 10 * 10)
-            bands[f"{age:.0f}" if age < YOUNGEST_ADULT else f"{max(decade, YOUNGEST_ADULT)}-{decade + 9}"].append(one)
+            bands[f"{age:.0f}" if age < YOUNGEST_ADULT else f"{max(decade, YOUNGEST_ADULT)}-{decade + 9}"].append(clip)
     return [
         {
             "age": band,
-            "clips": len(ones),
-            "speakers": len({Voice.of(one.stretch) for one in ones}),
+            "clips": len(clips),
+            "speakers": len({Voice.of(clip.stretch) for clip in clips}),
             "mean_probability": round(
-                float(statistics.probability(np.array([one.log_odds for one in ones])).mean()), 4
+                float(statistics.probability(np.array([clip.log_odds for clip in clips])).mean()), 4
             ),
         }
-        for band, ones in bands.items()
+        for band, clips in bands.items()
     ]
 
 
 def _by_voice(scored: Sequence[Scored]) -> dict[Voice, list[Scored]]:
-    return _sorted_into(scored, lambda one: Voice.of(one.stretch))
+    return _sorted_into(scored, lambda clip: Voice.of(clip.stretch))
 
 
-def _by_heard(scored: Sequence[Scored]) -> dict[Heard, list[Scored]]:
-    found = _sorted_into(scored, lambda one: one.stretch.heard)
-    return {heard: found[heard] for heard in Heard if heard in found}
+def _by_label(scored: Sequence[Scored]) -> dict[Heard, list[Scored]]:
+    by_label = _sorted_into(scored, lambda clip: clip.stretch.heard)
+    return {label: by_label[label] for label in Heard if label in by_label}
 
 
 def _sorted_into(scored: Sequence[Scored], key: Callable[[Scored], Any]) -> dict[Any, list[Scored]]:
-    found: dict[Any, list[Scored]] = defaultdict(list)
-    for one in scored:
-        found[key(one)].append(one)
-    return found
+    sorted_clips: dict[Any, list[Scored]] = defaultdict(list)
+    for clip in scored:
+        sorted_clips[key(clip)].append(clip)
+    return sorted_clips
 
 
 def _counts(examples: Sequence[_Example]) -> dict[str, dict[str, int]]:
     return {
-        heard.value: {"examples": len(ones), "speakers": len({one.voice for one in ones})}
-        for heard in Heard
-        if (ones := [one for one in examples if one.voice.heard is heard])
+        label.value: {"examples": len(alike), "speakers": len({example.voice for example in alike})}
+        for label in Heard
+        if (alike := [example for example in examples if example.voice.label is label])
     }
 
 

@@ -1,7 +1,7 @@
-"""Labelled stretches of sound: what a person says is heard, to hold detectors against.
+"""Labelled stretches of sound: what a person hears in them, to measure detectors with.
 
 A labels file is a CSV with a header. Columns, in any order: ``path`` (or ``url``), ``label``, and as far as known
-``start``, ``end``, ``speaker``, ``age``, ``gender``, ``group``. Other columns are left alone.
+``start``, ``end``, ``speaker``, ``age``, ``gender``, ``group``. Other columns are ignored.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_BYTES = 64 << 20
 
 
 class Heard(StrEnum):
-    """What is heard in a labelled stretch. ``ADULT``: of undeclared gender. ``TEEN``: 13 to 17 years.
+    """The label of a stretch. ``ADULT``: of undeclared gender. ``TEEN``: 13 to 17 years.
 
     ``ALTERED``: a voice sped up, slowed down or shifted in pitch, which is neither a child's nor an adult's.
     """
@@ -69,7 +69,7 @@ GENDERS = {"f": "female", "female": "female", "girl": "female", "woman": "female
 class Stretch:
     """One labelled stretch. ``end_s`` is ``None`` for the end of the recording; seconds from its start.
 
-    ``location`` is a path or a web address, ``speaker`` tells voices apart (empty = unknown), ``age`` is in years.
+    ``location`` is a path or a web address, ``speaker`` distinguishes voices (empty = unknown), ``age`` is in years.
     """
 
     location: str
@@ -133,19 +133,19 @@ def labelled(words: Mapping[str, str]) -> Heard:
     if word and word not in ALIASES:
         raise ValueError(f"label {word[:40]!r} is none of {', '.join(Heard)} (nor another word for one)")
     if word:
-        heard = ALIASES[word]
+        label = ALIASES[word]
     elif age is None:
-        raise ValueError("there is no label, and no age to tell it from")
+        raise ValueError("there is no label, and no age to derive it from")
     else:
-        heard = Heard.CHILD if age <= OLDEST_CHILD else Heard.ADULT
-    if age is not None and heard not in AGELESS:
+        label = Heard.CHILD if age <= OLDEST_CHILD else Heard.ADULT
+    if age is not None and label not in AGELESS:
         if OLDEST_CHILD < age < YOUNGEST_ADULT:
             return Heard.TEEN
-        if (heard is Heard.CHILD) != (age <= OLDEST_CHILD):
-            raise ValueError(f"label {heard} and age {age:g} contradict each other")
-    if heard is Heard.ADULT and gender:
+        if (label is Heard.CHILD) != (age <= OLDEST_CHILD):
+            raise ValueError(f"label {label} and age {age:g} contradict each other")
+    if label is Heard.ADULT and gender:
         return Heard.WOMAN if gender == "female" else Heard.MAN
-    return heard
+    return label
 
 
 DECADES = {

@@ -1,7 +1,7 @@
 """Labels from a corpus folder: a ``metadata.csv`` that names files, speakers and their ages, or sounds.
 
 Columns that are understood: ``path`` (relative to the folder), ``label``, ``age``, ``gender``, ``speaker``, and
-``sound`` for recordings in which nobody speaks (then ``source`` or ``fold`` stands for the speaker).
+``sound`` for recordings without speech (then ``source`` or ``fold`` stands for the speaker).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def corpora_in(folder: Path) -> list[Path]:
     if (folder / NAME).is_file():
         return [folder]
     try:
-        return sorted(found.parent for found in folder.glob(f"*/{NAME}"))
+        return sorted(tables.parent for tables in folder.glob(f"*/{NAME}"))
     except OSError as error:
         raise LabelsError(f"{folder} cannot be read: {error.strerror}.") from error
 
@@ -54,13 +54,13 @@ def read_corpus(folder: Path) -> Iterator[CorpusRow]:
 def _stretch(path: Path, fields: Mapping[str, str], corpus: str, number: int) -> Stretch | None:
     sound = fields.get("sound", "")
     try:
-        heard = Heard.NONSPEECH if sound and not fields.get("label") else labelled(fields)
+        label = Heard.NONSPEECH if sound and not fields.get("label") else labelled(fields)
         age = age_of(fields.get("age", ""))
     except ValueError:
         return None
     return Stretch(
         location=str(path),
-        heard=heard,
+        heard=label,
         speaker=f"{corpus}:{_speaker(fields, number)}",
         age=age,
         gender=gender_of(fields.get("gender", "")),

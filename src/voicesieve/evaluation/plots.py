@@ -28,15 +28,15 @@ def plots(scored: Mapping[str, Sequence[Scored]]) -> dict[str, bytes]:
 
     A picture for which the labels hold nothing is left out: curves need children and adults, ages need ages.
     """
-    found: dict[str, bytes] = {}
-    samples = {name: curve_sample(ones) for name, ones in scored.items()}
+    files: dict[str, bytes] = {}
+    samples = {name: curve_sample(clips) for name, clips in scored.items()}
     if all(sample.has_both for sample in samples.values()):
-        found["roc.png"] = _roc(samples)
-        found["reliability.png"] = _reliability(samples)
-    for name, ones in scored.items():
-        if ages_and_scores(ones):
-            found[f"score_by_age_{_file_name(name)}.png"] = _score_by_age(name, ones)
-    return found
+        files["roc.png"] = _roc(samples)
+        files["reliability.png"] = _reliability(samples)
+    for name, clips in scored.items():
+        if ages_and_scores(clips):
+            files[f"score_by_age_{_file_name(name)}.png"] = _score_by_age(name, clips)
+    return files
 
 
 def _roc(samples: Mapping[str, statistics.Sample]) -> bytes:

@@ -63,7 +63,7 @@ class Refit:
 
     @property
     def is_better(self) -> bool:
-        """Children and adults are told apart better, or as well with better probabilities."""
+        """Whether children and adults are distinguished better, or as well with better probabilities."""
         gain = self.auc_after - self.auc_before
         return gain > AUC_NOISE or (gain >= -AUC_NOISE and self.loss_after < self.loss_before)
 
@@ -129,7 +129,7 @@ def _check(clips: Clips) -> None:
         speakers, count = len(np.unique(clips.speakers[which])), int(which.sum())
         if speakers < LEAST_SPEAKERS or count < LEAST_CLIPS:
             raise TooFewError(
-                f"{count} clips of {speakers} {name} in which speech is heard; at least {LEAST_CLIPS} clips of "
+                f"{count} clips of {speakers} {name} with speech in them; at least {LEAST_CLIPS} clips of "
                 f"{LEAST_SPEAKERS} speakers are needed of children and of adults, better 100 clips of 20"
             )
 

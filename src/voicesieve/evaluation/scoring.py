@@ -49,7 +49,7 @@ class ScoredSpan:
 
 @dataclass(frozen=True)
 class EmbeddedSpan:
-    """Mean log-odds and embedding over the speech of a span; ``None`` where no speech is heard. Or a problem."""
+    """Mean log-odds and embedding over the speech of a span; ``None`` where there is no speech. Or a problem."""
 
     odds: float | None
     embedding: tuple[float, ...] = ()
@@ -93,17 +93,17 @@ def score_spans(order: SpansOrder) -> list[ScoredSpan]:
 def embed_spans(order: SpansOrder) -> list[EmbeddedSpan]:
     """What a calibration is fitted on, of every span in its order. Raises FailureError as `decode_blocks` does."""
     network = NetworkDetector.embedded()
-    found = [EmbeddedSpan(None)] * len(order.spans)
+    embedded = [EmbeddedSpan(None)] * len(order.spans)
     for index, sound in cut(order.path, order.spans, order.max_duration_s):
         if isinstance(sound, str):
-            found[index] = EmbeddedSpan(None, (), sound)
+            embedded[index] = EmbeddedSpan(None, (), sound)
             continue
         logs, embeddings = network.base_outputs([sound])
         speech = logs[:, NONSPEECH] < np.log(0.5)
         if speech.any():
             odds = float(child_log_odds(logs[speech].astype(float)).mean())
-            found[index] = EmbeddedSpan(odds, tuple(embeddings[speech].astype(float).mean(axis=0).tolist()))
-    return found
+            embedded[index] = EmbeddedSpan(odds, tuple(embeddings[speech].astype(float).mean(axis=0).tolist()))
+    return embedded
 
 
 def score_cuts(order: CutsOrder) -> ScoredCuts:
@@ -116,12 +116,12 @@ def score_cuts(order: CutsOrder) -> ScoredCuts:
                 joined = np.concatenate([joined, sound])
         if len(joined) >= CUT_FROM_S * SAMPLE_RATE:
             break
-    found: ScoredCuts = {}
+    scored: ScoredCuts = {}
     for duration_s in DURATIONS_S:
         size = int(duration_s * SAMPLE_RATE)
         pieces = [joined[start : start + size] for start in range(0, len(joined) - size + 1, size)][:CUTS]
-        found[duration_s] = [tuple(detector.windows([piece]).to_bytes() for detector in detectors) for piece in pieces]
-    return found
+        scored[duration_s] = [tuple(detector.windows([piece]).to_bytes() for detector in detectors) for piece in pieces]
+    return scored
 
 
 def cut(path: Path, spans: Sequence[Span], max_duration_s: float) -> Iterator[tuple[int, np.ndarray | str]]:
@@ -156,7 +156,7 @@ def cut(path: Path, spans: Sequence[Span], max_duration_s: float) -> Iterator[tu
         yield span.index, f"starts at {span.first / SAMPLE_RATE:g} s, after the recording ({_seconds(position)})"
 
 
-def heard(scores: WindowScores) -> tuple[np.ndarray, np.ndarray]:
+def speech_odds(scores: WindowScores) -> tuple[np.ndarray, np.ndarray]:
     """Log-odds of a child against an adult in each window that is speech, and the window's seconds: (n,) each."""
     logs = scores.log_probabilities.astype(float)
     odds = child_log_odds(logs)
@@ -166,8 +166,8 @@ def heard(scores: WindowScores) -> tuple[np.ndarray, np.ndarray]:
 
 
 def mean_log_odds(parts: Iterable[WindowScores]) -> float:
-    """Mean over all speech of ``parts``, by its seconds; -inf where no speech is heard."""
-    pairs = [heard(scores) for scores in parts]
+    """Mean over all speech of ``parts``, by its seconds; -inf where there is no speech."""
+    pairs = [speech_odds(scores) for scores in parts]
     odds = np.concatenate([np.zeros(0), *(pair[0] for pair in pairs)])
     seconds = np.concatenate([np.zeros(0), *(pair[1] for pair in pairs)])
     return float(np.average(odds, weights=seconds)) if len(odds) else -math.inf

@@ -1,4 +1,4 @@
-"""The figures that say how well scores tell children from others, and how far other speakers could move them.
+"""How well scores distinguish children from others, and how far the figures could move with other speakers.
 
 Everything takes weights, so that one sorting of the scores serves each draw of the bootstrap.
 """
@@ -99,12 +99,12 @@ def figures(sample: Sample, statistics: Mapping[str, Statistic], draws: int = DR
     values = {name: float(statistic(*once)[0]) for name, statistic in statistics.items()}
     if not _has_interval(sample):
         return {name: Figure(value) for name, value in values.items()}
-    found: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
+    drawn: dict[str, list[np.ndarray]] = {name: [] for name in statistics}
     for weights in _redrawn(sample, draws):
         masses = places.masses(weights)
         for name, statistic in statistics.items():
-            found[name].append(statistic(*masses))
-    return {name: _with_interval(value, found[name]) for name, value in values.items()}
+            drawn[name].append(statistic(*masses))
+    return {name: _with_interval(value, drawn[name]) for name, value in values.items()}
 
 
 def calibration(sample: Sample, draws: int = DRAWS) -> Figure:
@@ -112,8 +112,8 @@ def calibration(sample: Sample, draws: int = DRAWS) -> Figure:
 
     Examples without a score (-inf) are left out: nothing was claimed of them.
     """
-    kept = np.isfinite(sample.scores)
-    sample = Sample(sample.scores[kept], sample.child[kept], sample.speakers[kept])
+    finite = np.isfinite(sample.scores)
+    sample = Sample(sample.scores[finite], sample.child[finite], sample.speakers[finite])
     if not sample.has_both:
         return Figure(None)
     chances = probability(sample.scores)
@@ -133,8 +133,8 @@ def calibration(sample: Sample, draws: int = DRAWS) -> Figure:
 
 def reliability(sample: Sample) -> list[tuple[float, float, float]]:
     """For each bin that holds anything: mean probability, share of children, share of all; classes weighing alike."""
-    kept = np.isfinite(sample.scores)
-    sample = Sample(sample.scores[kept], sample.child[kept], sample.speakers[kept])
+    finite = np.isfinite(sample.scores)
+    sample = Sample(sample.scores[finite], sample.child[finite], sample.speakers[finite])
     if not sample.has_both:
         return []
     chances = probability(sample.scores)
@@ -216,8 +216,8 @@ def _has_interval(sample: Sample) -> bool:
     return all(len(np.unique(sample.speakers[kind])) >= LEAST_SPEAKERS for kind in (sample.child, ~sample.child))
 
 
-def _with_interval(value: float, found: Sequence[np.ndarray]) -> Figure:
-    low, high = np.percentile(np.concatenate(found), (2.5, 97.5))
+def _with_interval(value: float, drawn: Sequence[np.ndarray]) -> Figure:
+    low, high = np.percentile(np.concatenate(drawn), (2.5, 97.5))
     return Figure(value, float(low), float(high))
 
 
@@ -225,12 +225,12 @@ def _redrawn(sample: Sample, draws: int) -> Iterator[np.ndarray]:
     """How often each example counts when as many speakers of each class are drawn with replacement, (some, n)."""
     rng = np.random.default_rng(SEED)
     for done in range(0, draws, DRAWS_AT_A_TIME):
-        some = min(DRAWS_AT_A_TIME, draws - done)
-        weights = np.zeros((some, len(sample.scores)))
+        count = min(DRAWS_AT_A_TIME, draws - done)
+        weights = np.zeros((count, len(sample.scores)))
         for of_class in (sample.child, ~sample.child):
             present, whose = np.unique(sample.speakers[of_class], return_inverse=True)
-            drawn = rng.integers(len(present), size=(some, len(present)))
-            counts = np.zeros((some, len(present)))
-            np.add.at(counts, (np.arange(some)[:, np.newaxis], drawn), 1)
+            drawn = rng.integers(len(present), size=(count, len(present)))
+            counts = np.zeros((count, len(present)))
+            np.add.at(counts, (np.arange(count)[:, np.newaxis], drawn), 1)
             weights[:, of_class] = counts[:, whose]
         yield weights

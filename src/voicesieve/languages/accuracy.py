@@ -41,12 +41,12 @@ def accuracy_by_kind(labelled: Iterable[tuple[str, SpokenLanguage]]) -> Mapping[
     """Accuracy of each kind of evidence and of the weighed answer, given each video's label and what was concluded."""
     pairs = list(labelled)
     kinds = sorted({piece.source for _, language in pairs for piece in language.evidence})
-    found = {kind: KindAccuracy() for kind in (TOGETHER, *kinds)}
+    accuracies = {kind: KindAccuracy() for kind in (TOGETHER, *kinds)}
     for label, language in pairs:
-        _count(found[TOGETHER], label, language.code)
+        _count(accuracies[TOGETHER], label, language.code)
         for kind in kinds:
-            _count(found[kind], label, answer_of(language, kind))
-    return found
+            _count(accuracies[kind], label, answer_of(language, kind))
+    return accuracies
 
 
 def answer_of(language: SpokenLanguage, kind: str) -> str:

@@ -24,7 +24,7 @@ CEILING = 0.98
 """No piece counts as more certain than this, whatever it claims: of fifty videos one is mislabelled."""
 DISCOUNT = 0.5
 """Each further piece of one family for one language counts this much of the one before: they are not independent.
-Platforms copy the language of the captions to the audio track, and three votes hear one speaker."""
+Platforms copy the language of the captions to the audio track, and three votes come from one speaker."""
 
 WEIGHTS: Mapping[str, float] = {
     EvidenceKind.ASR_CAPTIONS: 1.0,
@@ -37,7 +37,7 @@ WEIGHTS: Mapping[str, float] = {
     EvidenceKind.FEED_LANGUAGE: 0.7,
     EvidenceKind.PAGE_LANGUAGE: 0.3,
 }
-"""Defaults of the settings, chosen so that what heard the sound outweighs any one thing that was written about it.
+"""Defaults of the settings, chosen so that evidence from the sound outweighs any one thing that was written about it.
 They are judgement, not measurement: `voicesieve eval-language` measures them on videos whose language you know."""
 
 _FAMILY: Mapping[str, str] = {EvidenceKind.AUDIO_TRACK: EvidenceKind.ASR_CAPTIONS}
@@ -70,11 +70,11 @@ class FusionRules:
     @cached_property
     def revision(self) -> str:
         """Changes with the method and whenever a weight or threshold does; part of the policy's revision."""
-        told = (
+        parts = (
             *(FUSION, sorted(self.weights.items()), self.min_probability),
             *(self.contradiction, self.wanted, self.unwanted),
         )
-        return hashlib.sha256(repr(told).encode()).hexdigest()[:12]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
 
 
 def fuse(
@@ -121,7 +121,7 @@ def _family(piece: LanguageEvidence) -> str:
 
 
 def _nats(piece: LanguageEvidence) -> float:
-    """How much a piece raises the log-probability of its language over that of one that nobody named, at least 0."""
+    """How much a piece raises the log-probability of its language over that of a language without evidence, at least 0."""
     probability = min(piece.probability, CEILING)
     if probability * LANGUAGES <= 1:
         return 0.0
@@ -129,7 +129,7 @@ def _nats(piece: LanguageEvidence) -> float:
 
 
 def _probability(code: str, sums: Mapping[str, float]) -> float:
-    """Softmax over the languages named and the rest, nobody of which has any support."""
+    """Softmax over the languages with evidence and the rest, which have no support."""
     against = math.fsum(math.exp(nats - sums[code]) for other, nats in sums.items() if other != code)
     unnamed = max(0, LANGUAGES - len(sums)) * math.exp(-sums[code])
     return 1 / (1 + against + unnamed)
@@ -149,5 +149,5 @@ def _contradicted(weighed: Iterable[LanguageEvidence], least: float) -> bool:
 
 def _order(piece: LanguageEvidence) -> tuple[object, ...]:
     """What counts most first, and no two different pieces equal."""
-    told = (piece.source, piece.code, piece.probability, piece.revision)
-    return (-_nats(piece), *told, piece.start or 0.0, piece.end or 0.0)
+    fields = (piece.source, piece.code, piece.probability, piece.revision)
+    return (-_nats(piece), *fields, piece.start or 0.0, piece.end or 0.0)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from voicesieve.domain.failures import Failure, FailureKind
 from voicesieve.domain.languages import EvidenceKind, LanguageEvidence
 from voicesieve.files import OUT_OF_SPACE
+from voicesieve.languages import text
 from voicesieve.languages.codes import normalise
 
 RULES = "1"
@@ -92,8 +93,8 @@ def _stated(kind: EvidenceKind, value: object, probability: float) -> Iterator[L
 def _asr_captions(video: KnownVideo) -> Iterator[LanguageEvidence]:
     """The track of automatic captions that is no translation. Dubbed tracks bring one each, and which of them is the
     original they do not say."""
-    found = video.facts.get("asr_languages") or [video.facts.get("asr_language")]
-    codes = {normalise(code) for code in found if isinstance(code, str)} if isinstance(found, list) else set()
+    stated = video.facts.get("asr_languages") or [video.facts.get("asr_language")]
+    codes = {normalise(code) for code in stated if isinstance(code, str)} if isinstance(stated, list) else set()
     for code in sorted(filter(None, codes)):
         yield LanguageEvidence(code, EvidenceKind.ASR_CAPTIONS, ASR_CAPTIONS / len(codes), RULES)
 
@@ -116,11 +117,9 @@ def _manual_subtitles(video: KnownVideo) -> Iterator[LanguageEvidence]:
 
 
 def _text(video: KnownVideo) -> Iterator[LanguageEvidence]:
-    from voicesieve.languages import text
-
     revision = text.revision()
-    for found in text.languages_of([video.title, *_described(video.metadata)]):
-        yield LanguageEvidence(found.code, EvidenceKind.TEXT, found.probability, revision)
+    for language in text.languages_of([video.title, *_described(video.metadata)]):
+        yield LanguageEvidence(language.code, EvidenceKind.TEXT, language.probability, revision)
 
 
 def _description(video: KnownVideo) -> Iterator[LanguageEvidence]:
@@ -139,28 +138,26 @@ def digest(facts: Mapping[str, object]) -> dict[str, object]:
 
     Raises `OSError` for a full disk, and nothing else.
     """
-    from voicesieve.languages import text
-
-    kept = {name: value for name, value in facts.items() if name not in ("description", "tags")}
+    rest = {name: value for name, value in facts.items() if name not in ("description", "tags")}
     words = list(_described(facts))
     if not words:
-        return kept
+        return rest
     try:
-        found = text.languages_of(words)
+        languages = text.languages_of(words)
     except Exception as error:
         if _is_full_disk(error):
             raise
-        return {**kept, "description_unread": f"{type(error).__name__}: {error}"[:MAX_REASON_CHARS]}
-    if not found:
-        return kept
-    languages = {language.code: round(language.probability, 4) for language in found}
-    return {**kept, "description_languages": languages, "description_read_by": text.revision()}
+        return {**rest, "description_unread": f"{type(error).__name__}: {error}"[:MAX_REASON_CHARS]}
+    if not languages:
+        return rest
+    probabilities = {language.code: round(language.probability, 4) for language in languages}
+    return {**rest, "description_languages": probabilities, "description_read_by": text.revision()}
 
 
-def _described(known: Mapping[str, object]) -> Iterator[str]:
-    if isinstance(description := known.get("description"), str):
+def _described(facts: Mapping[str, object]) -> Iterator[str]:
+    if isinstance(description := facts.get("description"), str):
         yield description
-    if isinstance(tags := known.get("tags"), list):
+    if isinstance(tags := facts.get("tags"), list):
         yield ", ".join(tag for tag in tags if isinstance(tag, str))
 
 

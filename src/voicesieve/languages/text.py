@@ -66,13 +66,13 @@ def languages_of(texts: Iterable[str]) -> tuple[TextLanguage, ...]:
     for words in parts:
         size = sum(map(len, words))
         total += size
-        found = _language_of(words)
-        if found is not None:
-            shares[found.code] = shares.get(found.code, 0.0) + size * found.probability
-    told = [
+        language = _language_of(words)
+        if language is not None:
+            shares[language.code] = shares.get(language.code, 0.0) + size * language.probability
+    languages = [
         TextLanguage(code, min(CEILING, size / total)) for code, size in shares.items() if size >= LEAST_SHARE * total
     ]
-    return tuple(sorted(told, key=lambda language: (-language.probability, language.code)))
+    return tuple(sorted(languages, key=lambda language: (-language.probability, language.code)))
 
 
 def _parts(text: str) -> list[list[str]]:

@@ -71,13 +71,13 @@ def locate(model: str, checksum: str, commit: str = "") -> tuple[Path, str]:
     for name in (WEIGHTS, TOKENIZER):
         if not (folder / name).is_file():
             raise RecogniserError(f"{folder} holds no {name}; it must be a Whisper model converted for CTranslate2")
-    found = _sha256(folder / WEIGHTS)
-    if checksum and found != checksum.lower():
+    sha256 = _sha256(folder / WEIGHTS)
+    if checksum and sha256 != checksum.lower():
         raise RecogniserError(
-            f"the SHA-256 of {folder / WEIGHTS} is {found}, and language.checksum says {checksum}: "
+            f"the SHA-256 of {folder / WEIGHTS} is {sha256}, and language.checksum says {checksum}: "
             "it is not the model that was meant"
         )
-    return folder, found
+    return folder, sha256
 
 
 def is_local(model: str) -> bool:
@@ -112,7 +112,7 @@ def _sha256(path: Path) -> str:
 
 
 def revision_of(weights: str) -> str:
-    """Changes whenever an answer could: the weights and the version of what runs them."""
+    """Changes whenever an answer could: the weights and the version of the library that runs them."""
     return f"{weights[:16]}+faster-whisper-{importlib.metadata.version('faster-whisper')}"
 
 

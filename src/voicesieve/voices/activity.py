@@ -58,8 +58,8 @@ class VoiceActivity:
         for index, gate in enumerate(gates):
             gate = gate + weights.hidden_gates @ hidden
             opened = _sigmoid(gate[: 3 * _HIDDEN])
-            kept = opened[_HIDDEN : 2 * _HIDDEN] * cell
-            cell = kept + opened[:_HIDDEN] * np.tanh(gate[3 * _HIDDEN :])
+            retained = opened[_HIDDEN : 2 * _HIDDEN] * cell
+            cell = retained + opened[:_HIDDEN] * np.tanh(gate[3 * _HIDDEN :])
             hidden = opened[2 * _HIDDEN :] * np.tanh(cell)
             states[index] = hidden
         self._hidden, self._cell = hidden, cell

@@ -1,7 +1,7 @@
-"""A refitted last layer: the network's judgement of child against adult, moved by what a person heard in a new domain.
+"""A refitted last layer: the network's judgement of child against adult, moved by what a person labelled in a new domain.
 
 The network stays as it is. Of its embedding a linear function is added to the log-odds of a child; how much a window
-is speech at all, and woman against man, are left alone.
+is speech at all, and woman against man, stay as they are.
 """
 
 from __future__ import annotations
@@ -61,12 +61,12 @@ class Calibration:
         odds = self.scale * child_log_odds(logs) + embeddings @ self.weights + self.offset
         adult = np.logaddexp(logs[:, WOMAN], logs[:, MAN])
         speech = np.logaddexp(logs[:, CHILD], adult)
-        found = np.empty_like(logs)
-        found[:, NONSPEECH] = logs[:, NONSPEECH]
-        found[:, CHILD] = speech - np.logaddexp(0, -odds)
+        refitted = np.empty_like(logs)
+        refitted[:, NONSPEECH] = logs[:, NONSPEECH]
+        refitted[:, CHILD] = speech - np.logaddexp(0, -odds)
         for index in (WOMAN, MAN):
-            found[:, index] = speech - np.logaddexp(0, odds) + logs[:, index] - adult
-        return found.astype(np.float32)
+            refitted[:, index] = speech - np.logaddexp(0, odds) + logs[:, index] - adult
+        return refitted.astype(np.float32)
 
     def to_json(self) -> str:
         numbers = {"scale": self.scale, "offset": self.offset, "weights": self.weights.tolist()}
@@ -85,16 +85,16 @@ def read_calibration(file: Path) -> Calibration:
         raise ValueError(f"the calibration {file} cannot be read ({error.strerror}); {advice}") from error
     try:
         content = json.loads(data)
-        found = Calibration(
+        calibration = Calibration(
             base=Model(str(content["base"]["name"]), str(content["base"]["revision"])),
             scale=float(content["scale"]),
             offset=float(content["offset"]),
             weights=np.array(content["weights"], float).reshape(-1),
             facts=dict(content["facts"]),
         )
-        is_whole = content["format"] == FORMAT and content["revision"] == found.revision
+        is_whole = content["format"] == FORMAT and content["revision"] == calibration.revision
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{file} is not a calibration; make one with `voicesieve calibrate`") from error
-    if not is_whole or not np.isfinite([found.scale, found.offset, *found.weights]).all():
+    if not is_whole or not np.isfinite([calibration.scale, calibration.offset, *calibration.weights]).all():
         raise ValueError(f"{file} was changed or is of another version; make it anew with `voicesieve calibrate`")
-    return found
+    return calibration

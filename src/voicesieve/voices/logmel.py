@@ -43,8 +43,8 @@ def frame_features(sound: np.ndarray) -> np.ndarray:
 def normalised(frames: np.ndarray, speech: np.ndarray) -> np.ndarray:
     """Frames (n, BANDS) relative to the mean spectrum of those that are ``speech``, bool (n,); the rest is zero.
 
-    A linear channel and a gain only move the mean, and what a recording sounds like while nobody speaks, which in
-    speechocean762 tells children from adults (corpora's README), never reaches the network.
+    A linear channel and a gain only move the mean, and what a recording sounds like between speech, which in
+    speechocean762 distinguishes children from adults (corpora's README), never reaches the network.
     """
     if not speech.any():
         return np.zeros_like(frames)

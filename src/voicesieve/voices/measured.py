@@ -39,7 +39,7 @@ def _sentence(measured: Mapping[str, Any], point: str) -> str:
         f"{called['child_probability']:g} that {point} asks for, {_percent(called['so child'])} of the "
         f"children's windows and {_percent(called['so woman'])} of the women's are called child"
         f"{f'; so are {others}' if others else ''}. No Vietnamese child was measured, the speakers are few, and the "
-        "operating points were chosen with these figures in sight: docs/accuracy.md of voicesieve."
+        "operating points were chosen after seeing these figures: docs/accuracy.md of voicesieve."
     )
 
 

@@ -18,7 +18,7 @@ from voicesieve.voices.scores import WindowScores
 ON_PROBABILITY, OFF_PROBABILITY = 0.3, 0.2
 """Speech starts and ends at these; the network's own default of 0.5 loses more children (docs/accuracy.md)."""
 MIN_SPEECH_CHUNKS = 8
-"""A window needs 250 ms of speech to be scored: less is a click, and too little to tell a voice by."""
+"""A window needs 250 ms of speech to be scored: less is a click, and too little to judge a voice by."""
 PAD_CHUNKS = 3
 """100 ms kept before and after speech: the network needs some chunks to rise."""
 

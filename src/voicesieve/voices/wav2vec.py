@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 HOP_CHUNKS, CONTEXT_CHUNKS = 60, 30
 """Windows follow each other every 1.92 s and look 0.96 s to either side: these models were trained on whole clips of a
-few seconds, and their cost grows with what is heard twice."""
+few seconds, and their cost grows with what is scored twice."""
 NONSPEECH_PROBABILITY = 0.01
 """The models have no such class; the voice-activity network has decided that the window is speech."""
 LEAST_SAMPLES = 4_000
@@ -69,17 +69,17 @@ class Wav2VecDetector:
         return scores_of(spans, scores)
 
     def _log_probabilities(self, sounds: Sequence[np.ndarray]) -> np.ndarray:
-        """Windows of one length go together: padding would change what the models hear."""
+        """Windows of one length go together: padding would change the scores."""
         import torch
 
-        found = np.empty((len(sounds), len(CLASSES)), np.float32)
+        scores = np.empty((len(sounds), len(CLASSES)), np.float32)
         lengths = np.array([len(sound) for sound in sounds])
         with torch.inference_mode():
             for length in np.unique(lengths):
                 which = np.flatnonzero(lengths == length).tolist()
                 batch = torch.from_numpy(np.stack([standardised(sounds[index]) for index in which]))
-                found[which] = self._classifier(batch.to(self._device)).float().cpu().numpy()
-        return found
+                scores[which] = self._classifier(batch.to(self._device)).float().cpu().numpy()
+        return scores
 
 
 def four_classes(logits: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
@@ -90,17 +90,17 @@ def four_classes(logits: torch.Tensor, names: Sequence[str]) -> torch.Tensor:
     import torch
 
     places = [_place(name) for name in names]
-    if CHILD not in [place for some in places for place in some] or len(names) < 2 or () in places:
+    if CHILD not in [place for columns in places for place in columns] or len(names) < 2 or () in places:
         raise ValueError(f"its classes are {', '.join(names)[:200]}, which are not children and adults")
     logs = torch.log_softmax(logits.float(), dim=1)
-    found = torch.full((len(logits), len(CLASSES)), -torch.inf, device=logits.device)
-    for column, some in enumerate(places):
-        for place in some:
-            share = logs[:, column] - float(np.log(len(some)))
-            found[:, place] = torch.logaddexp(found[:, place], share)
-    found = found.clamp(min=-60) + float(np.log1p(-NONSPEECH_PROBABILITY))
-    found[:, NONSPEECH] = float(np.log(NONSPEECH_PROBABILITY))
-    return found
+    scores = torch.full((len(logits), len(CLASSES)), -torch.inf, device=logits.device)
+    for column, columns in enumerate(places):
+        for place in columns:
+            share = logs[:, column] - float(np.log(len(columns)))
+            scores[:, place] = torch.logaddexp(scores[:, place], share)
+    scores = scores.clamp(min=-60) + float(np.log1p(-NONSPEECH_PROBABILITY))
+    scores[:, NONSPEECH] = float(np.log(NONSPEECH_PROBABILITY))
+    return scores
 
 
 def standardised(sound: np.ndarray) -> np.ndarray:
@@ -120,5 +120,5 @@ def speech_windows(blocks: Iterable[np.ndarray]) -> Iterator[SoundWindow]:
 def _place(name: str) -> tuple[int, ...]:
     """The columns of `CLASSES` that a published class name stands for."""
     word = name.strip().lower()
-    known = {"child": (CHILD,), "children": (CHILD,), "kid": (CHILD,), "adult": (WOMAN, MAN)}
-    return (known | {"female": (WOMAN,), "woman": (WOMAN,), "male": (MAN,), "man": (MAN,)}).get(word, ())
+    columns = {"child": (CHILD,), "children": (CHILD,), "kid": (CHILD,), "adult": (WOMAN, MAN)}
+    return (columns | {"female": (WOMAN,), "woman": (WOMAN,), "male": (MAN,), "man": (MAN,)}).get(word, ())

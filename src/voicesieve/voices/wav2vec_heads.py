@@ -19,7 +19,7 @@ class _FourClasses(nn.Module):  # type: ignore[misc]
         super().__init__()
         self.inner = inner
         self.names = names
-        four_classes(torch.zeros(1, len(names)), names)  # names that mean nothing are told now, not in the first file
+        four_classes(torch.zeros(1, len(names)), names)  # unknown names are refused now, not at the first file
 
     def forward(self, sounds: Tensor) -> Tensor:
         answer = self.inner(sounds)
@@ -37,7 +37,7 @@ class _Head(nn.Module):  # type: ignore[misc]
 
 
 class AgeGenderNetwork(Wav2Vec2PreTrainedModel):  # type: ignore[misc]
-    """Mean of the last layer's states, then a head for age and one for gender, of which only the second is asked."""
+    """Mean of the last layer's states, then a head for age and one for gender, of which only the second is used."""
 
     def __init__(self, config: Wav2Vec2Config) -> None:
         super().__init__(config)
@@ -64,10 +64,10 @@ def two_heads(folder: Path) -> nn.Module:
 
 
 def _complete(kind: Any, folder: Path) -> Any:
-    """The model with every weight from the file: one that is missing would be random, and nobody would notice."""
+    """The model with every weight from the file: one that is missing would be random without a warning."""
     model, info = kind.from_pretrained(folder, use_safetensors=True, local_files_only=True, output_loading_info=True)
     missing = [*info["missing_keys"], *(str(key) for key in info["mismatched_keys"])]
-    # Learnt for masking while training, and never asked afterwards.
+    # Learnt for masking while training, and never used afterwards.
     missing = [name for name in missing if not name.endswith("masked_spec_embed")]
     if missing:
         raise ValueError(f"{folder}: {len(missing)} weights are missing or of another shape, such as {missing[0]}")
