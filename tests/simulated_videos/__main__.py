@@ -68,7 +68,7 @@ def judge(folder: Path, detector: str, workers: int = 1) -> list[Judged]:
     """What ``detector`` says of each video of ``folder``."""
     truths = [json.loads(line) for line in (folder / "truth.jsonl").read_text("utf-8").splitlines()]
     paths = [folder / truth["path"] for truth in truths]
-    analyses = _mapped(partial(_analysed, detector), paths, workers, f"heard by {detector}")
+    analyses = _mapped(partial(_analysed, detector), paths, workers, f"scored by {detector}")
     return [
         Judged(path, tuple(Part(**part) for part in truth["truth"]), analysis)
         for path, truth, analysis in zip(paths, truths, analyses, strict=True)

@@ -1,4 +1,4 @@
-"""One video: who speaks when, what else is heard, and its sound through a room, a microphone and a codec."""
+"""One video: who speaks when, which other sounds there are, and its sound through a room, a microphone and a codec."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy as np
 from tests.simulated_videos.material import LEVEL, Material, Speaker, trimmed
 from tests.simulated_videos.scenery import Room, convolved, equalised, equaliser, music, noise_floor
 from voicesieve.domain.sound import SAMPLE_RATE
-from voicesieve.evaluation.labels import ADULTS, Heard
+from voicesieve.evaluation.labels import ADULTS, SoundLabel
 
 SHARES = (0.0, 0.02, 0.05, 0.10, 0.25, 0.50, 1.0)
 """Child speech in all speech; videos take them in turn."""
@@ -72,7 +72,7 @@ def make_video(
     duration_s = float(rng.uniform(min(LENGTHS_S[0], longest_s), longest_s))
     samples = int(duration_s * SAMPLE_RATE)
     speech_s = duration_s * rng.uniform(0.5, 0.85)
-    children = _chosen(material.of(Heard.CHILD), int(rng.integers(1, 4)), rng) if share > 0 else []
+    children = _chosen(material.of(SoundLabel.CHILD), int(rng.integers(1, 4)), rng) if share > 0 else []
     adults = _chosen(material.of(*ADULTS), int(rng.integers(1, 4)), rng) if share < 1 else []
     child_s = max(LEAST_CHILD_S, share * speech_s) if share > 0 else 0.0
     turns = [*_turns(children, child_s, rng), *_turns(adults, speech_s - child_s if share < 1 else 0.0, rng)]
@@ -119,7 +119,7 @@ def _chosen(speakers: Sequence[Speaker], count: int, rng: np.random.Generator) -
 
 
 def _turns(speakers: Sequence[Speaker], seconds: float, rng: np.random.Generator) -> Iterator[_Turn]:
-    """Turns of one to four clips until ``seconds`` of speech are reached; clips return only when all were heard."""
+    """Turns of one to four clips until ``seconds`` of speech are reached; clips return only when all were used."""
     waiting: dict[str, list[Path]] = {speaker.name: [] for speaker in speakers}
     left = int(seconds * SAMPLE_RATE)
     while speakers and left >= SAMPLE_RATE // 4:
@@ -176,9 +176,9 @@ def _voices(
     }
     for start, turn in placed:
         response, taps, gain = spots[turn.speaker.name]
-        heard = convolved(equalised(turn.sound, taps), response)[: samples - start] * np.float32(gain)
-        mix[start : start + len(heard)] += heard
-        label = "child" if turn.speaker.heard is Heard.CHILD else "adult"
+        played = convolved(equalised(turn.sound, taps), response)[: samples - start] * np.float32(gain)
+        mix[start : start + len(played)] += played
+        label = "child" if turn.speaker.label is SoundLabel.CHILD else "adult"
         for first, last in turn.stretches:
             if start + first < samples:
                 end_s = min(start + last, samples) / SAMPLE_RATE

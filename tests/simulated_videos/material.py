@@ -1,4 +1,4 @@
-"""Whose voices and which sounds the videos are made of: held-out clips, cut to where something is heard."""
+"""Whose voices and which sounds the videos are made of: held-out clips, cut to where they are audible."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ import numpy as np
 from demo.clips import CLIPS
 from voicesieve.audio.decode import decode_blocks
 from voicesieve.domain.sound import SAMPLE_RATE
-from voicesieve.evaluation.labels import Heard
+from voicesieve.evaluation.labels import SoundLabel
 from voicesieve.evaluation.metadata import corpora_in, read_corpus
 
 FRAME = SAMPLE_RATE // 100
-HEARD_BELOW_PEAK_DB = 28.0
-"""Sound is heard where it is at most this far below the clip's loud parts (95th percentile of 10 ms frames)."""
+AUDIBLE_BELOW_PEAK_DB = 28.0
+"""Sound is audible where it is at most this far below the clip's loud parts (95th percentile of 10 ms frames)."""
 BRIDGED_PAUSE_S = 0.5
 """A shorter pause inside a clip belongs to its speech: pooling joins windows over pauses of 0.6 s."""
 LEVEL = 0.07
-"""RMS of the heard parts of every clip (-23 dBFS), so that level tells nothing."""
+"""RMS of the audible parts of every clip (-23 dBFS), so that level says nothing."""
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """One voice. ``heard`` is child, woman or man."""
+    """One voice. ``label`` is child, woman or man."""
 
     name: str
-    heard: Heard
+    label: SoundLabel
     clips: tuple[Path, ...]
 
 
@@ -43,8 +43,8 @@ class Material:
     speakers: tuple[Speaker, ...]
     sounds: tuple[tuple[str, Path], ...]
 
-    def of(self, *heard: Heard) -> list[Speaker]:
-        return [speaker for speaker in self.speakers if speaker.heard in heard]
+    def of(self, *labels: SoundLabel) -> list[Speaker]:
+        return [speaker for speaker in self.speakers if speaker.label in labels]
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class Trimmed:
 
 def from_corpora(folder: Path) -> Material:
     """The held-out clips of all corpora in ``folder``. ValueError unless children and adults are among them."""
-    clips: dict[tuple[str, Heard], list[Path]] = defaultdict(list)
+    clips: dict[tuple[str, SoundLabel], list[Path]] = defaultdict(list)
     sounds = []
     for corpus in corpora_in(folder):
         rows = list(read_corpus(corpus))
@@ -65,12 +65,12 @@ def from_corpora(folder: Path) -> Material:
         for row in rows:
             if row.stretch is None or not held_out(row.fields, has_test=has_test):
                 continue
-            if row.stretch.heard is Heard.NONSPEECH:
+            if row.stretch.label is SoundLabel.NONSPEECH:
                 sounds.append((row.fields.get("sound", "sound"), row.path))
-            elif row.stretch.heard not in (Heard.TEEN, Heard.ALTERED):
-                clips[row.stretch.speaker, row.stretch.heard].append(row.path)
-    speakers = tuple(Speaker(name, heard, tuple(paths)) for (name, heard), paths in clips.items())
-    if len({speaker.heard is Heard.CHILD for speaker in speakers}) < 2:
+            elif row.stretch.label not in (SoundLabel.TEEN, SoundLabel.ALTERED):
+                clips[row.stretch.speaker, row.stretch.label].append(row.path)
+    speakers = tuple(Speaker(name, label, tuple(paths)) for (name, label), paths in clips.items())
+    if len({speaker.label is SoundLabel.CHILD for speaker in speakers}) < 2:
         raise ValueError(f"{folder} has no held-out clips of both children and adults")
     return Material(speakers, tuple(sounds))
 
@@ -91,29 +91,29 @@ def from_demo() -> Material:
     speakers = []
     for entry in json.loads((CLIPS / "clips.json").read_text(encoding="utf-8")):
         kind = entry["file"].split("-")
-        heard = {"child": Heard.CHILD, "adult": Heard.MAN if "man" in kind else Heard.WOMAN}.get(kind[0])
-        if heard is not None:
-            speakers.append(Speaker(f"demo:{entry['file']}", heard, (CLIPS / entry["file"],)))
+        label = {"child": SoundLabel.CHILD, "adult": SoundLabel.MAN if "man" in kind else SoundLabel.WOMAN}.get(kind[0])
+        if label is not None:
+            speakers.append(Speaker(f"demo:{entry['file']}", label, (CLIPS / entry["file"],)))
     return Material(tuple(speakers), ())
 
 
 @lru_cache(maxsize=4_000)
 def trimmed(path: Path) -> Trimmed:
-    """A clip of 16 kHz sound, cut and levelled. ValueError if nothing is heard in it."""
+    """A clip of 16 kHz sound, cut and levelled. ValueError if nothing in it is audible."""
     sound = np.concatenate(list(decode_blocks(path)))
     frames = sound[: len(sound) // FRAME * FRAME].reshape(-1, FRAME)
     if len(frames) == 0:
         raise ValueError(f"{path} is shorter than 10 ms")
     levels = 10 * np.log10((frames**2).mean(axis=1) + 1e-12)
-    heard = np.flatnonzero(levels > max(np.percentile(levels, 95) - HEARD_BELOW_PEAK_DB, -75))
-    if len(heard) == 0:
+    audible = np.flatnonzero(levels > max(np.percentile(levels, 95) - AUDIBLE_BELOW_PEAK_DB, -75))
+    if len(audible) == 0:
         raise ValueError(f"{path} is silent")
-    pauses = np.flatnonzero(np.diff(heard) * FRAME > BRIDGED_PAUSE_S * SAMPLE_RATE)
-    parts = np.split(heard, pauses + 1)
-    first = int(heard[0])
+    pauses = np.flatnonzero(np.diff(audible) * FRAME > BRIDGED_PAUSE_S * SAMPLE_RATE)
+    parts = np.split(audible, pauses + 1)
+    first = int(audible[0])
     stretches = tuple(((int(part[0]) - first) * FRAME, (int(part[-1]) + 1 - first) * FRAME) for part in parts)
-    level = np.sqrt((frames[heard] ** 2).mean())
-    return Trimmed(sound[first * FRAME : (int(heard[-1]) + 1) * FRAME] * np.float32(LEVEL / level), stretches)
+    level = np.sqrt((frames[audible] ** 2).mean())
+    return Trimmed(sound[first * FRAME : (int(audible[-1]) + 1) * FRAME] * np.float32(LEVEL / level), stretches)
 
 
 def _share(name: str) -> float:

@@ -33,9 +33,9 @@ def in_a_room_over_a_telephone(sound: np.ndarray, seed: int) -> np.ndarray:
     spectrum = np.fft.rfft(sound, len(sound) + len(tail)) * np.fft.rfft(tail, len(sound) + len(tail))
     hz = np.fft.rfftfreq(len(sound) + len(tail), 1 / SAMPLE_RATE)
     spectrum *= 10 ** (np.interp(hz, [0, 300, 1_000, 3_400, 3_600, 8_000], [-30, -6, 0, -8, -50, -60]) / 20)
-    heard = np.fft.irfft(spectrum, len(sound) + len(tail))[: len(sound)]
-    heard += np.random.default_rng(seed).normal(0, 1, len(heard)) * heard.std() * 10 ** (-15 / 20)
-    return (heard / np.abs(heard).max() / 2).astype(np.float32)
+    reverberant = np.fft.irfft(spectrum, len(sound) + len(tail))[: len(sound)]
+    reverberant += np.random.default_rng(seed).normal(0, 1, len(reverberant)) * reverberant.std() * 10 ** (-15 / 20)
+    return (reverberant / np.abs(reverberant).max() / 2).astype(np.float32)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from voicesieve.evaluation.labels import Heard, LabelsError, Stretch, read_labels
+from voicesieve.evaluation.labels import LabelsError, SoundLabel, Stretch, read_labels
 from voicesieve.evaluation.metadata import corpora_in, read_corpus
 
 
@@ -27,7 +27,7 @@ def test_all_columns(folder: Path) -> None:
     table = "path,start,end,label,speaker,age,gender,group\na.wav,1.5,0:02,child,Lan,7,female,home\n"
     (stretch,), problems = read(folder, table)
     assert problems == {}
-    expected = Stretch(str(folder / "a.wav"), Heard.CHILD, 1.5, 2.0, "Lan", 7.0, "female", "home", 2)
+    expected = Stretch(str(folder / "a.wav"), SoundLabel.CHILD, 1.5, 2.0, "Lan", 7.0, "female", "home", 2)
     assert stretch == expected
 
 
@@ -46,7 +46,7 @@ def test_all_columns(folder: Path) -> None:
 def test_tables_as_spreadsheets_save_them(folder: Path, data: bytes) -> None:
     (stretch,), problems = read(folder, data)
     assert problems == {}
-    assert (stretch.heard, stretch.start_s, stretch.location) == (Heard.CHILD, 1.5, str(folder / "a.wav"))
+    assert (stretch.label, stretch.start_s, stretch.location) == (SoundLabel.CHILD, 1.5, str(folder / "a.wav"))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_tables_as_spreadsheets_save_them(folder: Path, data: bytes) -> None:
 )
 def test_a_bad_row_is_told_by_line_and_the_others_count(folder: Path, row: str, words: str) -> None:
     stretches, problems = read(folder, f"path,label,start,end\na.wav,man,,\n{row}\na.wav,woman,,\n")
-    assert [stretch.heard for stretch in stretches] == [Heard.MAN, Heard.WOMAN]
+    assert [stretch.label for stretch in stretches] == [SoundLabel.MAN, SoundLabel.WOMAN]
     assert list(problems) == [3]
     assert words in problems[3]
     assert len(problems[3]) < 400
@@ -85,28 +85,28 @@ def test_lines_are_those_of_the_file(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "heard"),
+    ("row", "label"),
     [
-        ("kid,,", Heard.CHILD),
-        ("KCHI,,", Heard.CHILD),
-        ("FEM,,", Heard.WOMAN),
-        ("adult,,female", Heard.WOMAN),
-        ("adult,40,m", Heard.MAN),
-        ("adult,,other", Heard.ADULT),
-        (",8,", Heard.CHILD),
-        (",12,male", Heard.CHILD),
-        (",13,male", Heard.TEEN),
-        ("child,15,", Heard.TEEN),
-        ("woman,17,", Heard.TEEN),
-        (",18,female", Heard.WOMAN),
-        (",twenties,male", Heard.MAN),
-        (",teens,", Heard.TEEN),
-        ("cry,0.5,", Heard.NONSPEECH),
+        ("kid,,", SoundLabel.CHILD),
+        ("KCHI,,", SoundLabel.CHILD),
+        ("FEM,,", SoundLabel.WOMAN),
+        ("adult,,female", SoundLabel.WOMAN),
+        ("adult,40,m", SoundLabel.MAN),
+        ("adult,,other", SoundLabel.ADULT),
+        (",8,", SoundLabel.CHILD),
+        (",12,male", SoundLabel.CHILD),
+        (",13,male", SoundLabel.TEEN),
+        ("child,15,", SoundLabel.TEEN),
+        ("woman,17,", SoundLabel.TEEN),
+        (",18,female", SoundLabel.WOMAN),
+        (",twenties,male", SoundLabel.MAN),
+        (",teens,", SoundLabel.TEEN),
+        ("cry,0.5,", SoundLabel.NONSPEECH),
     ],
 )
-def test_labels_from_words_ages_and_genders(folder: Path, row: str, heard: Heard) -> None:
+def test_labels_from_words_ages_and_genders(folder: Path, row: str, label: SoundLabel) -> None:
     (stretch,), problems = read(folder, f"path,label,age,gender\na.wav,{row}\n")
-    assert (stretch.heard, problems) == (heard, {})
+    assert (stretch.label, problems) == (label, {})
 
 
 @pytest.mark.parametrize(
@@ -152,12 +152,12 @@ def test_a_corpus_is_read_through_its_metadata(tmp_path: Path) -> None:
         (tmp_path / name / "metadata.csv").write_text(table, encoding="utf-8")
     (tmp_path / "other").mkdir()
     sounds, speech = corpora_in(tmp_path)
-    heard = [row.stretch.heard if row.stretch else None for row in read_corpus(speech)]
-    assert heard == [Heard.CHILD, None, Heard.TEEN, Heard.WOMAN]
+    label = [row.stretch.label if row.stretch else None for row in read_corpus(speech)]
+    assert label == [SoundLabel.CHILD, None, SoundLabel.TEEN, SoundLabel.WOMAN]
     (rain,) = read_corpus(sounds)
     assert rain.stretch is not None
-    assert (rain.stretch.heard, rain.stretch.group, rain.stretch.speaker) == (
-        Heard.NONSPEECH,
+    assert (rain.stretch.label, rain.stretch.group, rain.stretch.speaker) == (
+        SoundLabel.NONSPEECH,
         "sounds/rain",
         "sounds:x",
     )

@@ -19,7 +19,7 @@ from tests.simulated_videos.measuring import Judged, figures
 from voicesieve.audio.decode import decode_blocks
 from voicesieve.domain.sound import SAMPLE_RATE
 from voicesieve.domain.verdicts import Model
-from voicesieve.evaluation.labels import Heard
+from voicesieve.evaluation.labels import SoundLabel
 from voicesieve.voices.recordings import ScoredRecording
 from voicesieve.voices.scores import WindowScores
 
@@ -74,8 +74,8 @@ def bursts(tmp_path_factory: pytest.TempPathFactory) -> Material:
     for index in range(8):
         write_wave(folder / f"{index}.wav", np.concatenate([silence(0.3), burst(1.5 + index / 4, index), silence(0.2)]))
     clips = tuple(folder / f"{index}.wav" for index in range(8))
-    voices = (("c", Heard.CHILD), ("d", Heard.CHILD), ("w", Heard.WOMAN), ("m", Heard.MAN))
-    return Material(tuple(Speaker(name, heard, clips) for name, heard in voices), ())
+    voices = (("c", SoundLabel.CHILD), ("d", SoundLabel.CHILD), ("w", SoundLabel.WOMAN), ("m", SoundLabel.MAN))
+    return Material(tuple(Speaker(name, label, clips) for name, label in voices), ())
 
 
 @pytest.mark.parametrize("number", range(7))
@@ -194,4 +194,4 @@ def test_the_command_makes_videos_labels_and_figures_without_corpora(
 
 def test_the_demo_has_voices_of_both_kinds() -> None:
     material = from_demo()
-    assert len(material.of(Heard.CHILD)) == len(material.of(Heard.WOMAN, Heard.MAN)) == 3
+    assert len(material.of(SoundLabel.CHILD)) == len(material.of(SoundLabel.WOMAN, SoundLabel.MAN)) == 3

@@ -21,7 +21,7 @@ from voicesieve.domain.errors import EXIT_OK, EXIT_OPERATOR
 from voicesieve.engines.loop import run_loop
 from voicesieve.evaluation import scoring, statistics
 from voicesieve.evaluation.figures import Voice
-from voicesieve.evaluation.labels import ADULTS, Heard, Problem, Stretch
+from voicesieve.evaluation.labels import ADULTS, Problem, SoundLabel, Stretch
 from voicesieve.evaluation.refitting import Clips, Refit, TooFewError, refit
 from voicesieve.evaluation.scoring import EmbeddedSpan
 from voicesieve.files import make_folder, write_text
@@ -67,7 +67,7 @@ def _calibrate(
     target = calibration_file(data, name)
     settings = settings_for(data, config)
     stretches, problems = usable_labels(file)
-    spoken = [stretch for stretch in stretches if stretch.heard is Heard.CHILD or stretch.heard in ADULTS]
+    spoken = [stretch for stretch in stretches if stretch.label is SoundLabel.CHILD or stretch.label in ADULTS]
     spans, unusable = run_loop(_embed(spoken, settings, data, quiet=quiet))
     problems = sorted([*problems, *unusable], key=lambda problem: problem.line)
     if problems:
@@ -140,14 +140,14 @@ def _clips(embedded: Sequence[tuple[Stretch, EmbeddedSpan]]) -> Clips:
     return Clips(
         np.array([span.odds for _, span in embedded], float),
         np.array([span.embedding for _, span in embedded], float).reshape(len(embedded), -1),
-        np.array([stretch.heard is Heard.CHILD for stretch, _ in embedded], bool),
+        np.array([stretch.label is SoundLabel.CHILD for stretch, _ in embedded], bool),
         statistics.numbered([Voice.of(stretch) for stretch, _ in embedded]),
     )
 
 
 def _facts(file: Path, embedded: Sequence[tuple[Stretch, EmbeddedSpan]], result: Refit) -> dict[str, Any]:
-    children = [stretch for stretch, _ in embedded if stretch.heard is Heard.CHILD]
-    adults = [stretch for stretch, _ in embedded if stretch.heard is not Heard.CHILD]
+    children = [stretch for stretch, _ in embedded if stretch.label is SoundLabel.CHILD]
+    adults = [stretch for stretch, _ in embedded if stretch.label is not SoundLabel.CHILD]
     return {
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "labels": file.name,

@@ -114,7 +114,7 @@ def _facts(file: Path, evaluated: Evaluated, models: Sequence[Model], problems: 
     """The contract of ``eval --json``."""
     return {
         "labels": str(file),
-        "rows_used": dict(Counter(stretch.heard.value for stretch, _ in evaluated.spans)),
+        "rows_used": dict(Counter(stretch.label.value for stretch, _ in evaluated.spans)),
         "problems": [{"line": problem.line, "message": problem.message} for problem in problems],
         "detectors": [
             all_figures(evaluated.scored(number), figures.cuts_of(evaluated.cuts, number), model)
@@ -145,7 +145,7 @@ async def _score_cuts(
     async for voice, cuts in shop.at_once(jobs):
         cuts_by_voice[voice] = cuts
         shop.progress("voices cut into pieces", len(cuts_by_voice), len(by_voice))
-    return dict(sorted(cuts_by_voice.items(), key=lambda item: (item[0].name, item[0].heard, item[0].line)))
+    return dict(sorted(cuts_by_voice.items(), key=lambda item: (item[0].name, item[0].label, item[0].line)))
 
 
 def _cuts_job(

@@ -66,4 +66,4 @@ def _rows(folder: Path) -> list[CorpusRow]:
 
 def _label_row(stretch: Stretch) -> tuple[str, ...]:
     age = "" if stretch.age is None else f"{stretch.age:g}"
-    return (stretch.location, "", "", stretch.heard.value, stretch.speaker, age, stretch.gender, stretch.group)
+    return (stretch.location, "", "", stretch.label.value, stretch.speaker, age, stretch.gender, stretch.group)

@@ -12,7 +12,7 @@ import numpy as np
 
 from voicesieve.domain.verdicts import Model, OperatingPoint, VerdictLabel
 from voicesieve.evaluation import statistics
-from voicesieve.evaluation.labels import ADULTS, AGELESS, YOUNGEST_ADULT, Heard, Stretch
+from voicesieve.evaluation.labels import ADULTS, AGELESS, YOUNGEST_ADULT, SoundLabel, Stretch
 from voicesieve.evaluation.scoring import ScoredCuts, mean_log_odds
 from voicesieve.evaluation.statistics import Figure, Sample, wilson
 from voicesieve.voices.pooling import OPERATING_POINTS, pool
@@ -48,12 +48,12 @@ class Voice:
     """A speaker; a stretch without one is a voice of its own."""
 
     name: str
-    label: Heard
+    label: SoundLabel
     line: int = 0
 
     @classmethod
     def of(cls, stretch: Stretch) -> Voice:
-        return cls(stretch.speaker, stretch.heard) if stretch.speaker else cls("", stretch.heard, stretch.line)
+        return cls(stretch.speaker, stretch.label) if stretch.speaker else cls("", stretch.label, stretch.line)
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,9 +92,11 @@ def all_figures(scored: Sequence[Scored], cuts: Cuts, model: Model) -> dict[str,
         "called_child": _called_child(scored, model),
         "verdicts": {
             point.name: {
-                "clips": _confusion(((clip.stretch.heard, clip.windows, clip.duration_s) for clip in scored), point, model),
+                "clips": _confusion(
+                    ((clip.stretch.label, clip.windows, clip.duration_s) for clip in scored), point, model
+                ),
                 "speakers": _confusion(
-                    ((voice.heard, *_joined(clips)) for voice, clips in by_voice.items()), point, model
+                    ((voice.label, *_joined(clips)) for voice, clips in by_voice.items()), point, model
                 ),
             }
             for point in OPERATING_POINTS.values()
@@ -110,7 +112,7 @@ def all_figures(scored: Sequence[Scored], cuts: Cuts, model: Model) -> dict[str,
 def measures(examples: Sequence[_Example]) -> dict[str, Any]:
     """AUC, recall, equal error rate and calibration error of children against adults, and AUC against women."""
     against_adults = sample_of(examples, ADULTS)
-    against_women = sample_of(examples, frozenset({Heard.WOMAN}))
+    against_women = sample_of(examples, frozenset({SoundLabel.WOMAN}))
     measured = {
         **statistics.figures(against_adults, CHILD_AGAINST_ADULT),
         **statistics.figures(against_women, CHILD_AGAINST_WOMAN),
@@ -119,11 +121,11 @@ def measures(examples: Sequence[_Example]) -> dict[str, Any]:
     return {"counts": _counts(examples), **{name: _as_dict(figure) for name, figure in measured.items()}}
 
 
-def sample_of(examples: Iterable[_Example], others: frozenset[Heard]) -> Sample:
-    chosen = [example for example in examples if example.voice.label in {Heard.CHILD, *others}]
+def sample_of(examples: Iterable[_Example], others: frozenset[SoundLabel]) -> Sample:
+    chosen = [example for example in examples if example.voice.label in {SoundLabel.CHILD, *others}]
     return Sample(
         np.array([example.log_odds for example in chosen]),
-        np.array([example.voice.label is Heard.CHILD for example in chosen], bool),
+        np.array([example.voice.label is SoundLabel.CHILD for example in chosen], bool),
         statistics.numbered([example.voice for example in chosen]),
     )
 
@@ -133,12 +135,12 @@ def curve_sample(scored: Sequence[Scored]) -> Sample:
     return sample_of([_Example(Voice.of(clip.stretch), clip.log_odds) for clip in scored], ADULTS)
 
 
-def ages_and_scores(scored: Sequence[Scored]) -> list[tuple[float, float, Heard]]:
+def ages_and_scores(scored: Sequence[Scored]) -> list[tuple[float, float, SoundLabel]]:
     """Age in years, probability of a child and label of each clip of known age with speech in it."""
     return [
-        (clip.stretch.age, float(statistics.probability(np.array(clip.log_odds))), clip.stretch.heard)
+        (clip.stretch.age, float(statistics.probability(np.array(clip.log_odds))), clip.stretch.label)
         for clip in scored
-        if clip.stretch.age is not None and clip.stretch.heard not in AGELESS and len(clip.windows)
+        if clip.stretch.age is not None and clip.stretch.label not in AGELESS and len(clip.windows)
     ]
 
 
@@ -167,26 +169,25 @@ def _called_child(scored: Sequence[Scored], model: Model) -> dict[str, Any]:
     """Shares of clips that each operating point calls child; for nonspeech this is the false-child rate."""
     return {
         point.name: {
-            label.value: _as_dict(
-                wilson(
-                    sum(pool(clip.windows, clip.duration_s, point, model).label is VerdictLabel.CHILD for clip in clips),
-                    len(clips),
-                )
-            )
+            label.value: _as_dict(wilson(sum(_is_child(clip, point, model) for clip in clips), len(clips)))
             for label, clips in _by_label(scored).items()
         }
         for point in OPERATING_POINTS.values()
     }
 
 
+def _is_child(clip: Scored, point: OperatingPoint, model: Model) -> bool:
+    return pool(clip.windows, clip.duration_s, point, model).label is VerdictLabel.CHILD
+
+
 def _confusion(
-    recordings: Iterable[tuple[Heard, WindowScores, float]], point: OperatingPoint, model: Model
+    recordings: Iterable[tuple[SoundLabel, WindowScores, float]], point: OperatingPoint, model: Model
 ) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
     for label, windows, duration_s in recordings:
         row = counts.setdefault(label.value, {verdict.value: 0 for verdict in VerdictLabel})
         row[pool(windows, duration_s, point, model).label.value] += 1
-    return dict(sorted(counts.items(), key=lambda item: list(Heard).index(Heard(item[0]))))
+    return dict(sorted(counts.items(), key=lambda item: list(SoundLabel).index(SoundLabel(item[0]))))
 
 
 def _joined(clips: Sequence[Scored]) -> tuple[WindowScores, float]:
@@ -213,7 +214,7 @@ def _by_age(scored: Sequence[Scored]) -> list[dict[str, Any]]:
     bands: dict[str, list[Scored]] = defaultdict(list)
     for clip in sorted(scored, key=lambda clip: clip.stretch.age or 0):
         age = clip.stretch.age
-        if age is not None and clip.stretch.heard not in AGELESS and len(clip.windows):
+        if age is not None and clip.stretch.label not in AGELESS and len(clip.windows):
             decade = int(age // 10 * 10)
             bands[f"{age:.0f}" if age < YOUNGEST_ADULT else f"{max(decade, YOUNGEST_ADULT)}-{decade + 9}"].append(clip)
     return [
@@ -233,9 +234,9 @@ def _by_voice(scored: Sequence[Scored]) -> dict[Voice, list[Scored]]:
     return _sorted_into(scored, lambda clip: Voice.of(clip.stretch))
 
 
-def _by_label(scored: Sequence[Scored]) -> dict[Heard, list[Scored]]:
-    by_label = _sorted_into(scored, lambda clip: clip.stretch.heard)
-    return {label: by_label[label] for label in Heard if label in by_label}
+def _by_label(scored: Sequence[Scored]) -> dict[SoundLabel, list[Scored]]:
+    by_label = _sorted_into(scored, lambda clip: clip.stretch.label)
+    return {label: by_label[label] for label in SoundLabel if label in by_label}
 
 
 def _sorted_into(scored: Sequence[Scored], key: Callable[[Scored], Any]) -> dict[Any, list[Scored]]:
@@ -248,7 +249,7 @@ def _sorted_into(scored: Sequence[Scored], key: Callable[[Scored], Any]) -> dict
 def _counts(examples: Sequence[_Example]) -> dict[str, dict[str, int]]:
     return {
         label.value: {"examples": len(alike), "speakers": len({example.voice for example in alike})}
-        for label in Heard
+        for label in SoundLabel
         if (alike := [example for example in examples if example.voice.label is label])
     }
 

@@ -27,7 +27,7 @@ MAX_BYTES = 64 << 20
 """A labels file beyond this is not one: half a million rows take about as much."""
 
 
-class Heard(StrEnum):
+class SoundLabel(StrEnum):
     """The label of a stretch. ``ADULT``: of undeclared gender. ``TEEN``: 13 to 17 years.
 
     ``ALTERED``: a voice sped up, slowed down or shifted in pitch, which is neither a child's nor an adult's.
@@ -42,18 +42,18 @@ class Heard(StrEnum):
     NONSPEECH = "nonspeech"
 
 
-ADULTS = frozenset({Heard.WOMAN, Heard.MAN, Heard.ADULT})
-AGELESS = frozenset({Heard.NONSPEECH, Heard.ALTERED})
+ADULTS = frozenset({SoundLabel.WOMAN, SoundLabel.MAN, SoundLabel.ADULT})
+AGELESS = frozenset({SoundLabel.NONSPEECH, SoundLabel.ALTERED})
 """Sounds of which an age says nothing."""
 
-ALIASES: dict[str, Heard] = {
-    **dict.fromkeys(("child", "children", "kid", "boy", "girl", "chi", "kchi", "och"), Heard.CHILD),
-    **dict.fromkeys(("teen", "teens", "teenager", "adolescent"), Heard.TEEN),
-    **dict.fromkeys(("woman", "women", "female", "adult_f", "adult_female", "fem", "mother"), Heard.WOMAN),
-    **dict.fromkeys(("man", "men", "male", "adult_m", "adult_male", "mal", "father"), Heard.MAN),
-    **dict.fromkeys(("adult", "adults", "adu"), Heard.ADULT),
-    **dict.fromkeys(("altered", "sped-up", "sped_up", "pitch-shifted"), Heard.ALTERED),
-    **dict.fromkeys(("nonspeech", "non-speech", "noise", "music", "silence", "cry", "none"), Heard.NONSPEECH),
+ALIASES: dict[str, SoundLabel] = {
+    **dict.fromkeys(("child", "children", "kid", "boy", "girl", "chi", "kchi", "och"), SoundLabel.CHILD),
+    **dict.fromkeys(("teen", "teens", "teenager", "adolescent"), SoundLabel.TEEN),
+    **dict.fromkeys(("woman", "women", "female", "adult_f", "adult_female", "fem", "mother"), SoundLabel.WOMAN),
+    **dict.fromkeys(("man", "men", "male", "adult_m", "adult_male", "mal", "father"), SoundLabel.MAN),
+    **dict.fromkeys(("adult", "adults", "adu"), SoundLabel.ADULT),
+    **dict.fromkeys(("altered", "sped-up", "sped_up", "pitch-shifted"), SoundLabel.ALTERED),
+    **dict.fromkeys(("nonspeech", "non-speech", "noise", "music", "silence", "cry", "none"), SoundLabel.NONSPEECH),
 }
 """Other words for the labels, in lower case; those of three and four letters are the tiers of day-long recordings."""
 
@@ -73,7 +73,7 @@ class Stretch:
     """
 
     location: str
-    heard: Heard
+    label: SoundLabel
     start_s: float = 0.0
     end_s: float | None = None
     speaker: str = ""
@@ -122,7 +122,7 @@ def is_address(location: str) -> bool:
     return location[:8].lower().startswith(("http://", "https://"))
 
 
-def labelled(words: Mapping[str, str]) -> Heard:
+def labelled(words: Mapping[str, str]) -> SoundLabel:
     """The label that a row's ``label``, ``age`` and ``gender`` give. Ages of 13 to 17 are teens whatever else is said.
 
     ValueError when they say nothing that is known, or contradict each other.
@@ -131,20 +131,20 @@ def labelled(words: Mapping[str, str]) -> Heard:
     age = age_of(words.get("age", ""))
     gender = gender_of(words.get("gender", ""))
     if word and word not in ALIASES:
-        raise ValueError(f"label {word[:40]!r} is none of {', '.join(Heard)} (nor another word for one)")
+        raise ValueError(f"label {word[:40]!r} is none of {', '.join(SoundLabel)} (nor another word for one)")
     if word:
         label = ALIASES[word]
     elif age is None:
         raise ValueError("there is no label, and no age to derive it from")
     else:
-        label = Heard.CHILD if age <= OLDEST_CHILD else Heard.ADULT
+        label = SoundLabel.CHILD if age <= OLDEST_CHILD else SoundLabel.ADULT
     if age is not None and label not in AGELESS:
         if OLDEST_CHILD < age < YOUNGEST_ADULT:
-            return Heard.TEEN
-        if (label is Heard.CHILD) != (age <= OLDEST_CHILD):
+            return SoundLabel.TEEN
+        if (label is SoundLabel.CHILD) != (age <= OLDEST_CHILD):
             raise ValueError(f"label {label} and age {age:g} contradict each other")
-    if label is Heard.ADULT and gender:
-        return Heard.WOMAN if gender == "female" else Heard.MAN
+    if label is SoundLabel.ADULT and gender:
+        return SoundLabel.WOMAN if gender == "female" else SoundLabel.MAN
     return label
 
 
@@ -248,7 +248,7 @@ def _stretch(row: Mapping[str, str], folder: Path, line: int) -> Stretch:
         raise ValueError(f"end {end:g} is not after start {start:g}")
     return Stretch(
         location=location,
-        heard=labelled(row),
+        label=labelled(row),
         start_s=start,
         end_s=end,
         speaker=name_key(row.get("speaker", "")),

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicesieve.evaluation.labels import Heard, LabelsError, Stretch, age_of, gender_of, labelled
+from voicesieve.evaluation.labels import LabelsError, SoundLabel, Stretch, age_of, gender_of, labelled
 
 NAME = "metadata.csv"
 
@@ -54,13 +54,13 @@ def read_corpus(folder: Path) -> Iterator[CorpusRow]:
 def _stretch(path: Path, fields: Mapping[str, str], corpus: str, number: int) -> Stretch | None:
     sound = fields.get("sound", "")
     try:
-        label = Heard.NONSPEECH if sound and not fields.get("label") else labelled(fields)
+        label = SoundLabel.NONSPEECH if sound and not fields.get("label") else labelled(fields)
         age = age_of(fields.get("age", ""))
     except ValueError:
         return None
     return Stretch(
         location=str(path),
-        heard=label,
+        label=label,
         speaker=f"{corpus}:{_speaker(fields, number)}",
         age=age,
         gender=gender_of(fields.get("gender", "")),

@@ -11,7 +11,7 @@ import numpy as np
 from voicesieve.domain.extras import how_to_install
 from voicesieve.evaluation import statistics
 from voicesieve.evaluation.figures import Scored, ages_and_scores, curve_sample
-from voicesieve.evaluation.labels import OLDEST_CHILD, YOUNGEST_ADULT, Heard
+from voicesieve.evaluation.labels import OLDEST_CHILD, YOUNGEST_ADULT, SoundLabel
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ADVICE = f"Plots need matplotlib: {how_to_install('plots')}"
 INCHES, DPI = (6.4, 5.4), 120
-COLOURS = {Heard.CHILD: "#d1495b", Heard.TEEN: "#8d6a9f", Heard.ADULT: "#30638e"}
+COLOURS = {SoundLabel.CHILD: "#d1495b", SoundLabel.TEEN: "#8d6a9f", SoundLabel.ADULT: "#30638e"}
 LINES = ("-", "--", ":", "-.")
 
 
@@ -70,7 +70,7 @@ def _score_by_age(name: str, scored: Sequence[Scored]) -> bytes:
     rng = np.random.default_rng(statistics.SEED)
     rows = ages_and_scores(scored)
     for kind, colour in COLOURS.items():
-        chosen = [row for row in rows if row[2] is kind or (kind is Heard.ADULT and row[2] not in COLOURS)]
+        chosen = [row for row in rows if row[2] is kind or (kind is SoundLabel.ADULT and row[2] not in COLOURS)]
         if chosen:
             ages = np.array([row[0] for row in chosen]) + rng.uniform(-0.3, 0.3, len(chosen))
             axes.plot(ages, [row[1] for row in chosen], ".", color=colour, alpha=0.4, label=kind.value)

@@ -121,7 +121,7 @@ def _family(piece: LanguageEvidence) -> str:
 
 
 def _nats(piece: LanguageEvidence) -> float:
-    """How much a piece raises the log-probability of its language over that of a language without evidence, at least 0."""
+    """How much a piece raises the log-probability of its language over a language without evidence, at least 0."""
     probability = min(piece.probability, CEILING)
     if probability * LANGUAGES <= 1:
         return 0.0

@@ -1,4 +1,4 @@
-"""A refitted last layer: the network's judgement of child against adult, moved by what a person labelled in a new domain.
+"""A refitted last layer: the network's judgement of child against adult, moved by labels from a new domain.
 
 The network stays as it is. Of its embedding a linear function is added to the log-odds of a child; how much a window
 is speech at all, and woman against man, stay as they are.
