@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class CardSettings:
-    """What the settings of a corpus say of it.
+    """The section ``corpus`` of the settings, and the measured accuracy of detectors.
 
-    ``accuracy``: what is measured of detectors, by name, revision and operating point as in `CorpusFacts.detectors`.
+    ``accuracy`` is a sentence for each key of `CorpusFacts.detectors` of which figures exist.
     """
 
     name: str = "children-speech"

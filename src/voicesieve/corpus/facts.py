@@ -24,7 +24,12 @@ class Tally:
 
 
 class CorpusFacts:
-    """Counts and seconds. ``seconds`` is the length of all items, ``child_s`` the child speech in them."""
+    """Counts and seconds. ``seconds`` is the length of all items, ``child_s`` the child speech in them.
+
+    ``by`` counts items by the value of a column, such as ``by["language"]["vi"]``. ``left_out`` counts clips,
+    recordings and spans by the reason. ``detectors`` counts recordings by ``name revision (operating point)``.
+    ``score_bins`` are seconds of child speech for each tenth of the score.
+    """
 
     def __init__(self) -> None:
         self.items = 0
@@ -61,7 +66,6 @@ class CorpusFacts:
         self._count("rights_basis", row.rights_basis or "not stated", child_s)
         self._count("source", row.source, child_s)
         self._count("split", item.split, child_s)
-        self._count("split and language", f"{item.split} / {item.language}", child_s)
         channel = row.channel or "(no channel)"
         full = len(self.by["channel"]) >= MAX_NAMES and channel not in self.by["channel"]
         self._count("channel", REST if full else channel, child_s)

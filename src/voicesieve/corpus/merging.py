@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from voicesieve.corpus.duplicates import Groups, join_equal_packets, join_equal_sound
 from voicesieve.corpus.options import Duplicates
-from voicesieve.corpus.plan import Source, read_plan
+from voicesieve.corpus.plan import SourceVideo, read_plan
 from voicesieve.corpus.staging import Staging
 from voicesieve.files import new_file
 
@@ -21,7 +21,7 @@ class Merged:
     """
 
     left_out: frozenset[int] = frozenset()
-    sources: Mapping[int, tuple[Source, ...]] = field(default_factory=dict)
+    sources: Mapping[int, tuple[SourceVideo, ...]] = field(default_factory=dict)
 
 
 def merge_duplicates(staging: Staging, duplicates: Duplicates) -> Merged:

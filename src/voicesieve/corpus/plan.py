@@ -20,8 +20,8 @@ ID_CHARS = 16
 
 
 @dataclass(frozen=True)
-class Source:
-    """A video that carries a recording."""
+class SourceVideo:
+    """A video with this audio, as the column ``sources`` shows it."""
 
     video: str
     url: str
@@ -80,13 +80,13 @@ class PlanRow:
     """One accepted recording.
 
         row = PlanRow(id="9f86d081884c7d65", video="url:a", sha256="9f86d081...", duration_s=7.0, segments=(...), ...)
-        row.path                     # audio/9f/9f86d081....wav: where an export lays the file as it was fetched
+        row.path                     # audio/9f/9f86d081....wav: its place in an export, as it was fetched
         row.language_at(3.0, 5.0)    # vi
 
-    ``id`` is the beginning of the hash of its audio. ``video`` is the first that carried this audio, as are its title,
-    channel and so on; all of them are ``sources``. ``stored`` is its file below the store of recordings. ``spans`` are
-    the stretches that clips are cut from, ``segments`` everything that was labelled. ``place`` orders recordings by
-    their discovery. ``metadata`` is what else the source stated.
+    ``id`` is the start of the hash of its audio. ``video`` is the first video with this audio, to which title, channel
+    and so on belong; ``sources`` are all videos with it. ``stored`` is its file below the store of recordings. Clips
+    are cut from ``spans``; ``segments`` are all labelled stretches. ``place`` orders recordings by their discovery.
+    ``metadata`` is what else the source stated.
     """
 
     id: str
@@ -110,7 +110,7 @@ class PlanRow:
     detector: str
     detector_revision: str
     operating_point: str
-    sources: tuple[Source, ...]
+    sources: tuple[SourceVideo, ...]
     changed_at: float
     place: tuple[int, int, int]
     metadata: Mapping[str, Json]
@@ -120,10 +120,12 @@ class PlanRow:
 
     @property
     def also_videos(self) -> list[str]:
+        """The ids of all videos with this audio but the first."""
         return [source.video for source in self.sources[1:]]
 
     @property
     def path(self) -> str:
+        """Where an export in the format that keeps the fetched files puts this one, below its folder."""
         return f"audio/{self.stored}"
 
     @property
@@ -157,7 +159,7 @@ def read_plan(path: Path) -> Iterator[PlanRow]:
 
 def _plan_row(values: dict[str, Any]) -> PlanRow:
     nested = {
-        "sources": tuple(Source(**source) for source in values["sources"]),
+        "sources": tuple(SourceVideo(**source) for source in values["sources"]),
         "place": tuple(values["place"]),
         "parts": tuple(LanguagePart(**part) for part in values["parts"]),
         "segments": tuple(PlannedSegment(**segment) for segment in values["segments"]),

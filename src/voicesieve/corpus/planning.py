@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from voicesieve.catalog.reads.exportable import Carrier, Exportable
 from voicesieve.corpus.options import CutRules
-from voicesieve.corpus.plan import LanguagePart, PlannedSegment, PlannedSpan, PlanRow, Source, recording_id
+from voicesieve.corpus.plan import LanguagePart, PlannedSegment, PlannedSpan, PlanRow, SourceVideo, recording_id
 from voicesieve.corpus.segmenting import spans
 from voicesieve.domain.languages import LanguageEvidence
 from voicesieve.domain.times import day
@@ -75,8 +75,8 @@ def plan_row(accepted: Exportable, rules: CutRules, shares: Shares) -> PlanRow:
     )
 
 
-def _source(carrier: Carrier) -> Source:
-    return Source(
+def _source(carrier: Carrier) -> SourceVideo:
+    return SourceVideo(
         carrier.id,
         shown_url(carrier.url),
         carrier.title,

@@ -117,7 +117,7 @@ def export(job: ExportJob) -> Exported:
             run_loop(_cut_all(job, earlier, staging, total, done))
         merged = merge_duplicates(staging, job.options.duplicates)
         staging.tree.mkdir()
-        order = Order(form, staging.tree, target, job.options, job.card.name)
+        order = Order(form, staging.tree, target, job.options)
         source_of = _source_of(job.store)
         assemble(staging, order, merged, source_of, done.facts, lambda n: job.progressed("writing", n, total))
         if not done.facts.items:

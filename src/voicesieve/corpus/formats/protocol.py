@@ -24,8 +24,11 @@ ANY_SOUND = (*SOUND, Audio.ORIGINAL, Audio.NONE)
 
 @dataclass(frozen=True)
 class LabelledSegment:
-    """A stretch of a whole recording; seconds. ``language`` is stated only where it differs from the recording's, and
-    ``quality`` only of child speech that was measured."""
+    """A stretch of a whole recording; seconds.
+
+    ``language`` is stated only where it differs from the recording's, ``quality`` only of child speech that was
+    measured.
+    """
 
     id: str
     start: float
@@ -113,7 +116,6 @@ class Order:
     folder: Path
     target: Path
     options: ExportOptions
-    name: str
 
     @property
     def splits(self) -> tuple[str, ...]:
@@ -155,55 +157,56 @@ class FileSet:
 class Format:
     """One export format: what it is called, what it can hold, how it is written and described.
 
-        FORMAT = Format(
-            name="rttm",
-            summary="RTTM and UEM",
-            loading='pyannote.database.util.load_rttm("DEST/corpus{split}.rttm")',
-            units=(Unit.RECORDINGS,),
-            audio=(Audio.NONE,),
-            writer=RttmWriter,
-            tables=("*.rttm", "*.uem"),
-            measured=False,
-        )
-
-    ``name`` is what a person types, ``summary`` follows it in the help. ``loading`` is the line that opens the export:
-    DEST stands for the folder, ``{split}`` for ``_train`` and ``{folder}`` for ``/train`` in a corpus with parts,
-    ``{table}`` for ``clips`` or ``recordings``.
-
-    What it can hold, the default first: ``units`` and ``audio``. ``splits``: whether it has a place for the parts of a
-    split. ``measured``: whether its tables have columns that need the sound. ``points``: with ``--audio none`` its
-    tables point at the recordings in the data folder, since they cannot do without a path. ``absolute_paths``: DEST
-    itself is written into its files. ``refuse`` raises `ExportError` where the format cannot be written at all, before
-    any work is done. ``read_sound`` reads the sound at a `Place` with a row again, from the finished export in a
-    folder; ``None`` if it is not there. Files and stretches of bytes need none.
-
-    For Croissant: ``tables`` are patterns of the files that are described one by one, ``file_sets`` those that are
-    described as sets. Without a set, the sound is in single files at ``sound_files``. Clips under the columns that all
-    formats share are in the tables whose names start with ``clip_tables``, or in the file set ``clip_set``.
-
-    ``on_hub``: the card starts with the Hugging Face hub's header. ``hub_header`` adds to it, from the options and the
-    number of items by name of the split.
+    FORMAT = Format(
+        name="rttm",
+        summary="RTTM and UEM",
+        loading='pyannote.database.util.load_rttm("DEST/corpus{split}.rttm")',
+        units=(Unit.RECORDINGS,),
+        audio=(Audio.NONE,),
+        writer=RttmWriter,
+        tables=("*.rttm", "*.uem"),
+        measured=False,
+    )
     """
 
     name: str
+    """What a person types."""
     summary: str
+    """What follows the name in the help."""
     loading: str
+    """The line that opens the export. DEST stands for its folder; in a corpus with parts, ``{split}`` is ``_train`` and
+    ``{folder}`` is ``/train``; ``{table}`` is ``clips`` or ``recordings``."""
     units: tuple[Unit, ...]
+    """What an item can be, the default first."""
     audio: tuple[Audio, ...]
+    """How its sound can be stored, the default first."""
     writer: Callable[[Order], Writer]
     splits: bool = True
+    """Whether it has a place for the parts of a split."""
     measured: bool = True
+    """Whether its tables have columns that are measured on the sound."""
     points: bool = False
+    """With ``--audio none``, its tables point at the recordings in the data folder, because they need a path."""
     absolute_paths: bool = False
+    """DEST itself is written into its files."""
     refuse: Callable[[], None] = lambda: None
+    """Raises `ExportError` where the format cannot be written at all; called before any work is done."""
     read_sound: Callable[[Path, Place], bytes | None] | None = None
+    """Reads the sound at a `Place` with a row from the export in a folder; ``None`` if it is missing. A format whose
+    places are files or ranges of bytes does not need it."""
     tables: tuple[str, ...] = ()
+    """For Croissant: patterns of the files that are described one by one."""
     file_sets: tuple[FileSet, ...] = ()
+    """For Croissant: the files that are described as sets; without any, single files of sound at ``sound_files``."""
     sound_files: str = "audio/*/*"
     clip_tables: str = ""
+    """For Croissant: the start of the names of tables that hold clips under the columns that all formats share."""
     clip_set: str = ""
+    """For Croissant: the name of the file set that holds such clips."""
     on_hub: bool = False
+    """The Hugging Face hub reads it, so its card starts with the hub's header."""
     hub_header: Callable[[ExportOptions, Mapping[str, int]], Mapping[str, Json]] = lambda options, items: {}
+    """Further entries of that header, from the options and the number of items by name of the part."""
 
     def loading_line(self, options: ExportOptions) -> str:
         """What to type to open an export with ``options``."""
