@@ -614,7 +614,7 @@ def test_a_reader_gets_its_document_and_a_limit_of_memory() -> None:
         (document_readers.die, "SIGXCPU", FailureKind.UNSUPPORTED, "more than 60 s of processor time"),
         (document_readers.exit, "", FailureKind.INTERNAL_ERROR, "exit code 3"),
         (document_readers.fail, "", FailureKind.INTERNAL_ERROR, "LookupError: no such thing"),
-        (document_readers.answer_much, "", FailureKind.UNSUPPORTED, "names more"),
+        (document_readers.answer_much, "", FailureKind.UNSUPPORTED, "lists more"),
     ],
 )
 def test_a_reader_that_does_not_answer_is_a_typed_failure(
