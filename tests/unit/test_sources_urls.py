@@ -8,7 +8,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from voicesieve.domain.candidates import Budget, Cursor, Page, PassedOver, Query
@@ -237,6 +237,7 @@ def test_very_many_lines_and_endless_lines_stay_in_bounded_memory(tmp_path: Path
 
 
 @given(st.binary(max_size=300) | st.text(alphabet="htps:/.a?=&#%, <>\"'\n\r\ufeff", max_size=200).map(str.encode))
+@example(content="\u05f5 \u3000x".encode())  # what Unicode has not assigned, and a wide blank
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_a_list_holds_it_gives_clean_candidates_or_a_typed_failure(tmp_path: Path, content: bytes) -> None:
     try:

@@ -60,12 +60,15 @@ def escape_of(char: str) -> str:
 
 
 def quoted(text: str) -> str:
-    """``text`` escaped, in quotes, and shortened to `QUOTED_CHARS`: for use in messages.
+    """``text`` in quotes, shortened to `QUOTED_CHARS`, for use in messages.
 
-    What may be a password in an address is left out, before the text is cut in the middle of one.
+    Each character that does not print is an escape, so that a person sees which one it is.
+
+    A possible password in an address is removed first, so that shortening cannot leave half of it.
     """
     text = without_password(text)
-    return f"“{escaped(text if len(text) <= QUOTED_CHARS else text[:QUOTED_CHARS] + '…')}”"
+    short = text if len(text) <= QUOTED_CHARS else text[:QUOTED_CHARS] + "…"
+    return f"“{''.join(char if char.isprintable() else escape_of(char) for char in short)}”"
 
 
 def is_unsafe(char: str) -> bool:
