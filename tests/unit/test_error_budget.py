@@ -37,7 +37,7 @@ LEDGER = {
     "catalog/backups.py:videos_by_path": "of a damaged catalog nothing more is known; its files keep their own hashes",
     "catalog/turnstile.py:_locked_descriptor": "the lock is taken: that is when the wait in line begins",
     "crawl/run.py:_keep_writing_metrics": "the run meets the catalog's failure itself, stops and says so",
-    "cli/errors.py:_leave_output_to_nobody": "output without a reader or without room; the exit code says so",
+    "cli/errors.py:_discard_unwritable_output": "output without a reader or without room; the exit code says so",
     "cli/errors.py:explained": "Ctrl-C and a reader that left are no errors; the exit code tells them",
     "cli/eval_language.py:eval_language": "told by the number of its line among the problems",
     "cli/output.py:note": "nobody reads standard error any more, so there is nobody to tell",

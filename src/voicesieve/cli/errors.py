@@ -1,4 +1,4 @@
-"""The last stop of every error: a paragraph for a person and an exit code, never a traceback for their mistake."""
+"""Where every error ends: as a paragraph for a person and an exit code, never as a traceback for their mistake."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from voicesieve.domain.passwords import without_passwords
 def explained() -> Iterator[None]:
     """Turn known errors into a message on standard error and an exit code, and signals into a clean end."""
     prepare_streams()
-    _hear_signals()
+    _handle_signals()
     try:
         try:
             yield
@@ -29,24 +29,24 @@ def explained() -> Iterator[None]:
             flush()
             raise
     except KeyboardInterrupt:
-        _leave_output_to_nobody()
-        _end_at_once_from_now_on()
+        _discard_unwritable_output()
+        _exit_at_once_from_now_on()
         sys.exit(EXIT_INTERRUPTED)
     except BrokenPipeError:
-        _leave_output_to_nobody()
+        _discard_unwritable_output()
         sys.exit(EXIT_OPERATOR)
     except Exception as error:
-        found = _explanation(error)
-        if found is None:
+        explanation = _explanation(error)
+        if explanation is None:
             raise
-        message, code = found
-        _leave_output_to_nobody()
+        message, code = explanation
+        _discard_unwritable_output()
         note(f"voicesieve: {without_passwords(message)}")
         sys.exit(code)
 
 
-def _hear_signals() -> None:
-    """From here on Ctrl-C, SIGTERM and SIGHUP unwind what is open instead of leaving it as it stands."""
+def _handle_signals() -> None:
+    """From here on Ctrl-C, SIGTERM and SIGHUP close what is open before the program ends."""
     from voicesieve.engines.loop import SignalledExit, may_answer
 
     def stop(number: int, _frame: FrameType | None) -> NoReturn:
@@ -60,23 +60,23 @@ def _hear_signals() -> None:
 
 
 def _die_by_signal(end: SystemExit) -> None:
-    """A command that SIGTERM or SIGHUP has stopped ends as whoever sent them expects: by the signal."""
+    """A command stopped by SIGTERM or SIGHUP ends by that signal, as its sender expects."""
     from voicesieve.engines.loop import SignalledExit
 
     if isinstance(end, SignalledExit):
-        _leave_output_to_nobody()
+        _discard_unwritable_output()
         signal.signal(end.number, signal.SIG_DFL)
         os.kill(os.getpid(), end.number)
 
 
-def _end_at_once_from_now_on() -> None:
-    """Impatience while Python takes itself down would be a traceback."""
+def _exit_at_once_from_now_on() -> None:
+    """Another Ctrl-C while Python shuts down would print a traceback."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, lambda number, _frame: os._exit(128 + number))
 
 
-def _leave_output_to_nobody() -> None:
-    """Write what can still be written. Where output has no reader or no room any more, Python would complain once more
+def _discard_unwritable_output() -> None:
+    """Write what can still be written. Without a reader or room for the rest, Python would report an error once more
     when it flushes at exit."""
     try:
         sys.stdout.flush()
