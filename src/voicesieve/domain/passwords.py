@@ -1,4 +1,4 @@
-"""User names and passwords inside addresses: seen however they are mistyped, and hidden before an address is shown."""
+"""User names and passwords inside addresses: recognised even if mistyped, and hidden before an address is shown."""
 
 from __future__ import annotations
 
@@ -27,5 +27,5 @@ def without_passwords(text: str) -> str:
 
 
 def without_password(text: str) -> str:
-    """``text`` that should be an address and may be none, without what may be a password."""
+    """``text`` that should be an address, without what may be a password."""
     return _IN_WHAT_SHOULD_BE_ONE.sub("[secret]@", without_passwords(text))

@@ -1,4 +1,4 @@
-"""Whose platform an address belongs to: the one place that knows the hosts of platforms with rules of their own."""
+"""To which platform an address belongs: the one list of the hosts of platforms with rules of their own."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def platform_of_host(host: str) -> str | None:
 
 
 def platform_of(url: str) -> str | None:
-    """The platform that ``url`` leads to, if any; ``None`` also for what is no URL."""
+    """The platform that ``url`` leads to, if any; ``None`` also for what is not a URL."""
     try:
         return platform_of_host(urlsplit(url).hostname or "")
     except ValueError:
@@ -44,7 +44,7 @@ def platform_of(url: str) -> str | None:
 
 
 def is_youtube(url: str) -> bool:
-    """Whether ``url`` leads to YouTube, be it to a video or not."""
+    """Whether ``url`` leads to YouTube, whether to a video or not."""
     return platform_of(url) == YOUTUBE
 
 

@@ -29,7 +29,7 @@ class Price:
 
 
 class QuotaSpentError(FailureError):
-    """The other side says that a bucket is empty for today. No retry can help before its day ends."""
+    """The service says that a bucket is empty for today. No retry can succeed before its day ends."""
 
     def __init__(self, failure: Failure, bucket: str) -> None:
         super().__init__(failure)

@@ -43,7 +43,7 @@ MOVES: dict[VideoState, frozenset[VideoState]] = {
     VideoState.GIVEN_UP: frozenset({VideoState.QUEUED, VideoState.FETCHED}),
     VideoState.WITHDRAWN: frozenset(),
 }
-"""Allowed moves, besides the one to ``withdrawn``, which is allowed from everywhere and never left. An import may
+"""Allowed moves, besides the one to ``withdrawn``, which is allowed from every state and is final. An import may
 bring the audio of a video that was never fetched."""
 
 

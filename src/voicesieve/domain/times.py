@@ -11,7 +11,7 @@ def iso(seconds: float | None) -> str | None:
 
 
 def day(seconds: float | None) -> str | None:
-    """An epoch second as a date in UTC; ``None`` for what no calendar holds."""
+    """An epoch second as a date in UTC; ``None`` for a time that no calendar holds."""
     try:
         return None if seconds is None else datetime.fromtimestamp(seconds, UTC).date().isoformat()
     except (OverflowError, OSError, ValueError):

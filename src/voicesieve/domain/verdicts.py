@@ -1,4 +1,4 @@
-"""What the models say of a recording."""
+"""What the models say about a recording."""
 
 from __future__ import annotations
 
@@ -61,11 +61,11 @@ class OperatingPoint:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one model says of one recording at one operating point.
+    """What one model says about one recording at one operating point.
 
     ``score`` is the calibrated probability (0..1) that the recording contains child speech; ``child_share`` is
     child seconds over speech seconds. All times in seconds. ``pooling`` and ``point`` are the revisions of the method
-    and of the operating point that made it of the scores; empty if that is no longer known.
+    and of the operating point that made it from the scores; empty if that is no longer known.
     """
 
     model: Model

@@ -1,4 +1,4 @@
-"""The HTTP client: public addresses only, limits on everything, no state between items."""
+"""The HTTP client: public addresses only, limits on everything, no state kept between items."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _REFRESH = re.compile(r"\s*(\d{1,9})(?:\.\d*)?\s*[;,]\s*(?:url\s*=)?\s*[\"']?([^
 _LONGEST_REFRESH_S = 10
 """A refresh within this time leads to another page; a page with a longer one reloads itself."""
 _READ_BUFFER_BYTES = 2**18
-"""What a response may hold in memory unread is twice this. Larger brought no speed on loopback."""
+"""A response holds at most twice this unread in memory. Larger values were not faster on loopback."""
 _MAX_HEADER_BYTES = 2**15
-"""Length of a header. Security policies of real sites go beyond the 8 kB that aiohttp allows by default."""
+"""Longest header. Security policies of real sites are longer than the 8 kB that aiohttp allows by default."""
 _MAX_COOKIE_BYTES = 2**13
-"""What is sent back of cookies in one request; servers refuse longer headers."""
+"""Most cookies sent in one request; servers refuse longer headers."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class HttpAnswer:
 
 
 class HttpClient:
-    """One per run; use as ``async with``. Keeps connections alive, but knows no proxy and no environment.
+    """One per run; use as ``async with``. Keeps connections alive, but uses no proxy and no environment variables.
 
-    ``user_agent`` should say who crawls and how to reach them. ``closed_platforms`` get no request, redirects
+    ``user_agent`` should name who crawls and how to contact them. ``closed_platforms`` get no request, redirects
     included: their terms need a legal basis, and none is stated. ``observe`` is called after every request.
     """
 
@@ -147,7 +147,7 @@ class Visit:
     async def get(self, url: str, headers: Mapping[str, str], *, follow_refresh: bool = False) -> HttpResponse:
         """Follow redirects, each one checked again, up to a response whose body is still to be read.
 
-        With ``follow_refresh`` also a page that only sends its reader on. The caller closes the response and sets the
+        With ``follow_refresh`` also a page that only redirects its reader. The caller closes the response and sets the
         time limit. Raises `FailureError` (forbidden address, unsupported, network), never for a status.
         """
         wanted = address = self._checked(url)
@@ -157,7 +157,7 @@ class Visit:
             response = await self._request(address, wanted, headers)
             if response.status == 406 and self._accepted_codings == "identity":
                 response.close()
-                self._accepted_codings = "gzip, deflate"  # which we can unpack, though it saves us nothing
+                self._accepted_codings = "gzip, deflate"  # which can be unpacked, though it saves nothing
                 response = await self._request(address, wanted, headers)
             location = _onward(response, follow_refresh=follow_refresh)
             if location is None:
@@ -168,7 +168,7 @@ class Visit:
                 headers = {name: value for name, value in headers.items() if name.lower() in _SAFE_FOR_ANY_HOST}
             address = following
             if (str(address), self._cookies_for(address)) in seen:
-                message = f"{_host(url)} redirects in a circle; check the address in a browser"
+                message = f"{_host(url)} redirects in a loop; check the address in a browser"
                 raise FailureError(Failure(FailureKind.SERVER_ERROR, message))
         message = (
             f"{_host(url)} redirects more than {self._client.max_redirects} times; "
@@ -190,7 +190,7 @@ class Visit:
             return self._checked(addresses.resolved(str(source), addresses.of_header(location)))
         except FailureError as error:
             failure = error.failure
-            message = f"{clean_text(source.host, 200)} redirects to where we do not follow: {failure.message}"
+            message = f"{clean_text(source.host, 200)} redirects to an address that is not followed: {failure.message}"
             raise FailureError(Failure.from_exception(failure.kind, error, message)) from error
 
     async def _request(self, address: WebAddress, wanted: WebAddress, headers: Mapping[str, str]) -> HttpResponse:
@@ -204,7 +204,7 @@ class Visit:
         try:
             response = await self._client.session.get(_as_given(address), headers=sent, allow_redirects=False)
         except aiohttp.InvalidURL as error:
-            message = f"{clean_text(address.host, 200)} is not a host that can be asked"
+            message = f"{clean_text(address.host, 200)} is not a valid host name"
             record.end(None, 0, message)
             raise FailureError(Failure.from_exception(FailureKind.UNSUPPORTED, error, message)) from error
         except aiohttp.ClientError as error:
@@ -231,7 +231,8 @@ class Visit:
 
 
 class HttpResponse:
-    """An answer whose body is still to be read. ``close`` must be called, and ends its line in the log."""
+    """An answer whose body is still to be read. ``close`` must be called; it completes the request's line in the
+    log."""
 
     def __init__(
         self,
@@ -263,7 +264,7 @@ class HttpResponse:
         return data
 
     def failure(self) -> Failure:
-        """The status as a failure, with what there is to say of credentials."""
+        """The status as a failure, with advice about credentials."""
         failure = status_failure(self.status, self.headers)
         if self.status not in (401, 403):
             return failure
@@ -303,8 +304,8 @@ def connection_failure(url: str, error: Exception) -> Failure:
         return ours
     if isinstance(error, aiohttp.ClientResponseError):
         reason = clean_text(" ".join(error.message.split()), 200)
-        message = f"{_host(url)} breaks the rules of HTTP in its answer: {reason}"
-        # What is HTTP otherwise, the next method may be less strict with.
+        message = f"{_host(url)} sent an answer that is not valid HTTP: {reason}"
+        # Other broken answers may pass the next method, which may be less strict.
         kind = FailureKind.NETWORK if isinstance(_root(error), BadStatusLine) else FailureKind.UNSUPPORTED
         return Failure.from_exception(kind, error, message)
     return Failure.from_exception(FailureKind.NETWORK, error, f"{_host(url)} cannot be reached: {_cause(error)}")
@@ -326,7 +327,7 @@ async def _whole(response: HttpResponse, max_bytes: int, *, any_status: bool) ->
     if (response.content_length or 0) > max_bytes:
         raise FailureError(_too_long(response, max_bytes))
     body = await _gathered(_unpacked(response, unpacker), response, max_bytes)
-    if not unpacker.packed and is_gzip(body):  # a packed file that is served as it lies there
+    if not unpacker.packed and is_gzip(body):  # a packed file that is served as it is
         body = await _gathered(_unpacked_file(body), response, max_bytes)
     headers = {name.lower(): value for name, value in response.headers.items()}
     return HttpAnswer(response.status, str(response.address), headers, body)
@@ -367,7 +368,7 @@ def _too_long(response: HttpResponse, max_bytes: int) -> Failure:
 
 
 def _onward(response: HttpResponse, *, follow_refresh: bool) -> str | None:
-    """Where the answer sends us on to; ``None`` for an answer that is to be taken as it is."""
+    """Where the answer redirects to; ``None`` for an answer that does not redirect."""
     if response.status in _REDIRECTS:
         return response.headers.get("Location", "").strip() or None
     if not follow_refresh or response.status != 200:

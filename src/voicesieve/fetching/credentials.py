@@ -14,7 +14,7 @@ _THIS_MACHINE = frozenset({"127.0.0.1", "[::1]", "localhost"})
 
 @dataclass(frozen=True)
 class Credential:
-    """What one host is shown. ``header`` is the value of ``Authorization``, and is never printed."""
+    """The credentials for one host. ``header`` is the value of ``Authorization``, and is never printed."""
 
     header: str = field(repr=False)
     plain_http: bool = False
@@ -36,10 +36,10 @@ class Credentials:
         self._by_host = dict(by_host)
 
     def header_for(self, address: WebAddress, wanted: WebAddress) -> str | None:
-        """The header to show at ``address``, where redirects have led from ``wanted``; ``None`` for no header.
+        """The header to send to ``address``, where redirects have led from ``wanted``; ``None`` for no header.
 
-        A name without a port stands for the port of the address that was wanted and for the usual ones, not for
-        whatever another port a redirect leads to.
+        A name without a port stands for the port of the address that was wanted and for the usual ones, not for any
+        other port that a redirect leads to.
         """
         credential = self._by_host.get(f"{address.host}:{address.port}")
         if credential is None and (address.origin == wanted.origin or address.port == DEFAULT_PORTS[address.scheme]):

@@ -18,7 +18,7 @@ from voicesieve.domain.text import clean_text
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
-"""All that IANA has opened for use on the public IPv6 internet (RFC 4291, section 2.4)."""
+"""All addresses that IANA has assigned to the public IPv6 internet (RFC 4291, section 2.4)."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """IPv4 behind an IPv6-only network (RFC 6052): as public as the IPv4 address in the last 32 bits."""
 _NEVER_PUBLIC = tuple(
@@ -28,13 +28,13 @@ _NEVER_PUBLIC = tuple(
         "192.0.0.0/24",
         "192.88.99.0/24",
         "3fff::/20",
-        # Azure's platform service, metadata included, answers on a globally routed number.
+        # Azure's platform service, metadata included, answers at a globally routed address.
         "168.63.129.16/32",
     )
 )
 
 _JS_RUNTIMES = frozenset({"deno", "node", "bun", "qjs"})
-"""What yt-dlp starts to solve YouTube's JavaScript; everything else it can do without."""
+"""What yt-dlp starts to solve YouTube's JavaScript; it works without any other program."""
 _PROGRAM_STARTS = frozenset({"subprocess.Popen", "os.exec", "os.posix_spawn", "os.system"})
 _CONNECTIONS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _REQUEST, _LOOK_UP = "urllib.Request", "socket.getaddrinfo"
@@ -59,8 +59,8 @@ class ForbiddenProgramError(InnerError, PermissionError):
 def is_public(ip: IpAddress | str) -> bool:
     """Whether ``ip`` is a unicast address of the public internet.
 
-    IPv4 addresses wrapped in IPv6 (mapped, 6to4, NAT64) are judged by the address inside. Text that is
-    no address is not public.
+    IPv4 addresses wrapped in IPv6 (mapped, 6to4, NAT64) are judged by the address inside. Text that is not an address
+    is not public.
     """
     try:
         address = ipaddress.ip_address(ip)
@@ -77,7 +77,7 @@ def is_public(ip: IpAddress | str) -> bool:
 
 
 def check_url(url: str) -> None:
-    """Refuse what is not a plain http or https URL. Looks at the text only, never at the network.
+    """Refuse what is not a plain http or https URL. Reads only the text and never uses the network.
 
     Raises `FailureError` (unsupported) for another scheme, an invalid host or port, a user name or password,
     control characters, a backslash, or more than `MAX_URL_CHARS` characters.
@@ -86,7 +86,7 @@ def check_url(url: str) -> None:
 
 
 def checked_url(url: str) -> WebAddress:
-    """What is to be asked for under ``url``. Raises `FailureError` as `check_url` does."""
+    """The request for ``url``. Raises `FailureError` as `check_url` does."""
     # A blank is printable; feeds are full of URLs with one, and clients escape it.
     if len(url) <= MAX_URL_CHARS and (not url.isprintable() or "\\" in url):
         raise FailureError(_refusal(url, "it holds control characters or a backslash"))
@@ -125,7 +125,7 @@ def install_connect_guard(allow_private_addresses: bool, platform: str | None = 
     an embedded player, a mirror site) is refused before its name is looked up, because no rule for it was applied.
 
     Meant for worker processes that run code we do not control. The check sees the numeric address that is really
-    connected to, so that neither DNS nor redirects get around it. Refusals raise `PermissionError`.
+    connected to, so that neither DNS nor redirects bypass it. Refusals raise `PermissionError`.
     """
 
     def audit(event: str, arguments: tuple[object, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Direct HTTP: a media file in one request, resumed where it was cut, never larger or slower than allowed."""
+"""Direct HTTP: a media file in one request, resumed where it was cut off, never larger or slower than allowed."""
 
 from __future__ import annotations
 
@@ -21,25 +21,26 @@ from voicesieve.fetching.stall import StallClock
 from voicesieve.fetching.unpacking import Unpacker
 
 MAX_FRUITLESS_RESUMES = 3
-"""Resumes in a row that may bring nothing new before the server counts as unable to finish."""
+"""Resumes in a row without new bytes after which the server counts as unable to finish."""
 MAX_ASKED = 8
-"""How often one file may be asked for, resumes included (a chain of redirects counts once)..."""
+"""Most requests for one file, resumes included (a chain of redirects counts once)..."""
 BYTES_PER_FURTHER_ASK = 2 * 2**20
-"""... and once more for every 2 MiB that have come, so that a server which cuts every answer is followed to the end."""
+"""... and one more for every 2 MiB received, so that a server which cuts off every answer still delivers the whole
+file."""
 MAX_OVERHEAD = 2.0
-"""The most that may be moved for a file, as a multiple of its size: one beginning from the start, at the worst."""
+"""Most bytes transferred for a file, as a multiple of its size: enough for one new start."""
 SMALL_FILE_BYTES = 2**20
-"""What may be moved beyond that: a small file may be begun more often, and of some the size is not known."""
+"""Bytes allowed beyond that: a small file may start again more often, and some sizes are not known."""
 RANGE_BYTES = 10 * 2**20
-"""What a resume asks for where the size of the whole is not known."""
+"""Bytes that a resume requests if the size of the whole file is not known."""
 RESUME_PAUSE_S = 0.5
-"""Pause before a resume, times the fruitless ones so far: short, for a server that restarts."""
+"""Pause before a resume, times the number of fruitless ones so far: a short pause for a restarting server."""
 
 _ADDRESS_EXPIRED = frozenset({401, 403, 404, 410})
 _RANGE_REFUSED = frozenset({400, 405, 406, 412, 416, 417, 501})
 """Answers of servers that do not understand a range, or a header that goes with it."""
 _COMPLETE = frozenset({200, 203})
-"""203: what a proxy on the way has changed, which is all that we can get."""
+"""203: changed by a proxy on the way; there is no other version to get."""
 _CONTENT_RANGE = re.compile(r"bytes\s+(?:([0-9]{1,18})-([0-9]{1,18})|\*)/([0-9]{1,18}|\*)", re.IGNORECASE)
 
 _Answer = TypeVar("_Answer")
@@ -87,7 +88,7 @@ class _Span:
 
 @dataclass(frozen=True)
 class _Version:
-    """By what two answers are known to be of one file. Weak ETags say nothing of bytes and are left out."""
+    """What shows that two answers are of the same file. Weak ETags do not identify bytes and are left out."""
 
     etag: str | None
     last_modified: str | None
@@ -109,7 +110,7 @@ class _Version:
 
 
 class _Transfer:
-    """One file on its way: what has been written, and what is known of the whole.
+    """One transfer: what has been written, and what is known of the whole file.
 
     The whole file is requested, and parts only to resume. Where a part belongs to another file than the one that was
     begun, or is refused, the whole file is requested once more, and never in parts again.
@@ -151,14 +152,14 @@ class _Transfer:
                 await self._unless_stalled(asyncio.sleep(RESUME_PAUSE_S * fruitless))
             else:
                 if not self._finished and not self._may_ask_again():
-                    message = f"the server gives the file in too many parts ({self._asked} so far)"
+                    message = f"the server sent the file in too many parts ({self._asked} so far)"
                     raise FailureError(Failure(FailureKind.SERVER_ERROR, message))
         if self._written == 0:
             raise FailureError(Failure(FailureKind.TRUNCATED, "the server sent an empty file"))
         return Fetched(self._request.scratch / MEDIA_NAME, self._written, facts=self._facts)
 
     def _may_ask_again(self) -> bool:
-        """Whether another request is within what one file may cost."""
+        """Whether one more request is within the limits for one file."""
         if self._furthest == 0 or self._asked >= MAX_ASKED + self._furthest // BYTES_PER_FURTHER_ASK:
             return False
         size = max(self._size, self._furthest)
@@ -198,7 +199,7 @@ class _Transfer:
         """The range is refused: because the file is complete, or because ranges are not served."""
         _, _, size = _content_range(response.headers)
         if response.status == 416 and size == self._written:
-            self._finished = True  # whatever length was stated at first
+            self._finished = True  # whatever length was stated before
         elif response.status == 416 and self._total is None and size is None:
             self._finished = True
         else:
@@ -208,7 +209,7 @@ class _Transfer:
     def _refused(self, response: HttpResponse) -> None:
         failure = response.failure()
         if self._furthest and self._url != self._request.url and response.status in _ADDRESS_EXPIRED:
-            # The address that a redirect gave us has run out; the one we were asked for gives another.
+            # The address that a redirect gave has expired; the original one gives a new address.
             self._url = self._request.url
             raise _InterruptedError(failure)
         raise FailureError(failure)
@@ -228,7 +229,7 @@ class _Transfer:
         return _Span(first, None if packed else last + 1, None if packed else total)
 
     def _unless_from_the_start(self, failure: Failure) -> None:
-        """Begin from the start, where we have not done so already."""
+        """Start again from the first byte, unless that was done already."""
         if self._written == 0 or self._whole_only:
             raise FailureError(failure)
         self._from_the_start()
@@ -290,7 +291,7 @@ class _Transfer:
         raise _InterruptedError(failure) from error
 
     def _take(self, piece: bytes, span: _Span, response: HttpResponse, *, is_last: bool = False) -> None:
-        """Write the next bytes, the first ones once there are enough of them to say what they are."""
+        """Write the next bytes; the first ones only when there are enough of them to recognise the format."""
         if self._written == 0:
             self._head += piece
             if not self._head or (len(self._head) < HEAD_BYTES and not is_last):

@@ -19,7 +19,7 @@ from voicesieve.fetching.scratch import MEDIA_NAME, create_media, write_all
 
 _BLOCK_BYTES = 2**20
 _SAMPLE_BYTES = 2**16
-"""Two seconds of 16 kHz PCM: two recordings that agree in three such places are one."""
+"""Two seconds of 16 kHz PCM: two recordings that agree in three such places are the same."""
 
 
 class LocalFetcher:
@@ -49,7 +49,7 @@ def gone(urls: Iterable[str]) -> frozenset[str]:
 
 
 def is_alike(url: str, stored: Path) -> bool:
-    """Whether the file at a ``file://`` URL agrees with another one in its length and at its begin, middle and end."""
+    """Whether the file at a ``file://`` URL has the length of another file, and the same beginning, middle and end."""
     try:
         with _path(url).open("rb") as file, stored.open("rb") as other:
             size = os.fstat(file.fileno()).st_size
@@ -57,7 +57,7 @@ def is_alike(url: str, stored: Path) -> bool:
                 return False
             places = (0, max(0, (size - _SAMPLE_BYTES) // 2), max(0, size - _SAMPLE_BYTES))
             return all(_sample(file, place) == _sample(other, place) for place in places)
-    except OSError:  # what cannot be read is no proof; its fetch says why
+    except OSError:  # what cannot be read proves nothing; its fetch will say why
         return False
 
 
@@ -109,7 +109,7 @@ def _path(url: str) -> Path:
 
 def _opened(source: Path) -> BinaryIO:
     try:
-        # Looked at before it is opened, because opening a device can already do something; and opened without
+        # Checked before it is opened, because opening a device can already have an effect; and opened without
         # waiting, because by then it may have become a FIFO without a writer.
         _require_regular(source, source.stat().st_mode)
         file = os.fdopen(os.open(source, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")

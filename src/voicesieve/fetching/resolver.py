@@ -1,4 +1,4 @@
-"""Name resolution for the HTTP client that hands out no address the guard forbids."""
+"""Name resolution for the HTTP client, without the addresses that the guard forbids."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from voicesieve.fetching.guard import forbidden, is_public
 
 
 class PublicResolver(AbstractResolver):
-    """The system's resolver, less every address that is not public.
+    """The system's resolver, without addresses that are not public.
 
-    The connection is made to the very addresses returned here, so that a second, different answer of a hostile
+    The connection is made to exactly the addresses returned here, so that a second, different answer of a hostile
     name server has no effect (DNS rebinding).
     """
 

@@ -1,4 +1,4 @@
-"""Whether an answer holds media: its first bytes decide, and where they say nothing, the type that is stated."""
+"""Whether an answer holds media: its first bytes decide or, if they are unclear, the stated type."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from voicesieve.domain.failures import Failure, FailureKind
 from voicesieve.domain.text import clean_text
 
 HEAD_BYTES = 512
-"""Enough for the start of every container, and for a page behind blanks."""
+"""Enough for the start of every container, and for a page after leading blanks."""
 
 _MEDIA_STARTS = (
     *(b"ID3", b"OggS", b"fLaC", b"RIFF", b"RIFX", b"RF64", b"FORM", b".snd", b"wvpk", b"MAC ", b"caff", b"TTA1"),

@@ -1,13 +1,13 @@
-"""Telling a slow transfer from one that has stopped."""
+"""Distinguishing a slow transfer from one that has stopped."""
 
 from __future__ import annotations
 
 
 class StallClock:
-    """Asks for ``stall_bytes`` more within every ``stall_s`` seconds.
+    """Requires ``stall_bytes`` more within every ``stall_s`` seconds.
 
     ``due`` is the moment (on the caller's clock, seconds) at which the transfer counts as stalled. It moves on
-    whenever enough bytes have come, so a trickle cannot live on the credit of a fast start.
+    whenever enough bytes have come, so a fast start does not excuse a trickle afterwards.
     """
 
     def __init__(self, *, stall_s: float, stall_bytes: int, now: float) -> None:

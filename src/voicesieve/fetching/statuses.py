@@ -11,7 +11,7 @@ from email.utils import parsedate_to_datetime
 from voicesieve.domain.failures import Failure, FailureKind
 
 MAX_RETRY_AFTER_S = 86_400.0
-"""A day, the longest period after which public quotas renew; a longer wait is more likely a slip of the server."""
+"""A day, the longest period after which public quotas renew; a longer wait is more likely a mistake of the server."""
 
 _KINDS = {
     202: FailureKind.SERVER_ERROR,

@@ -1,4 +1,4 @@
-"""Bodies that a server packs although none was asked for, unpacked piece by piece: a bomb never lies in memory."""
+"""Compressed bodies that were not requested, unpacked piece by piece: a bomb is never whole in memory."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.text import clean_text
 
 PIECE_BYTES = 2**18
-"""The most that one step unpacks; the caller looks at its limits between two steps."""
+"""Most bytes that one step unpacks; the caller checks its limits between two steps."""
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _CAN_UNPACK = frozenset({"gzip", "x-gzip", "deflate"})
 _CANNOT_UNPACK = frozenset(
     {"br", "zstd", "compress", "x-compress", "dcb", "dcz", "exi", "aes128gcm", "pack200-gzip", "bzip2", "xz", "lzma"}
 )
-"""The other codings of IANA's registry and some that are in use without being there."""
+"""The other codings of IANA's registry, and some unregistered ones that are in use."""
 
 
 class Unpacker:
-    """Undoes the codings of one body. Without any it passes everything through."""
+    """Undoes the codings of one body; without codings the body passes unchanged."""
 
     def __init__(self, codings: Sequence[str]) -> None:
         self._steps = [_Step(coding) for coding in reversed(codings)]
@@ -49,7 +49,7 @@ class Unpacker:
 
 
 class _Step:
-    """Undoes one coding. A body that is not packed at all, whatever its header says, passes as it is."""
+    """Undoes one coding. A body that is not packed at all, whatever its header says, passes unchanged."""
 
     def __init__(self, coding: str) -> None:
         self._is_gzip = coding != "deflate"
@@ -114,19 +114,19 @@ def _through(steps: Sequence[_Step], data: bytes) -> Iterator[bytes]:
 
 
 def is_gzip(body: bytes) -> bool:
-    """Whether ``body`` begins as gzip does, and so as no text does."""
+    """Whether ``body`` begins like gzip, as no text does."""
     return body.startswith(_GZIP_MAGIC + b"\x08")
 
 
 def codings_of(header: str) -> tuple[str, ...]:
     """The codings of a ``Content-Encoding`` header, in the order in which they were applied.
 
-    Words that name no coding (``utf-8``, ``none``, ``aws-chunked``) are slips of a server and count as none. Raises
+    Words that name no coding (``utf-8``, ``none``, ``aws-chunked``) are mistakes of a server and are ignored. Raises
     `FailureError` (unsupported) for a coding that cannot be unpacked here.
     """
     named = [word.strip().lower() for word in header.split(",")]
     refused = next((word for word in named if word in _CANNOT_UNPACK), None)
     if refused is not None:
-        message = f"the answer is packed as {clean_text(refused, 50)!r}, which cannot be unpacked and was not asked for"
+        message = f"the answer is packed as {clean_text(refused, 50)!r}, which cannot be unpacked and was not requested"
         raise FailureError(Failure(FailureKind.UNSUPPORTED, message))
     return tuple(word for word in named if word in _CAN_UNPACK)

@@ -12,7 +12,7 @@ class ArmFacts:
     """A channel on a host, by counts of its videos.
 
     ``evidence``: summed log-likelihoods (`rates.evidence`). ``query``: which found it first. ``pending``: taken and
-    not decided. ``left``: still to be had, so far as is known. ``top_merit``: of the best video that waits, ``None``
+    not decided. ``left``: still to be had, as far as is known. ``top_merit``: of the best video that waits, ``None``
     when none does. ``child_s``: child seconds of all accepted. ``lost``: could not be fetched.
     """
 
@@ -46,7 +46,7 @@ class Lesson:
 
 
 class Lessons:
-    """Many lessons, packed: what a long crawl learns from is most of its memory, and must not be felt.
+    """Many lessons, packed: the lessons of a long crawl are most of its memory.
 
     Column by column; ``words`` are those of all lessons in a row, ``lengths`` how many each has.
     """

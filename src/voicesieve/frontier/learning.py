@@ -1,7 +1,7 @@
 """Learning from what was decided: how rates are spread over channels, and which words indicate child speech.
 
 Both are fitted again from all decisions whenever these have grown by a quarter (`due`), so the sum of all fits stays
-in proportion to the decisions, and decisions that were changed or withdrawn are simply not seen again.
+in proportion to the decisions, and decisions that were changed or withdrawn are no longer part of them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from voicesieve.frontier.rates import MAX_MERIT, RATES
 from voicesieve.frontier.scoring import Array, belief
 
 FIRST_FIT = 20
-"""Decisions before the first fit; fewer say nothing of words."""
+"""Decisions before the first fit; fewer say nothing about words."""
 
 GROWTH = 1.25
 PRIOR_STRENGTH = 12.0

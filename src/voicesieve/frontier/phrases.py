@@ -1,4 +1,4 @@
-"""New search phrases out of what was accepted: word sequences that accepted videos share and others do not."""
+"""New search phrases from accepted videos: word sequences that accepted videos share and others do not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LENGTHS = range(2, 5)
 """Words of a phrase. Single words search too widely; Vietnamese writes most words as two."""
 
 LEAST_CHANNELS = 2
-"""What only one channel says is its own name or series."""
+"""A phrase of only one channel is its own name or series."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _lower(suggestion: Suggestion) -> float:
 
 
 def _without_parts(suggestions: list[Suggestion]) -> list[Suggestion]:
-    """Leave out a phrase that lies within a longer one of the same videos, or around one that was better already."""
+    """Leave out a phrase that lies within a longer one of the same videos, or that contains one that was better."""
     chosen: list[Suggestion] = []
     for suggestion in suggestions:
         if not any(

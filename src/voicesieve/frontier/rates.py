@@ -1,8 +1,8 @@
-"""Belief about a channel's acceptance rate: weights over a fixed grid of rates, so that any shape of prior fits.
+"""Belief about a channel's acceptance rate: weights over a fixed grid of rates, so that a prior of any shape fits.
 
 A video's *merit* is the log-odds by which its metadata makes acceptance likelier than its channel's rate alone does.
-What a decided video says of its channel is its log-likelihood at each rate of the grid given that merit. These add
-up, and what was added can be taken back exactly: a decision that changes or a takedown corrects the belief.
+The evidence of a decided video about its channel is its log-likelihood at each rate of the grid given that merit. These
+add up, and what was added can be taken back exactly: a decision that changes or a takedown corrects the belief.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NOTHING = (0.0,) * len(RATES)
 """The evidence of a channel of which no video is decided."""
 
 MAX_MERIT = 4.0
-"""Metadata alone never makes or breaks a video beyond odds of 55 to 1: it must stay possible to be surprised."""
+"""Metadata alone never changes the odds of a video by more than 55 to 1, so that decisions can still correct it."""
 
 
 def evidence(*, accepted: bool, merit: float) -> tuple[float, ...]:

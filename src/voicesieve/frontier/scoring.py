@@ -1,9 +1,9 @@
 """The worth of taking one more video of a channel, in accepted child-seconds per unit of cost.
 
-A channel's *index* is the finite-horizon Gittins index of its belief: the acceptance rate of a sure thing that would
-be as good as going on with this channel while it may be left at any time (Gittins 1979; Whittle 1980). It lies above
-the expected rate by what is worth learning, the more so the more videos the channel has left. The look-ahead is exact
-for `DEPTH` decisions; after them the channel is either taken whole or left.
+A channel's *index* is the finite-horizon Gittins index of its belief: the certain acceptance rate that would be as good
+as this channel, which may be left at any time (Gittins 1979; Whittle 1980). It exceeds the expected rate by the value
+of learning, which grows with the number of videos that the channel has left. The look-ahead is exact for `DEPTH`
+decisions; after them the channel is either taken whole or left.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From what is known of channels to an order among them."""
+"""An order of channels by what is known about them."""
 
 from __future__ import annotations
 

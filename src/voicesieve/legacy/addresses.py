@@ -1,4 +1,4 @@
-"""Lists of addresses: text files with glued and missing lines, the descriptions beside them, and the work queue."""
+"""Lists of addresses: text files with joined and missing lines, the descriptions beside them, and the work queue."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Problem:
 
 
 def listed(tree: Tree, notes: list[str]) -> Iterator[tuple[str, Candidate | Problem]]:
-    """Every entry of every list with the file it stands in, descriptions first. Damaged files become ``notes``."""
+    """Every entry of every list with its file, descriptions first. Damaged files become ``notes``."""
     for file in tree.video_lists:
         yield from ((str(file), entry) for entry in _descriptions(tree, file, notes))
     for file in tree.address_lists:

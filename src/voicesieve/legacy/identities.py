@@ -22,7 +22,7 @@ def youtube(video_id: str) -> Identity:
 
 
 def full_id(text: str) -> str:
-    """``text`` if it is a whole video id that is no placeholder, else empty."""
+    """``text`` if it is a whole video id and not a placeholder, else empty."""
     return text if _FULL.fullmatch(text) and not text.startswith(_PLACEHOLDER) else ""
 
 
@@ -46,7 +46,7 @@ class KnownIds:
             self._by_start.setdefault(video_id[:8], set()).add(video_id)
 
     def completed(self, start: str) -> str:
-        """The one known id that begins with these eight characters; empty if none or several do."""
+        """The only known id that begins with these eight characters; empty if none or several do."""
         matches = self._by_start.get(start, set())
         return next(iter(matches)) if len(matches) == 1 else ""
 

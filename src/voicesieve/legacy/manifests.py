@@ -1,4 +1,4 @@
-"""Reading manifests as they were left: bare lists and wrapped ones, corrupt ones with backups beside them."""
+"""Reading manifests as they are: bare lists and wrapped ones, damaged ones with backups beside them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _UNFINISHED = (".tmp", ".lock")
 
 @dataclass(frozen=True)
 class Manifest:
-    """``records`` as they stand in ``file``, with ``notes`` on what was wrong and which backup stands in."""
+    """``records`` as ``file`` has them, with ``notes`` on what was wrong and which backup is used instead."""
 
     file: Path
     records: tuple[object, ...]
@@ -28,7 +28,7 @@ class Manifest:
 
 
 class CorruptManifestError(InnerError):
-    """The text is no manifest. The message says why, ``salvaged`` holds the records before the damage."""
+    """The text is not a manifest. The message says why, ``salvaged`` holds the records before the damage."""
 
     def __init__(self, message: str, salvaged: tuple[object, ...] = ()) -> None:
         super().__init__(message)
@@ -36,7 +36,7 @@ class CorruptManifestError(InnerError):
 
 
 def read_manifest(file: Path) -> Manifest:
-    """The records of a manifest; of a corrupt or missing one those that can be saved, then those of its newest backup.
+    """The records of a manifest; of a damaged or missing one those that can be saved, then those of its newest backup.
 
     Records saved from the damaged file come first, since they are younger. ``readable`` is false when nothing could be
     read at all.

@@ -1,4 +1,4 @@
-"""What an earlier crawler's folder holds, record by record, and what is to become of each.
+"""What an earlier crawler's folder holds, record by record, and what the import does with each.
 
 Every record gets exactly one item. Duplicates within the tree and records that name nothing are settled here; the rest
 is settled against the catalog and the audio itself.
@@ -24,7 +24,7 @@ AUDIO_ALONE = "audio without a record"
 
 
 class Ending(StrEnum):
-    """What becomes of a record. Every record ends as exactly one of these."""
+    """How a record ends. Every record ends in exactly one of these ways."""
 
     IMPORTED = "imported"
     WITHOUT_AUDIO = "imported_without_audio"
@@ -34,7 +34,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True)
 class Item:
-    """One record: where it stands, the video it is about, its audio below the root, and how it ended if it has."""
+    """One record: its place, its video, its audio below the root, and how it ended if it has."""
 
     file: str
     where: str
@@ -139,7 +139,7 @@ def _with_audio(items: list[Item], tree: Tree, ids: KnownIds) -> list[Item]:
 
 
 def _settled(item: Item, tree: Tree) -> Item:
-    """An item without any name takes that of its file, or is refused if it has none."""
+    """An item without any name takes the name of its file, or is refused if it has no file."""
     if item.ending is not None or item.candidate is None or item.candidate.source:
         return item
     if item.audio is None:
@@ -203,7 +203,7 @@ def _listed_items(listed: Iterable[tuple[str, Candidate | addresses.Problem]], s
 def _with_audio_alone(items: list[Item], tree: Tree, ids: KnownIds, described: Mapping[str, Candidate]) -> list[Item]:
     """Find a place for audio that no record names.
 
-    It goes to the video whose id its name carries, where that has none; otherwise the file itself is who it is.
+    It goes to the video whose id its name carries, if that has no audio; otherwise it is identified by the file itself.
     """
     all_items = list(items)
     places = {item.candidate.id: n for n, item in enumerate(items) if item.candidate and item.ending is None}

@@ -1,4 +1,4 @@
-"""One record of an earlier manifest, whatever its generation called the fields.
+"""One record of an earlier manifest, whatever names its generation gave to the fields.
 
 The verdict is kept as evidence and never as a score: its number was P(child), an age or 1 - P(child), depending on the
 rule that fired, and a failed analysis was stored as "no child" with 0.0.

@@ -1,4 +1,4 @@
-"""What lies in an earlier crawler's folder: manifests, lists of addresses, audio. Links are not followed."""
+"""What an earlier crawler's folder contains: manifests, lists of addresses, audio. Links are not followed."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ QUEUE = "processing_queue.json"
 BACKUPS = "backups"
 
 _NAME = re.compile(r"(\d{4,})_(.{8})_(.*)\.[^.]+")
-"""``0001_dQw4w9Wg_Title.wav``; the eight characters may hold ``_`` and ``-`` themselves: nothing is split on them."""
+"""``0001_dQw4w9Wg_Title.wav``; the eight characters may hold ``_`` and ``-`` themselves: the name is not split at
+them."""
 
 
 @dataclass(frozen=True)
 class Tree:
-    """Paths relative to ``root``, each list in a stable order. ``passed_over`` counts files of no use to anybody."""
+    """Paths relative to ``root``, each list in a stable order. ``passed_over`` counts useless files."""
 
     root: Path
     manifests: tuple[PurePosixPath, ...]
@@ -59,7 +60,7 @@ def survey(root: Path) -> Tree:
     manifests = {*named["manifest"], *_lost_manifests(files)}
     return Tree(
         root,
-        # The latest generation first: where two describe a video, it knows more.
+        # The latest generation first: where two describe a video, it has more facts.
         tuple(sorted(manifests, key=lambda path: (path.parent.name != "final_audio", path))),
         tuple(named["addresses"]),
         tuple(named["videos"]),
@@ -103,7 +104,7 @@ def _lost_manifests(files: list[PurePosixPath]) -> Iterator[PurePosixPath]:
 
 @dataclass(frozen=True)
 class AudioIndex:
-    """The audio files of a tree, found again by what is left of a path that was written on another machine."""
+    """The audio files of a tree, looked up by a path that was written on another machine."""
 
     files: tuple[PurePosixPath, ...]
     _by_name: dict[str, list[PurePosixPath]] = field(default_factory=dict)

@@ -234,7 +234,7 @@ class Events:
         """Report an event of `EVENTS` with all of its fields. Raises TypeError for another name or other fields."""
         kind = EVENTS.get(name)
         if kind is None or fields.keys() != kind.fields.keys():
-            raise TypeError(f"{name} with {', '.join(sorted(fields))} is no event of the table")
+            raise TypeError(f"{name} with {', '.join(sorted(fields))} is not an event of the table")
         event = Event(name, fields)
         for sink in self._sinks:
             sink(event)

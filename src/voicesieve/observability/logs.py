@@ -1,4 +1,4 @@
-"""Logs: one JSON line an event in a rotated file, and readable lines on standard error when asked for."""
+"""Logs: one JSON line per event in a rotated file and, on request, readable lines on standard error."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from voicesieve.observability.terminal import safe_json, safe_text
 
 
 class _Lines(logging.handlers.RotatingFileHandler):
-    """A full disk costs lines of the log, never the run: the run meets the disk too, stops and says so."""
+    """A full disk costs lines of the log, never the run: the run notices the full disk itself, stops and says so."""
 
     lost = 0
 
     def _open(self) -> TextIOWrapper:
-        """Only the owner may read it, and a link in its place is not followed: what it leads to is not ours."""
+        """Only the owner may read it, and a link in its place is not followed, because its target is not ours."""
         descriptor = create_private(Path(self.baseFilename), os.O_WRONLY | os.O_APPEND)
         return os.fdopen(descriptor, "a", encoding=self.encoding, errors=self.errors)
 
@@ -89,4 +89,4 @@ class LogSink:
         try:
             self._handler.close()
         except OSError:
-            return  # what was not written stands in the warning
+            return  # the warning says what was not written

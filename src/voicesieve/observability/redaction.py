@@ -11,7 +11,7 @@ from voicesieve.domain.passwords import without_passwords
 _CREDENTIAL_NAMES = "auth|ei|hdn[a-z]{1,3}|hmac|ip|jwt|key|lsig|pass|pwd|sig"
 _CREDENTIAL_PARTS = "api[_-]?key|credential|password|secret|signature|token"
 _PARAMETER = re.compile(rf"([?&;](?:{_CREDENTIAL_NAMES}|[\w-]*(?:{_CREDENTIAL_PARTS}))=)[^&#;\s'\"]+", re.IGNORECASE)
-"""Parameters of URLs that let their bearer in: keys, the signatures of storage providers and of media servers."""
+"""Parameters of URLs that grant access: keys, the signatures of storage providers and of media servers."""
 
 
 def redact(value: Any, secrets: Sequence[str] = ()) -> Any:

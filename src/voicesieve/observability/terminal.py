@@ -1,4 +1,4 @@
-"""Remote text on a terminal: shown, never obeyed."""
+"""Remote text on a terminal: shown, never interpreted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from voicesieve.domain.text import escaped, is_unsafe
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e\n]")
 
 _MAX_LINE = 4_000
-"""Characters of a line that is shown; a message that is longer is an attack or a mistake."""
+"""Longest line that is shown; a longer message is an attack or a mistake."""
 
 
 def safe_text(text: str, *, limit: int = 200) -> str:
@@ -36,7 +36,7 @@ def ascii_json(text: str) -> str:
 
 
 def safe_lines(text: str) -> str:
-    """``text`` with its line feeds, each unsafe character else replaced by its escape."""
+    """``text`` with its line feeds, each other unsafe character replaced by its escape."""
     return "\n".join(safe_text(line, limit=_MAX_LINE) for line in text.split("\n"))
 
 

@@ -4,7 +4,7 @@
     values.py      kinds of values that several settings share
     tree.py        the sections together
     loading.py     reading the layers
-    mistakes.py    what is wrong with them, in lines for people
+    mistakes.py    what is wrong with them, one line for each mistake
     template.py    the file that `voicesieve init` writes
 
 >>> load_settings(command_line={"fetching": {"max_bytes": 1_000_000}}).fetching.max_bytes

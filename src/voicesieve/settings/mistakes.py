@@ -1,4 +1,4 @@
-"""What is wrong with the settings, in lines for people. Secrets are never shown."""
+"""What is wrong with the settings, one line for each mistake. Secrets are never shown."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def refuse_unknown_environment() -> None:
 
 
 def unreadable_variables() -> list[str]:
-    """One line for each variable that has to hold JSON, because it stands for a section or a list, and does not."""
+    """One line for each variable that has to hold JSON, because it sets a section or a list, and does not."""
     lines = []
     for name, keys in _environment():
         value = os.environ[name]

@@ -23,7 +23,7 @@ class _Section(BaseModel):
 
 
 class HostCredentials(_Section):
-    """What one host is shown: a user name with a password, or a token."""
+    """The credentials for one host: a user name with a password, or a token."""
 
     user: SecretStr = SecretStr("")
     password: SecretStr = SecretStr("")
@@ -249,7 +249,7 @@ class Rights(_Section):
 
     @property
     def stated_basis(self) -> str:
-        """``basis`` where a statement in words stands beside it, else empty: blanks and dots state nothing."""
+        """``basis`` if ``statement`` says something in words, else empty: blanks and dots state nothing."""
         return self.basis if any(map(str.isalnum, self.statement)) else ""
 
 

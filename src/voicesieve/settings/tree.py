@@ -1,4 +1,4 @@
-"""The whole tree of settings, and what each key of it is."""
+"""The whole tree of settings."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from voicesieve.settings.sections import (
 
 PREFIX = "VOICESIEVE_"
 NOT_SETTINGS = frozenset({"VOICESIEVE_DATA", "VOICESIEVE_CONFIG", "VOICESIEVE_CORPORA"})
-"""Environment variables with our prefix that are no settings: options of the command line and of the tests."""
+"""Environment variables with our prefix that are not settings: options of the command line and of the tests."""
 
 
 class Settings(BaseSettings):

@@ -1,4 +1,4 @@
-"""The kinds of values that settings have: what is checked of each, whatever setting it stands for."""
+"""The kinds of values that settings have: how each is checked, in whatever setting."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PositiveSeconds = Annotated[float, Field(gt=0, le=LONGEST_S)]
 
 
 def _header_text(text: str) -> str:
-    """HTTP headers carry one line of text; a control character could even end one and begin another."""
+    """HTTP headers carry one line of text; a control character could end one header and begin another."""
     if not text.isprintable():
         raise ValueError("must be one line without control or invisible characters: it is sent in an HTTP header")
     return text
@@ -35,4 +35,4 @@ Weight = Annotated[float, Field(ge=0, le=1)]
 HOST_AND_PORT = r"(?:[a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 
 CALIBRATION_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}"
-"""A name that is a file name on every system."""
+"""A name that is a valid file name on every system."""

@@ -22,7 +22,7 @@ _OF_BROWSERS = ("Sec-", "Upgrade-Insecure-Requests")
 class HonestDownloader(YoutubeDL):  # type: ignore[misc]
     """Sends our User-Agent where yt-dlp or an extractor would send a browser's, and no header that only browsers have.
 
-    What an app's own protocol says of itself stays: there it names the protocol. Every request is noted in ``journal``.
+    The User-Agent of an app's own protocol stays, because it names the protocol. Every request is noted in ``journal``.
     """
 
     def __init__(self, options: Mapping[str, Any], journal: Journal, user_agent: str) -> None:

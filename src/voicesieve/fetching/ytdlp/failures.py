@@ -1,7 +1,7 @@
 """yt-dlp's exceptions as typed failures. Imported by the worker process only, because it imports yt_dlp.
 
 Few refusals have a class of their own; most differ by their English text alone, so this table needs a
-look whenever yt-dlp is upgraded.
+check whenever yt-dlp is upgraded.
 """
 
 from __future__ import annotations
@@ -64,19 +64,20 @@ _ADVICE = {
 _FOR_DEVELOPERS = re.compile(
     r"\s*(\(caused by |; please report this issue|You might want to use a VPN|Use --cookies|See  https:).*", re.DOTALL
 )
-"""The tail of yt-dlp's messages: causes, which the chain holds already, and advice that is not ours."""
+"""The tail of yt-dlp's messages: causes, which the chain already holds, and advice for users of yt-dlp."""
 
 _REFUSALS = (ForbiddenAddressError, ForbiddenPlatformError)
 """What our own guard raises."""
 
 _GAVE_UP = "giving up after"
-"""The downloader raises a text alone after its last retry, with that of the last error in it."""
+"""After its last retry the downloader raises only a text, which quotes the last error."""
 
 _Judge = Callable[[list[BaseException], str, bool], Failure | FailureKind | None]
 
 
 def classify(error: BaseException, *, youtube: bool) -> Failure:
-    """Type what yt-dlp raised for one URL. ``youtube``: the refusals that YouTube aims at the caller count as such."""
+    """Type what yt-dlp raised for one URL. ``youtube``: refusals that YouTube aims at the caller, not at the video, are
+    typed as such."""
     related = _related(error)
     text = str(error).replace("’", "'").lower()
     verdict = next((verdict for judge in _JUDGES if (verdict := judge(related, text, youtube)) is not None), None)
@@ -128,7 +129,7 @@ def _by_our_own_limits(related: list[BaseException], text: str, youtube: bool) -
     errors = [error for error in related if isinstance(error, OSError)]
     if any(error.errno in OUT_OF_SPACE for error in errors):
         return FailureKind.DISK_FULL
-    # Errors of files name the file, those of connections do not; all that yt-dlp writes is in our scratch folder.
+    # Errors of files name the file, those of connections do not; yt-dlp writes only in our scratch folder.
     ours = any(error.errno in EXHAUSTED or (error.filename and error.errno != errno.ENOENT) for error in errors)
     return FailureKind.MACHINE_FAULT if ours else None
 
@@ -149,7 +150,7 @@ def _by_text(related: list[BaseException], text: str, youtube: bool) -> FailureK
     if "downloaded file is empty" in text:
         return FailureKind.RATE_LIMITED if youtube else FailureKind.TRUNCATED
     kinds = (kind for pattern, kind in _KINDS_BY_TEXT if pattern.search(text))
-    # Elsewhere the text holds names that strangers chose, and no stranger's word may pause a whole source.
+    # Elsewhere the text holds names that strangers chose, and no stranger's text may pause a whole host.
     return next((kind for kind in kinds if youtube or kind not in _SOURCE_WIDE), None)
 
 
@@ -172,9 +173,9 @@ def _by_transport(related: list[BaseException], text: str, youtube: bool) -> Fai
 
 
 def _by_expectation(related: list[BaseException], text: str, youtube: bool) -> FailureKind | None:
-    """An unexpected error is yt-dlp no longer understanding the site: on YouTube that concerns every video.
+    """An unexpected error means that yt-dlp no longer understands the site: on YouTube that affects every video.
 
-    An expected refusal that no rule above knows stays undecided: better tried again than lost.
+    An expected refusal that no rule above knows stays undecided: it is better to try again than to lose the video.
     """
     if any(isinstance(error, ExtractorError) and error.expected for error in related):
         return None
@@ -189,4 +190,4 @@ _JUDGES: tuple[_Judge, ...] = (
     _by_transport,
     _by_expectation,
 )
-"""Asked in this order; the first answer counts."""
+"""Tried in this order; the first result counts."""

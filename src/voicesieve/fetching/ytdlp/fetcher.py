@@ -1,4 +1,4 @@
-"""yt-dlp in a process of its own per video, killed with all its children when it overstays."""
+"""yt-dlp in a process of its own per video, killed with all its children at its deadline."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from voicesieve.fetching.ytdlp.video_worker import Order
 from voicesieve.files import space_needed
 
 WATCH_S = 0.25
-"""How often the scratch folder is measured: fine against any stall limit, and a handful of stat calls."""
+"""How often the scratch folder is measured: much shorter than any stall limit, and only a few stat calls."""
 PREPARATION_S = 20.0
-"""Starting the worker takes 0.6 s on an idle core and several on a loaded one; YouTube adds its pages and a pre-roll
-wait that yt-dlp observes."""
+"""Starting the worker takes 0.6 s on an idle core and several on a loaded one; YouTube adds its pages and a wait before
+playback that yt-dlp respects."""
 MODULE = "voicesieve.fetching.ytdlp.video_worker"
 
 
 class YtDlpFetcher:
-    """Fetches whatever yt-dlp has an extractor for, one worker process per video."""
+    """Fetches every address that yt-dlp has an extractor for, one worker process per video."""
 
     method = "yt-dlp"
 
@@ -59,7 +59,7 @@ class YtDlpFetcher:
         except FailureError as error:
             if error.failure.kind is not FailureKind.DISK_FULL:
                 raise
-            # yt-dlp does not say where, nor how much it takes.
+            # yt-dlp says neither where nor how much is needed.
             message = f"no space left in the scratch folder ({error.failure.message}); {space_needed(scratch)}"
             raise FailureError(replace(error.failure, message=message)) from error
 
@@ -83,7 +83,7 @@ async def _watched(worker: Worker, request: FetchRequest) -> bytes:
     """The worker's answer, unless time, stall or size limit comes first.
 
     The stall limit runs from the first byte of media; before it there is `PREPARATION_S` more, since starting the
-    worker and reading pages brings no bytes however fast the other side is.
+    worker and reading pages brings no bytes however fast the server is.
     """
     limits = request.limits
     clock = StallClock(stall_s=limits.stall_s, stall_bytes=limits.stall_bytes, now=_now() + PREPARATION_S)
@@ -135,7 +135,7 @@ def _stalled(limits: FetchLimits, received: int) -> Failure:
 
 
 def _fetched(answer: bytes, request: FetchRequest) -> Fetched:
-    """The worker's answer, believed only as far as it can be checked: it has handled hostile input."""
+    """The worker's answer, checked, because the worker has handled hostile input."""
     fields = process.parsed(answer)
     path = request.scratch / MEDIA_NAME
     try:

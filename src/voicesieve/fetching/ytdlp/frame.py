@@ -1,7 +1,7 @@
-"""What every process that runs yt-dlp for us has around it: one JSON line in, one JSON object out, and a short life.
+"""The frame of every process that runs yt-dlp for us: one JSON line in, one JSON object out, and a short life.
 
-It watches its addresses and programs by the connect guard, and takes its whole process group down as soon as its
-parent is gone: stdin stays open for as long as the parent lives.
+It watches its addresses and programs by the connect guard, and ends its whole process group as soon as its parent is
+gone: stdin stays open for as long as the parent lives.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ MAX_REQUESTS = 300
 
 
 class Journal:
-    """yt-dlp's logger: keeps the last warnings, which often name the reason behind a bland error, and all requests."""
+    """yt-dlp's logger: keeps the last warnings, which often name the reason for a vague error, and all requests."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
@@ -48,7 +48,7 @@ class Journal:
             )
 
     def debug(self, message: str) -> None:
-        """Progress and detail are of no use to the parent."""
+        """The parent needs neither progress nor details."""
 
     def warning(self, message: str) -> None:
         self.warnings = [*self.warnings, clean_text(f"warning: {message}", _MAX_TEXT_CHARS)][-_MAX_WARNINGS:]
@@ -76,18 +76,18 @@ class Parent:
 
 
 Work = Callable[[Mapping[str, Any], Parent, Journal], dict[str, object]]
-"""Does one order. Raises `FailureError`, or whatever yt-dlp raises."""
+"""Carries out one order. Raises `FailureError`, or whatever yt-dlp raises."""
 
 
 def serve(work: Work, *, platform: Callable[[Mapping[str, Any]], str | None]) -> None:
-    """Answer the one order on stdin. ``platform``: the one that the order is for, if any; no other may be asked."""
+    """Answer the one order on stdin. ``platform``: the one that the order is for, if any; no other may be contacted."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # a stop of all processes is for the parent, who kills this one
     # Of data rather than of addresses: JavaScript runtimes reserve far more of those than they use.
-    os.umask(0o077)  # yt-dlp makes its files by the umask, and they are for the owner's eyes
+    os.umask(0o077)  # yt-dlp makes its files by the umask, and they are for the owner alone
     resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY_BYTES, _MEMORY_BYTES))
     order: dict[str, Any] = json.loads(sys.stdin.buffer.readline())
-    # Whatever else is printed in this process must not get between parent and answer.
+    # Nothing else that this process prints may mix with its answer to the parent.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     parent = Parent(answers)
@@ -111,7 +111,7 @@ def _die_with_parent(pid: int, parent: Parent) -> None:
 
 def _answer(work: Work, order: Mapping[str, Any], parent: Parent, platform: str | None) -> dict[str, object]:
     install_connect_guard(bool(order["allow_private_addresses"]), platform)
-    # libcurl opens its sockets where the guard cannot see them, and serves to pass as a browser, which we do not.
+    # libcurl opens its sockets where the guard cannot see them, and it serves to pass as a browser, which we never do.
     sys.modules["curl_cffi"] = None  # type: ignore[assignment]
     journal = Journal()
     requests = {"requests": journal.requests}
@@ -119,7 +119,7 @@ def _answer(work: Work, order: Mapping[str, Any], parent: Parent, platform: str 
         return requests | work(order, parent, journal)
     except FailureError as error:
         return requests | {"failure": asdict(error.failure)}
-    except Exception as error:  # noqa: BLE001 - the edge of the process: whatever yt-dlp raises leaves it typed
+    except Exception as error:  # noqa: BLE001 - the edge of the process: whatever yt-dlp raises is typed here
         from voicesieve.fetching.ytdlp.failures import classify
 
         failure = classify(error, youtube=platform == YOUTUBE)
@@ -127,7 +127,7 @@ def _answer(work: Work, order: Mapping[str, Any], parent: Parent, platform: str 
 
 
 def common_options(journal: Journal, timeout_s: float, retries: int) -> dict[str, object]:
-    """Options of yt-dlp that hold for whatever it does for us."""
+    """Options of yt-dlp for every order."""
     return {
         "quiet": True,
         "noprogress": True,

@@ -1,4 +1,5 @@
-"""The process that asks YouTube for one page of a search, channel or playlist (see `worker_frame`)."""
+"""The process that asks YouTube for one page of a search, channel or playlist (see
+`voicesieve.fetching.ytdlp.frame`)."""
 
 from __future__ import annotations
 
@@ -11,9 +12,9 @@ from voicesieve.domain.text import clean_text
 from voicesieve.fetching.ytdlp.frame import Journal, Parent, common_options, serve
 
 _RETRIES = 1
-"""What fails twice is left to the walk, which keeps the pace."""
+"""What fails twice is tried again by the walk, which keeps the pace."""
 _COMPATIBLE = frozenset({"no-youtube-unavailable-videos"})
-"""A playlist is not asked for again to see what it hides: that costs a request and brings nothing to fetch."""
+"""A playlist is not requested again to see its hidden videos: that costs a request and brings nothing to fetch."""
 _MAX_TITLE_CHARS = 1_000
 _MAX_DESCRIPTION_CHARS = 2_000
 _MAX_TOKEN_CHARS = 20_000

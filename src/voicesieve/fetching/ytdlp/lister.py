@@ -1,4 +1,4 @@
-"""Pages of lists on YouTube, each asked for by a yt-dlp worker of its own."""
+"""Pages of lists on YouTube, each requested by a yt-dlp worker of its own."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEADLINE_S = 180.0
 
 
 class YtDlpLister:
-    """Asks for one page of a list at a time. Holds no state."""
+    """Reads one page of a list at a time. Holds no state."""
 
     def __init__(
         self, *, allow_private_addresses: bool, user_agent: str = "voicesieve", observe: Observe = unobserved
@@ -54,7 +54,7 @@ class YtDlpLister:
 
 
 def _page(fields: Mapping[str, object]) -> ListPage:
-    """The worker's answer, believed only as far as it can be checked: it has handled hostile input."""
+    """The worker's answer, checked, because the worker has handled hostile input."""
     entries = fields.get("entries")
     if not isinstance(entries, list):
         raise FailureError(process.nonsense("it has no list of entries"))

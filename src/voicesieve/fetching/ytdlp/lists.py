@@ -68,7 +68,7 @@ class _OnePage(YoutubeTabIE):  # type: ignore[misc]
         yield from self._search_results(phrase, parameters)
 
     def listed(self, url: str) -> tuple[Mapping[str, Any], Iterator[dict[str, Any]]]:
-        """What a channel's tab or a playlist says of itself (empty behind its first page), and its entries."""
+        """What a channel's tab or a playlist says of itself (empty after its first page), and its entries."""
         if self._place is not None:
             command = {"continuationCommand": {"token": self._place["continuation"]}}
             item = {"continuationItemRenderer": {"continuationEndpoint": command}}

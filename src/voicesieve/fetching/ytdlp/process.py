@@ -27,7 +27,7 @@ _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "LD_LIBRARY_PATH",
 """What the worker sees of our environment: no keys, no proxies, no options."""
 
 Approve = Callable[[Mapping[str, object]], None]
-"""Looks at what a worker asks about, and raises to stop it."""
+"""Judges what a worker reports of its video, and raises to stop it."""
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Worker:
     complaint: asyncio.Task[bytes]
 
     async def end(self) -> None:
-        """Kill what still runs in its group, and leave no pipe and no zombie behind."""
+        """Kill what still runs in its group, and leave neither pipes nor zombies."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         if self.process.stdin is not None:
@@ -86,7 +86,7 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 async def _heard(process: Process, approve: Approve | None) -> bytes:
-    """The end of what a worker says, its one question answered on the way."""
+    """The last line of a worker's output, after answering its one question."""
     assert process.stdin and process.stdout
     buffered = b""
     while chunk := await process.stdout.read(MAX_ANSWER_BYTES):
@@ -132,7 +132,7 @@ def parsed(answer: bytes) -> Mapping[str, object]:
 
 
 def requests(answer: bytes, visit: str) -> list[Exchange]:
-    """The HTTP requests that a worker made, as it says; none where its answer cannot be used."""
+    """The HTTP requests that a worker made, according to its answer; none if that cannot be used."""
     try:
         fields = json.loads(answer)
     except (ValueError, RecursionError):
@@ -174,7 +174,7 @@ def _failure(fields: object) -> Failure:
 
 
 def facts(fields: object) -> dict[str, object]:
-    """Plain facts out of whatever a worker calls by that name: texts, numbers, lists of texts."""
+    """The usable facts in a worker's answer: texts, numbers, lists of texts."""
     given = fields if isinstance(fields, dict) else {}
     return {text(name): _plain(value) for name, value in list(given.items())[:MAX_ITEMS]}
 

@@ -1,4 +1,5 @@
-"""The process that runs yt-dlp for one URL (see `worker_frame`). It asks its parent once, before any media."""
+"""The process that runs yt-dlp for one URL (see `voicesieve.fetching.ytdlp.frame`). It asks its parent once, before any
+media."""
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 DOWNLOAD_FOLDER = "download"
 
 _RETRIES = 3
-"""As for direct HTTP: what does not come after three more tries is left to the queue, which waits longer."""
+"""As for direct HTTP: what fails three more times is left to the queue, which waits longer."""
 _ADULT_AGE = 18
 _LIVE = ("is_live", "is_upcoming", "post_live")
 _MAX_TEXT_CHARS = 500
@@ -56,7 +57,7 @@ _TEXT_FACTS = {
 
 @dataclass(frozen=True)
 class Order:
-    """What the parent asks for. Seconds and bytes; ``scratch`` is an absolute path."""
+    """What the parent orders. Seconds and bytes; ``scratch`` is an absolute path."""
 
     url: str
     scratch: str
@@ -83,7 +84,7 @@ def _fetch(order: Order, parent: Parent, journal: Journal) -> dict[str, object]:
 
     folder = Path(order.scratch) / DOWNLOAD_FOLDER
     folder.mkdir()
-    # yt-dlp passes options to its extractors inside URLs; a URL from outside has none to give.
+    # yt-dlp passes options to its extractors inside URLs; a URL from outside may not set any.
     url, _ = unsmuggle_url(order.url)
     with HonestDownloader(_options(order, folder, journal), journal, order.user_agent) as downloader:
         info = _one_video(downloader, url)
@@ -98,7 +99,7 @@ def _options(order: Order, folder: Path, journal: Journal) -> dict[str, object]:
     return {
         **common_options(journal, order.stall_s, _RETRIES),
         "progress_hooks": [_size_check(order.max_bytes)],
-        # The original language before any dub, and of that the smallest: speech needs no more.
+        # The original language before any dub, and of that the smallest format: speech needs no more.
         "format": "ba/b",
         "format_sort": ["lang", "+br"],
         "fixup": "never",
@@ -111,12 +112,12 @@ def _options(order: Order, folder: Path, journal: Journal) -> dict[str, object]:
         "playlist_items": "1:2",  # enough to see whether there are several entries
         "retries": _RETRIES,
         "fragment_retries": _RETRIES,
-        "skip_unavailable_fragments": False,  # a hole in the middle is not a complete file
+        "skip_unavailable_fragments": False,  # a file with a hole is not complete
     }
 
 
 def _size_check(max_bytes: int) -> Callable[[Mapping[str, Any]], None]:
-    """Stops a file that grows too large before the parent, which looks only now and then, would see it."""
+    """Stops a file that grows too large before the parent, which checks only now and then, would notice."""
 
     def check(progress: Mapping[str, Any]) -> None:
         size = max(_number(progress.get("total_bytes")) or 0, _number(progress.get("downloaded_bytes")) or 0)
@@ -128,7 +129,7 @@ def _size_check(max_bytes: int) -> Callable[[Mapping[str, Any]], None]:
 
 
 def _one_video(downloader: YoutubeDL, url: str) -> dict[str, Any]:
-    """Everything about the one video behind ``url``; a list of exactly one counts as that one."""
+    """Everything about the one video behind ``url``; a list with exactly one entry counts as that entry."""
     info = _extracted(downloader, url, None)
     if not _is_list(info):
         return info
@@ -200,7 +201,8 @@ def _keep_the_only_file(folder: Path, target: Path) -> int:
 
 
 def facts_of(info: Mapping[str, Any]) -> dict[str, object]:
-    """What is worth keeping of yt-dlp's dictionary of one video, bounded and cleaned; what it lacks is left out."""
+    """What is worth keeping of yt-dlp's dictionary of one video, limited in length and cleaned; missing facts are left
+    out."""
     facts: dict[str, object] = {}
     for name, fields in _TEXT_FACTS.items():
         value = next((info[field] for field in fields if isinstance(info.get(field), str)), "")
