@@ -76,6 +76,8 @@ def test_a_failure_after_any_step(
 ) -> None:
     corpus, recorded = undisturbed
     points = [point for point in recorded.points if point.startswith(steps)]
+    unused = [step for step in steps if not any(point.startswith(step) for point in points)]
+    assert unused == [], "no run executes a line of these: they were renamed or moved"
     assert len(points) > 50
     ends: Counter[int] = Counter()
     chosen = chance.sample(points, max(10, round(len(points) * SHARE)) if LONG else 10)

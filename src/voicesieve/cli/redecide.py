@@ -47,7 +47,7 @@ def redecide(
             acceptance_of(tried),
             fusion_of(tried),
             time.time(),
-            listens=bool(tried.language.model),
+            recognises=bool(tried.language.model),
             dry_run=dry_run,
             actor=actor(),
             progressed=lambda done: progress("re-deciding", done, total),

@@ -72,7 +72,7 @@ async def run(
 
 
 def _recover(context: RunContext) -> None:
-    """Make good what a dead run left: leases, half-written scratch, promised deletions."""
+    """Clean up after a dead run: its leases, half-written scratch, promised deletions."""
     run, tools = context.run, context.tools
     with tools.catalog.write() as connection:
         timekeeping.set_right(connection, run.clock())

@@ -95,16 +95,16 @@ def redecide(
     fusion: FusionRules,
     now: float,
     *,
-    listens: bool = False,
+    recognises: bool = False,
     dry_run: bool = False,
     actor: str = "",
     progressed: Callable[[int], None] = lambda seen: None,
 ) -> Redecided:
     """Decide anew every video that a policy decided, one transaction for each batch. ``dry_run`` only looks.
 
-    The stored evidence of the language is weighed anew where other rules weighed it. ``listens``: a recogniser is set
-    up, so that evidence of it is missing where an earlier rejection spared it the work. The same call again does what
-    is left, so an interruption costs nothing.
+    The stored evidence of the language is weighed anew where other rules weighed it. ``recognises``: a recogniser is
+    set up, so that evidence of it is missing where an earlier rejection spared it the work. The same call again does
+    what is left, so an interruption costs nothing.
     """
     done = Redecided(rules.revision)
     holders = _Holders()
@@ -121,7 +121,7 @@ def redecide(
                 limit = BATCH_OF_SCORES
                 continue
             by_policy = [row for row in rows if row.decided_by != decided.PERSON]
-            batch = _decide_anew(connection, by_policy, rules, fusion, listens=listens)
+            batch = _decide_anew(connection, by_policy, rules, fusion, recognises=recognises)
         after, limit = keys[-1], BATCH
         done.by_person += len(rows) - len(by_policy)
         for made in batch:
@@ -141,11 +141,11 @@ def redecide(
 
 
 def _decide_anew(
-    connection: Connection, rows: list[Any], rules: AcceptanceRules, fusion: FusionRules, *, listens: bool
+    connection: Connection, rows: list[Any], rules: AcceptanceRules, fusion: FusionRules, *, recognises: bool
 ) -> list[Redecision]:
     anew = _verdicts_anew(connection, rows, rules)
     verdicts = {row.key: anew.get(row.key) or _stored_verdict(row) for row in rows}
-    asked = {row.key for row in rows if listens and not rejects_voices(verdicts[row.key], rules)}
+    asked = {row.key for row in rows if recognises and not rejects_voices(verdicts[row.key], rules)}
     unread = [row.key for row in rows if row.key in asked or _evidence_is_needed(row, fusion.revision)]
     evidence = decided.evidence_of(connection, unread)
     made = []
