@@ -32,11 +32,11 @@ METRICS_EVERY_S = 15.0
 
 @dataclass(frozen=True)
 class Request:
-    """What a run is asked for.
+    """What a run is to do, such as ``Request((Query("folder", "/clips"),), limit=100)``.
 
-    ``queries`` are asked besides channels that the crawl has added itself; without any, all that are open are resumed.
-    ``wait_s`` is how long scheduled work is awaited, ``limit`` bounds the videos taken up. ``analyse_only`` asks and
-    fetches nothing, ``no_fetch`` only discovers and analyses.
+    ``queries`` are walked, and besides them the channels that the crawl has added itself; without any, all open queries
+    are resumed. ``wait_s`` is how many seconds ahead scheduled work is waited for, ``limit`` bounds the videos taken
+    up. ``analyse_only`` makes no request, ``no_fetch`` discovers and analyses.
     """
 
     queries: tuple[Query, ...] = ()
@@ -51,11 +51,13 @@ async def run(
     request: Request,
     while_working: Callable[[Ending], AbstractContextManager[object]] = lambda ending: nullcontext(),
 ) -> RunResult:
-    """Do what is asked, up to decisions in the catalog. Only for the holder of the data folder's lock.
+    """Carry out ``request``, up to decisions in the catalog. Only for the holder of the data folder's lock::
 
-    ``while_working`` is entered for as long as there is work that can be asked to end, with the `Ending` to ask.
-    A fault of this machine or of the catalog is part of the result; `FailureError` is raised for one that comes
-    before there is work.
+        result = await run(context, Request((Query("folder", "/clips"),)))
+        if result.fault is None and not result.interrupted: ...
+
+    ``while_working`` is entered while there is work that can be asked to end, with the `Ending` to ask. A fault of this
+    machine or of the catalog that ends the work is part of the result; one before it is raised as `FailureError`.
     """
     ending = Ending()
     _recover(context)

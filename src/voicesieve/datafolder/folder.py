@@ -43,7 +43,12 @@ class AnotherRunError(DataFolderError):
 
 @dataclass(frozen=True)
 class DataFolder:
-    """Paths below one root. Nothing outside it is ever written, and nothing in it that is not ours is ever deleted.
+    """Paths below one root. Nothing outside it is ever written, and nothing in it that is not ours is ever deleted::
+
+        folder = DataFolder(Path("voicesieve-data"))
+        folder.prepare()
+        with folder.exclusive():
+            ...  # one run, which may remove what dead ones left: folder.sweep_scratch()
 
     `belongings` defines what is ours.
     """
