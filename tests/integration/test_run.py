@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.reads import due, status
 from voicesieve.catalog.records import Pace
-from voicesieve.catalog.store import Catalog, open_catalog
+from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import discovery, leases
 from voicesieve.cli.wiring import opened_run
 from voicesieve.crawl.driver import RunResult
