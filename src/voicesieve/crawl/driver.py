@@ -96,7 +96,7 @@ class Driver:
         self._analyses: set[asyncio.Task[Any]] = set()
         self._lessons: set[asyncio.Task[Any]] = set()
         self._decided_since = True
-        self._hungry = False
+        self._lull = False
         self._taken = 0
         self._last_look = math.inf
         self._result = RunResult(asked=len(plan.queries))
@@ -142,7 +142,7 @@ class Driver:
             )
             if idle and ready_at is None:
                 return
-            self._hungry = may_fetch and (ready_at is None or ready_at - now > LONGEST_LULL_S)
+            self._lull = may_fetch and (ready_at is None or ready_at - now > LONGEST_LULL_S)
             await self._wait(ready_at)
 
     async def _set_clock_right(self) -> None:
@@ -221,7 +221,7 @@ class Driver:
 
     async def _worth(self, row: QueryRow) -> bool:
         """Wait until the next page of a query is worth its cost. False if this run will fetch nothing more."""
-        while not (self._hungry or not self._plan.fetch or await page_pays(self._run, self._frontier, row)):
+        while not (self._lull or not self._plan.fetch or await page_pays(self._run, self._frontier, row)):
             if self._within_limit(1) <= 0:
                 return False
             with contextlib.suppress(TimeoutError):
