@@ -74,6 +74,18 @@ NO_ATTEMPT = 0
 """The id of no attempt: ending it changes nothing."""
 
 
+def withdraw_channel(connection: Connection, channel: str, reason: str, now: float) -> int:
+    """Remove every video of a channel, and keep out what it publishes later."""
+    takedown.add_tombstones(connection, [takedown.channel_hash(channel)], "channel", reason, now)
+    return takedown.withdraw(connection, takedown.fallen_with_channel(connection, channel), "channel", reason, now)
+
+
+def withdraw_recording(connection: Connection, sha256: str, reason: str, now: float) -> int:
+    """Remove a recording with every video that carries it, and keep that audio out wherever it comes from."""
+    takedown.add_tombstones(connection, [sha256], "audio", reason, now)
+    return takedown.withdraw(connection, takedown.fallen_with_recording(connection, sha256), "recording", reason, now)
+
+
 class World:
     """One transaction for each call; ``now`` moves only when the test says so."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy
-from catalog_world import World, candidate, sha_of
+from catalog_world import World, candidate, sha_of, withdraw_channel, withdraw_recording
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.reads import history, lookup
@@ -71,7 +71,7 @@ def test_a_removal_names_each_video_that_fell_and_its_audio(world: World) -> Non
     world.decide(TWO, "same")
     world.queue(THREE)
     world.withdraw(ONE.id)
-    world.step(takedown.withdraw_channel, "Bé Na", "asked for", world.now)
+    world.step(withdraw_channel, "Bé Na", "asked for", world.now)
     rows = [(row.video, row.recording, row.asked) for row in world.ask(history.removals)]
     assert rows == [
         (ONE.id, sha_of("same"), "video"),
@@ -83,11 +83,11 @@ def test_a_removal_names_each_video_that_fell_and_its_audio(world: World) -> Non
 def test_a_withdrawn_recording_takes_its_videos_and_stays_out(world: World) -> None:
     world.decide(ONE, "same")
     world.decide(TWO, "same")
-    assert world.step(takedown.withdraw_recording, sha_of("same"), "asked for", world.now) == 2
+    assert world.step(withdraw_recording, sha_of("same"), "asked for", world.now) == 2
     assert [world.state(video.id) for video in (ONE, TWO)] == ["withdrawn"] * 2
     assert world.rows(schema.recording) == []
     assert world.step(takedown.is_withdrawn, sha_of("same"))
-    assert world.step(takedown.withdraw_recording, sha_of("unknown"), "asked for", world.now) == 0
+    assert world.step(withdraw_recording, sha_of("unknown"), "asked for", world.now) == 0
     assert world.step(takedown.is_withdrawn, sha_of("unknown"))
     world.check_counts()
 

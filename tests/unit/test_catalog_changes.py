@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from catalog_world import NO_ATTEMPT, World, candidate, path_of, recording, sha_of
+from catalog_world import NO_ATTEMPT, World, candidate, path_of, recording, sha_of, withdraw_channel, withdraw_recording
 
 import voicesieve
 from voicesieve.catalog import schema
@@ -20,7 +20,6 @@ from voicesieve.catalog.writes import (
     languages,
     leases,
     results,
-    takedown,
     timekeeping,
 )
 from voicesieve.domain.candidates import Candidate, Name, NameKind
@@ -237,8 +236,8 @@ MASS_CHANGES: dict[str, Callable[[World], object]] = {
     "redeciding to nothing": lambda world: world.redecide(outcome=Outcome.REJECTED),
     "reanalysing": lambda world: world.queue_again(Model("other", "r9"), every=True),
     "listening again": lambda world: world.step(languages.listen_again, world.now),
-    "withdrawing a channel": lambda world: world.step(takedown.withdraw_channel, "two", "asked for", world.now),
-    "withdrawing audio": lambda world: world.step(takedown.withdraw_recording, sha_of("same"), "asked", world.now),
+    "withdrawing a channel": lambda world: world.step(withdraw_channel, "two", "asked for", world.now),
+    "withdrawing audio": lambda world: world.step(withdraw_recording, sha_of("same"), "asked", world.now),
     "learning": relearn,
     "opening an older catalog": enrol_an_older_catalog,
     "a clock that was set back": set_the_clock_back,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from catalog_world import LEASE_S, VIETNAMESE, World, candidate, sha_of
+from catalog_world import LEASE_S, VIETNAMESE, World, candidate, sha_of, withdraw_channel
 from conftest import MEMORY
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -13,7 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.records import Claim, StaleLeaseError
-from voicesieve.catalog.writes import discovery, languages, leases, results, takedown
+from voicesieve.catalog.writes import discovery, languages, leases, results
 from voicesieve.domain.decisions import Outcome, Reason
 from voicesieve.domain.failures import FailureKind
 from voicesieve.domain.languages import SpokenLanguage
@@ -158,7 +158,7 @@ class Crawl(RuleBasedStateMachine):
 
     @rule()
     def withdraw_channel(self) -> None:
-        self.world.step(takedown.withdraw_channel, "two", "asked for", self.world.now)
+        self.world.step(withdraw_channel, "two", "asked for", self.world.now)
 
     @invariant()
     def counts_are_right(self) -> None:

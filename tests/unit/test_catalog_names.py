@@ -9,14 +9,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from catalog_world import World, candidate, path_of
+from catalog_world import World, candidate, path_of, withdraw_channel
 
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog import schema, versions
 from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.reads.stored import pending_deletions
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.writes import arms, takedown
+from voicesieve.catalog.writes import arms
 from voicesieve.catalog.writes.arms import arm_key
 from voicesieve.corpus.splits import group_of
 from voicesieve.domain.names import name_key
@@ -161,7 +161,7 @@ def test_an_update_brings_names_into_one_form_and_the_takedown_into_force(
         assert enforce(catalog, RecordingStore(tmp_path / "recordings"), "tester") == 1
         assert world.status()["videos"]["withdrawn"] == 1
         assert enforce(catalog, RecordingStore(tmp_path / "recordings"), "tester") == 0
-        assert world.step(takedown.withdraw_channel, NFC, "asked for", world.now) == 3
+        assert world.step(withdraw_channel, NFC, "asked for", world.now) == 3
         world.check_counts()
     reopened = open_catalog(tmp_path, create=False)
     with closing(reopened):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from catalog_world import World, candidate, path_of, sha_of
+from catalog_world import World, candidate, path_of, sha_of, withdraw_channel
 
 from voicesieve.catalog import schema
 from voicesieve.catalog.reads import stored
@@ -67,7 +67,7 @@ def test_withdrawn_videos_and_audio_are_kept_out_later(world: World) -> None:
 def test_a_withdrawn_channel_is_kept_out_later(world: World) -> None:
     world.decide(candidate(1, channel="Bé Na"), "one")
     world.queue(candidate(2, channel="Bé Na"), candidate(3, channel="Bé Nam"))
-    assert world.step(takedown.withdraw_channel, "Bé Na", "asked for", world.now) == 2
+    assert world.step(withdraw_channel, "Bé Na", "asked for", world.now) == 2
     assert world.status()["videos"]["withdrawn"] == 2
     result = world.discover(candidate(4, channel="Bé Na"), candidate(5, channel="Bé Nam"))
     assert (result.new, result.found) == (1, 1)
@@ -77,7 +77,7 @@ def test_a_withdrawn_channel_is_kept_out_later(world: World) -> None:
 def test_a_channel_that_only_fetching_reveals_is_kept_out_too(world: World) -> None:
     """A list of addresses names no channel; the page does. The audio another video may keep stays."""
     world.decide(THREE, "shared")
-    world.step(takedown.withdraw_channel, "Bé Na", "asked for", world.now)
+    world.step(withdraw_channel, "Bé Na", "asked for", world.now)
     for video, audio in ((ONE, "one"), (TWO, "shared")):
         world.queue(video)
         (claim,) = world.claim()

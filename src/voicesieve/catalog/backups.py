@@ -121,7 +121,7 @@ def _copy(
     try:
         source.execute("PRAGMA query_only=ON")
         source.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
-        # One snapshot for all steps; without it every write of somebody else would start the copy anew.
+        # One snapshot for all steps; without it every write by another process would start the copy again.
         source.execute("BEGIN")
         source.execute("SELECT count(*) FROM sqlite_schema").fetchone()
 
@@ -131,7 +131,7 @@ def _copy(
                 raise StoppedError
 
         with closing(sqlite3.connect(temporary, isolation_level=None)) as target:
-            # Nobody else knows this file, and it is fsynced before it gets its name.
+            # No other process knows this file, and it is fsynced before it gets its name.
             target.execute("PRAGMA journal_mode=OFF")
             target.execute("PRAGMA synchronous=OFF")
             source.backup(target, pages=PAGES, progress=look)
@@ -172,7 +172,7 @@ def examine(file: Path) -> Facts:
 
 
 def first_run(file: Path) -> str | None:
-    """The id of the first run in a copy, by which all copies of one catalog are known; ``None`` if it tells of none."""
+    """The id of the first run in a copy, which all copies of one catalog share; ``None`` if the copy has no run."""
     uri = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
     try:
         with closing(sqlite3.connect(uri, uri=True)) as connection:
@@ -193,7 +193,7 @@ def is_unfinished_copy(name: str) -> bool:
 
 
 def backups_in(folder: Path) -> list[Backup]:
-    """The copies in ``folder``, the newest first; files of other names are somebody else's."""
+    """The copies in ``folder``, the newest first; files with other names do not belong to voicesieve."""
     return sorted(_listed(folder), key=lambda backup: backup.path.name, reverse=True)
 
 
@@ -213,7 +213,7 @@ def _rotate(folder: Path, keep: int, data: Path, newest: Path, *, is_update: boo
     """Delete the oldest copies of this catalog beyond ``keep``.
 
     Copies from before an update are the only way back to the older version, so they are counted apart. A folder outside
-    of the data folder may hold copies of other catalogs too, which are told by the first run that they know.
+    of the data folder may hold copies of other catalogs too, which are told apart by their first run.
     """
     same_sort = [backup for backup in backups_in(folder) if (backup.before is not None) == is_update]
     if not folder.resolve().is_relative_to(data.resolve()):

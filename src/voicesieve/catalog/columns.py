@@ -32,7 +32,7 @@ class Words(TypeDecorator[str]):
 
 
 class BrokenRowError(InnerError):
-    """A row holds what no step of ours has written: the file was damaged, or changed by somebody else."""
+    """A row holds a value that voicesieve has not written: the file was damaged, or changed by another program."""
 
 
 def json_text(value: object) -> str:

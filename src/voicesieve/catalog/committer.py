@@ -50,7 +50,7 @@ class Committer:
         Cancelling the caller does not take the step back: a step that was handed over is committed.
         """
         done = asyncio.wrap_future(self.submit(step, *args, **kwargs))
-        # Whoever was cancelled does not ask how the step ended; asyncio would complain that nobody did.
+        # A caller that was cancelled does not ask how the step ended, and asyncio would warn about it.
         done.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         return await asyncio.shield(done)
 

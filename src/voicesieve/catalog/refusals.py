@@ -34,7 +34,7 @@ class DamagedCatalogError(CatalogError):
 
 
 class ForeignCatalogError(DamagedCatalogError):
-    """The file is a catalog with triggers or views in it that somebody else has made."""
+    """The file is a catalog with triggers or views in it that voicesieve has not made."""
 
 
 def explained(file: Path, error: Exception) -> VoicesieveError:

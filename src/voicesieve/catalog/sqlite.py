@@ -76,7 +76,7 @@ def refuse_network_file_system(folder: Path, mounts: Path = MOUNTS) -> None:
 
 
 def _file_system_of(folder: Path, mounts: Path) -> str | None:
-    """The type of the mount that holds ``folder``; ``None`` where the system does not tell (no /proc)."""
+    """The type of the mount that holds ``folder``; ``None`` where the system does not say (no /proc)."""
     if not mounts.exists():
         return None
     target = folder.resolve()

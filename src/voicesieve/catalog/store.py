@@ -92,7 +92,7 @@ class Catalog:
 
     def close(self) -> None:
         is_lost = self._file is not None and identity_of(self._file) != self._identity
-        # Whose turn it is stands in the folder, and that may be gone or somebody else's by now.
+        # The lock file lies in the folder, which may be gone or belong to another catalog by now.
         with typed_errors(self._file), nullcontext() if is_lost else self._turn():
             self._reader.dispose()
             self._writer.dispose()

@@ -64,14 +64,14 @@ def counted_child_s(connection: Connection) -> float:
 
 def _newest_only(connection: Connection, rows: Sequence[Any]) -> list[Row[Any]]:
     """Few recordings have verdicts of several models; only for those is it asked which is the newest."""
-    kept: list[Row[Any]] = []
+    newest_rows: list[Row[Any]] = []
     start = 0
     while start < len(rows):
         end = start + 1
         while end < len(rows) and rows[end].key == rows[start].key:
             end += 1
         if end - start == 1:
-            kept.append(rows[start])
+            newest_rows.append(rows[start])
         else:
             newest = connection.execute(
                 select(verdict.c.model, verdict.c.revision)
@@ -79,9 +79,9 @@ def _newest_only(connection: Connection, rows: Sequence[Any]) -> list[Row[Any]]:
                 .order_by(*NEWEST_FIRST)
                 .limit(1)
             ).one()
-            kept += [row for row in rows[start:end] if (row.model, row.revision) == tuple(newest)]
+            newest_rows += [row for row in rows[start:end] if (row.model, row.revision) == tuple(newest)]
         start = end
-    return kept
+    return newest_rows
 
 
 def segments_of(connection: Connection, rows: Sequence[Row[Any]]) -> dict[int, list[Segment]]:

@@ -65,7 +65,7 @@ def waiting_by_host(connection: Connection) -> dict[str, int]:
 
 
 def paused_hosts(connection: Connection, now: float) -> list[dict[str, Any]]:
-    """Hosts that are left alone because they refused us, with the time from which they are asked again."""
+    """Hosts that are paused because they refused our requests, with the time at which each pause ends."""
     host = schema.host
     rows = connection.execute(
         select(host).where(schema.HAS_WAITING, host.c.blocked_until > now).order_by(host.c.blocked_until).limit(100)

@@ -136,7 +136,7 @@ def retry(connection: Connection, now: float, *, queries: Sequence[Query] = (), 
 
 
 def put_off(connection: Connection, query_id: int, kind: str, reason: str) -> None:
-    """Note what holds up a query: a circuit or a spent quota. Nobody has failed, and it stays due."""
+    """Record what holds up a query: a paused host or a spent quota. That is no failure, and the query stays due."""
     connection.execute(
         update(query).where(query.c.id == query_id).values(last_failure={"kind": kind, "message": reason})
     )

@@ -77,35 +77,35 @@ def take_over(
 ) -> dict[str, VideoState]:
     """Enter the videos, each in the state it is in now; those with audio are analysed by the next run.
 
-    What was withdrawn meanwhile, by id, channel or audio, stays out and its file is promised for deletion; it is told
-    as ``withdrawn``. A video that has audio by now keeps it.
+    What was withdrawn meanwhile, by id, channel or audio, stays out and its file will be deleted; it is
+    reported as ``withdrawn``. A video that has audio by now keeps it.
     """
-    seen = lookup(connection, [one.candidate for one in held])
-    audio = withdrawn_among(connection, {one.recording.sha256 for one in held if one.recording})
+    seen = lookup(connection, [item.candidate for item in held])
+    audio = withdrawn_among(connection, {item.recording.sha256 for item in held if item.recording})
     states: dict[str, VideoState] = {}
     fresh: list[Held] = []
-    known: list[Held] = []
-    for one in held:
-        if one.candidate.id in seen.withdrawn or (one.recording is not None and one.recording.sha256 in audio):
-            states[one.candidate.id] = VideoState.WITHDRAWN
+    present: list[Held] = []
+    for item in held:
+        if item.candidate.id in seen.withdrawn or (item.recording is not None and item.recording.sha256 in audio):
+            states[item.candidate.id] = VideoState.WITHDRAWN
         else:
-            (known if one.candidate.id in seen.known else fresh).append(one)
+            (present if item.candidate.id in seen.known else fresh).append(item)
     rights = {"rights_basis": rights_basis, "rights_statement": rights_statement}
-    with_audio = [(one.recording, one.path) for one in (*fresh, *known) if one.recording and one.path]
+    with_audio = [(item.recording, item.path) for item in (*fresh, *present) if item.recording and item.path]
     name_recordings(connection, with_audio, now)
     held_now = _insert(connection, fresh, host_of, now, rights)
-    for one in known:
-        row = load(connection, _key(connection, one.candidate.id))
+    for item in present:
+        row = load(connection, _key(connection, item.candidate.id))
         states[row.id] = VideoState(row.state)
-        if one.recording is not None and row.recording is None and row.lease_token is None:
-            _hold(connection, row, one, now, rights)
-            held_now.append(one)
-    states |= {one.candidate.id: VideoState.DISCOVERED for one in fresh}
-    states |= {one.candidate.id: VideoState.FETCHED for one in held_now}
+        if item.recording is not None and row.recording is None and row.lease_token is None:
+            _hold(connection, row, item, now, rights)
+            held_now.append(item)
+    states |= {item.candidate.id: VideoState.DISCOVERED for item in fresh}
+    states |= {item.candidate.id: VideoState.FETCHED for item in held_now}
     _write_attempts(connection, held_now, run, now)
-    for one in held:
-        if one.path is not None and states[one.candidate.id] is not VideoState.FETCHED:
-            delete_unless_named(connection, one.path, now)
+    for item in held:
+        if item.path is not None and states[item.candidate.id] is not VideoState.FETCHED:
+            delete_unless_named(connection, item.path, now)
     return states
 
 
@@ -114,37 +114,40 @@ def _insert(
 ) -> list[Held]:
     """Add videos that the catalog does not know, in bulk. Returns those that have audio."""
     rows: list[dict[str, Any]] = []
-    for one in fresh:
-        row = video_row(one.candidate, host_of(one.candidate.url), now) | _lent(one)
-        rows.append(row if one.recording is None else row | _held_values(one, now, rights))
+    for item in fresh:
+        row = video_row(item.candidate, host_of(item.candidate.url), now) | _lent(item)
+        rows.append(row if item.recording is None else row | _held_values(item, now, rights))
     add_many(connection, rows)
-    return [one for one in fresh if one.recording is not None]
+    return [item for item in fresh if item.recording is not None]
 
 
-def _lent(one: Held) -> dict[str, Any]:
+def _lent(item: Held) -> dict[str, Any]:
     """What of a new video's description is only lent, and until when."""
-    if one.lent_until is None:
+    if item.lent_until is None:
         return {}
-    return {"lent": [name for name in LENDABLE if getattr(one.candidate, name)], "lent_until": one.lent_until}
+    return {
+        "lent": [name for name in LENDABLE if getattr(item.candidate, name)],
+        "lent_until": item.lent_until,
+    }
 
 
-def _held_values(one: Held, now: float, rights: Mapping[str, str]) -> dict[str, Any]:
-    assert one.recording is not None
+def _held_values(item: Held, now: float, rights: Mapping[str, str]) -> dict[str, Any]:
+    assert item.recording is not None
     return {
         "state": VideoState.FETCHED,
         "stage": Stage.ANALYSE,
         "due_at": now,
-        "recording": one.recording.sha256,
-        "facts": dict(one.recording.facts),
+        "recording": item.recording.sha256,
+        "facts": dict(item.recording.facts),
         **rights,
     }
 
 
-def _hold(connection: Connection, row: Any, one: Held, now: float, rights: Mapping[str, str]) -> None:
+def _hold(connection: Connection, row: Any, item: Held, now: float, rights: Mapping[str, str]) -> None:
     """Give a video that was never fetched, or whose fetch failed, the audio that was found elsewhere."""
-    assert one.recording is not None
-    values = _held_values(one, now, rights)
-    values |= {"metadata": {**row.metadata, **one.candidate.metadata}, "facts": {**row.facts, **values["facts"]}}
+    assert item.recording is not None
+    values = _held_values(item, now, rights)
+    values |= {"metadata": {**row.metadata, **item.candidate.metadata}, "facts": {**row.facts, **values["facts"]}}
     values |= {"reasons": [], "failure_kind": None, "item_failures": 0, "machine_failures": 0}
     change(connection, row, now, **values)
 
@@ -155,10 +158,12 @@ def _key(connection: Connection, id_: str) -> int:
 
 
 def _write_attempts(connection: Connection, held: Sequence[Held], run: str, now: float) -> None:
-    ids = [one.candidate.id for one in held]
+    ids = [item.candidate.id for item in held]
     keys = {row.id: row.key for row in connection.execute(select(video.c.id, video.c.key).where(video.c.id.in_(ids)))}
     rows = [
-        _attempt_row(keys[one.candidate.id], run, one.recording.bytes, now) for one in held if one.recording is not None
+        _attempt_row(keys[item.candidate.id], run, item.recording.bytes, now)
+        for item in held
+        if item.recording is not None
     ]
     if rows:
         connection.execute(schema.attempt.insert(), rows)

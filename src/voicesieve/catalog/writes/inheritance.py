@@ -1,4 +1,4 @@
-"""What an older catalog takes over when it is put back: takedowns, logs that nobody may shorten, the quarantine."""
+"""What an older catalog takes over when it is put back: takedowns, logs that must not be shortened, the quarantine."""
 
 from __future__ import annotations
 

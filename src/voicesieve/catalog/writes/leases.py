@@ -27,7 +27,7 @@ def end_run(connection: Connection, run: str, now: float, ending: str) -> None:
 
 
 def recover(connection: Connection, now: float, *, only_driver: bool) -> int:
-    """Take back leases whose worker is dead and close its open attempts. Returns how many videos came back.
+    """Take back leases whose worker is dead and close its open attempts. Returns the number of videos taken back.
 
     With ``only_driver`` (the caller holds the coordinator lock) every lease is dead; otherwise the expired ones.
     A lost lease is the machine's failure and is not counted against the video.
@@ -184,7 +184,7 @@ def _give_back(connection: Connection, row: Row[Any], now: float) -> None:
 def start_attempt(
     connection: Connection, run: str, claim: Claim, method: str, now: float, *, scratch: str | None = None
 ) -> int:
-    """Write down that a method is about to be tried, so that a crash leaves its trace.
+    """Record that a method is about to be tried, so that a crash leaves a trace.
 
     Raises `StaleLeaseError` if the video is no longer ours to try.
     """
@@ -206,7 +206,7 @@ def finish_attempt(
     screened_out: bool = False,
     next_sentence: str = "",
 ) -> None:
-    """End an open attempt. One that somebody else has ended already stays as it is."""
+    """End an open attempt. One that has ended already stays as it is."""
     values: dict[str, Any] = {"ended_at": now, "bytes": size, "next": next_sentence}
     values["outcome"] = "interrupted" if interrupted else "failed" if failure else "ok"
     if screened_out:

@@ -68,7 +68,7 @@ def refresh(connection: Connection, keys: Sequence[int], found: dict[str, Candid
 
 
 def forget_expired(connection: Connection, now: float) -> int:
-    """Forget every lent description whose time is up. Returns of how many videos; call again while it is `BATCH`."""
+    """Forget every lent description whose time is up. Returns the number of videos; call again while it is `BATCH`."""
     rows = connection.execute(
         select(video).where(video.c.lent_until.is_not(None), video.c.lent_until <= now).limit(BATCH)
     ).all()

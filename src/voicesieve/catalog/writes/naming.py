@@ -110,7 +110,7 @@ def recognise(
     known = _Known.of(connection, candidates, feed)
     entries = {c.id: row for c in candidates if (row := known.by_entry(c)) is not None}
     left = {row.key for id_, row in entries.items() if id_ != (row.address or row.id)}
-    found: list[Recognised] = []
+    matches: list[Recognised] = []
     for candidate in candidates:
         named = entries.get(candidate.id)
         here = None if named is not None else known.by_address(candidate)
@@ -120,10 +120,10 @@ def recognise(
         row = named or here
         if has_left and named is None:
             other = _another_at(candidate, known.names[candidate.id])
-            found.append(Recognised(other, _row_of(connection, other.id), candidate.id))
+            matches.append(Recognised(other, _row_of(connection, other.id), candidate.id))
         else:
-            found.append(Recognised(_under(candidate, row), row, candidate.id, by_name=named is not None))
-    return found
+            matches.append(Recognised(_under(candidate, row), row, candidate.id, by_name=named is not None))
+    return matches
 
 
 def _has_left(row: Row[Any], candidate: Candidate, left: Collection[int], known: _Known) -> bool:
@@ -185,7 +185,7 @@ class _Known:
         return cls(names, rows, ids, bound, _files(connection, [ids[id_] for id_ in spelled if id_ in ids]))
 
     def by_entry(self, candidate: Candidate) -> Row[Any] | None:
-        """A video becomes another kind of thing, of another platform say, by no word of a feed."""
+        """A feed cannot turn a video into one of another kind of source, another platform for example."""
         keys = (self.bound.get(name.value) for name in self.names[candidate.id] if name.kind is NameKind.ENTRY)
         rows = (self.rows[key] for key in keys if key is not None)
         return next((row for row in rows if row.source == candidate.source), None)
@@ -221,16 +221,16 @@ def bind(connection: Connection, recognised: Iterable[Recognised], feed: str | N
     An entry of a feed keeps the names that it had when it was first met there: a feed that makes up a guid for every
     reading, or gives one address to one entry after the other, must not leave a trail.
     """
-    named = {one.candidate.id: one for one in recognised if one.candidate.names}
+    named = {match.candidate.id: match for match in recognised if match.candidate.names}
     keys = {row.id: row.key for some in chunks(list(named)) for row in _ids_among(connection, some)}
-    held: dict[int, list[Row[Any]]] = {}
+    bound_names: dict[int, list[Row[Any]]] = {}
     for some_keys in chunks(list(keys.values())):
         for row in connection.execute(select(alias).where(alias.c.video.in_(some_keys))):
-            held.setdefault(row.video, []).append(row)
+            bound_names.setdefault(row.video, []).append(row)
     fresh: list[dict[str, Any]] = []
     stale: list[str] = []
     for id_, key in keys.items():
-        own = held.get(key, [])
+        own = bound_names.get(key, [])
         has_entry = any(row.feed == feed for row in own if row.kind == NameKind.ENTRY)
         for name in _lasting(named[id_], feed):
             if name.kind is NameKind.ENTRY and has_entry:
@@ -245,12 +245,17 @@ def bind(connection: Connection, recognised: Iterable[Recognised], feed: str | N
     insert_missing(connection, alias, fresh)
 
 
-def _lasting(one: Recognised, feed: str | None) -> Iterator[Name]:
+def _lasting(match: Recognised, feed: str | None) -> Iterator[Name]:
     """The names to keep: of a video that has its id from another spelling, the id that this one would give it."""
-    yield from (name for name in names_of(one.candidate, feed) if name.kind is not NameKind.ADDRESS)
-    row = one.row
-    if row is not None and one.candidate.id == row.id and not one.by_name and one.address not in (row.id, row.address):
-        yield Name(NameKind.ADDRESS, one.address)
+    yield from (name for name in names_of(match.candidate, feed) if name.kind is not NameKind.ADDRESS)
+    row = match.row
+    if (
+        row is not None
+        and match.candidate.id == row.id
+        and not match.by_name
+        and match.address not in (row.id, row.address)
+    ):
+        yield Name(NameKind.ADDRESS, match.address)
 
 
 def _ids_among(connection: Connection, ids: Sequence[str]) -> Sequence[Any]:
@@ -264,11 +269,11 @@ def renew(connection: Connection, recognised: Iterable[Recognised], host_of: Cal
     Returns how many.
     """
     changes: dict[int, tuple[dict[str, Any], dict[str, Any]]] = {}
-    for one in recognised:
-        row = one.row
-        if row is not None and one.has_moved and row.state != VideoState.WITHDRAWN:
-            address = None if one.address == row.id else one.address
-            values = {"url": one.candidate.url, "host": host_of(one.candidate.url), "address": address}
+    for match in recognised:
+        row = match.row
+        if row is not None and match.has_moved and row.state != VideoState.WITHDRAWN:
+            address = None if match.address == row.id else match.address
+            values = {"url": match.candidate.url, "host": host_of(match.candidate.url), "address": address}
             changes[row.key] = (row._asdict(), values | _tried_again(row, now))
     arm_of = arms.ids_of(
         connection,

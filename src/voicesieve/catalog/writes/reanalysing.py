@@ -27,25 +27,25 @@ class Wanted:
 
 
 def wanted(connection: Connection, model: Model, after: int, limit: int, *, every: bool) -> Wanted | None:
-    """The next decided videos that ``model`` has not heard, or with ``every`` all; ``None`` behind the last.
+    """The next decided videos that ``model`` has not scored, or with ``every`` all of them; ``None`` after the last.
 
     Those that wait for an analysis already are left out.
     """
     columns = [video.c[name] for name in ("key", "id", *COUNTED)]
     keys = select(video.c.key).where(video.c.state.in_(DECIDED), video.c.key > after).order_by(video.c.key).limit(limit)
-    found = list(connection.execute(keys).scalars())
-    if not found:
+    candidates = list(connection.execute(keys).scalars())
+    if not candidates:
         return None
-    heard = exists().where(_of(model), verdict.c.recording == video.c.recording, verdict.c.stale_since.is_(None))
+    has_scores = exists().where(_of(model), verdict.c.recording == video.c.recording, verdict.c.stale_since.is_(None))
     query = (
         select(*columns, recording.c.audio_purged_at)
         .join(recording, recording.c.sha256 == video.c.recording)
-        .where(video.c.key.between(found[0], found[-1]), video.c.state.in_(DECIDED), video.c.stage.is_(None))
+        .where(video.c.key.between(candidates[0], candidates[-1]), video.c.state.in_(DECIDED), video.c.stage.is_(None))
         .order_by(video.c.key)
     )
-    rows = connection.execute(query if every else query.where(~heard)).all()
+    rows = connection.execute(query if every else query.where(~has_scores)).all()
     queue = [row for row in rows if row.audio_purged_at is None]
-    return Wanted(found[-1], queue, len(rows) - len(queue))
+    return Wanted(candidates[-1], queue, len(rows) - len(queue))
 
 
 def queue(connection: Connection, rows: Sequence[Any], model: Model, now: float, *, every: bool) -> None:

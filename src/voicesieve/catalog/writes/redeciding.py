@@ -64,23 +64,23 @@ def apply(connection: Connection, wanted: Sequence[Redecision], now: float) -> i
 
     A video that changed since it was read is passed over: whoever changed it decided by the rules in force.
     """
-    fresh = _unchanged(connection, [one for one in wanted if one.changed])
-    _save_verdicts(connection, [one for one in fresh if one.verdict is not None])
+    fresh = _unchanged(connection, [item for item in wanted if item.changed])
+    _save_verdicts(connection, [item for item in fresh if item.verdict is not None])
     changes: list[tuple[Mapping[str, Any], Mapping[str, Any]]] = []
-    for one in fresh:
+    for item in fresh:
         values: dict[str, Any] = {}
-        if one.language is not None:
-            values |= save_language(connection, one.old.key, one.language)
-        if one.verdict is not None:
-            values["child_s"] = one.verdict.child_s
-        if one.redecided:
-            values |= {"state": one.state, "reasons": one.reasons}
-        if one.state is VideoState.QUEUED:
+        if item.language is not None:
+            values |= save_language(connection, item.old.key, item.language)
+        if item.verdict is not None:
+            values["child_s"] = item.verdict.child_s
+        if item.redecided:
+            values |= {"state": item.state, "reasons": item.reasons}
+        if item.state is VideoState.QUEUED:
             values |= {"stage": Stage.FETCH, "due_at": now, "recording": None, "item_failures": 0}
         if values:
-            changes.append((one.old._asdict(), values))
+            changes.append((item.old._asdict(), values))
     change_many(connection, changes, now)
-    decisions = [_decision_row(one, now) for one in fresh if one.redecided and one.state is not VideoState.QUEUED]
+    decisions = [_decision_row(item, now) for item in fresh if item.redecided and item.state is not VideoState.QUEUED]
     if decisions:
         connection.execute(schema.decision.insert(), decisions)
     return len(fresh)
@@ -89,32 +89,32 @@ def apply(connection: Connection, wanted: Sequence[Redecision], now: float) -> i
 def _unchanged(connection: Connection, wanted: Sequence[Redecision]) -> list[Redecision]:
     if not wanted:
         return []
-    keys = [one.old.key for one in wanted]
-    told = ("changed_at", "state", "recording")
+    keys = [item.old.key for item in wanted]
+    compared = ("changed_at", "state", "recording")
     rows = connection.execute(
-        select(video.c.key, *(video.c[name] for name in told)).where(video.c.key.between(min(keys), max(keys)))
+        select(video.c.key, *(video.c[name] for name in compared)).where(video.c.key.between(min(keys), max(keys)))
     )
     now_at = {row.key: tuple(row)[1:] for row in rows}
-    return [one for one in wanted if now_at.get(one.old.key) == tuple(getattr(one.old, name) for name in told)]
+    return [item for item in wanted if now_at.get(item.old.key) == tuple(getattr(item.old, name) for name in compared)]
 
 
 def _save_verdicts(connection: Connection, wanted: Sequence[Redecision]) -> None:
     """Replace what the thresholds make of the scores; the scores and when they were made stay."""
-    by_recording = {one.old.recording: one for one in wanted}
+    by_recording = {item.old.recording: item for item in wanted}
     if not by_recording:
         return
     rows = [
         {
             "of_recording": sha256,
-            "of_model": one.old.model,
-            "of_revision": one.old.revision,
+            "of_model": item.old.model,
+            "of_revision": item.old.revision,
             "new_segments": [
-                {"start": s.start, "end": s.end, "label": s.label, "score": s.score} for s in one.verdict.segments
+                {"start": s.start, "end": s.end, "label": s.label, "score": s.score} for s in item.verdict.segments
             ],
-            **{f"new_{name}": getattr(one.verdict, name) for name in POOLED},
+            **{f"new_{name}": getattr(item.verdict, name) for name in POOLED},
         }
-        for sha256, one in by_recording.items()
-        if one.verdict is not None
+        for sha256, item in by_recording.items()
+        if item.verdict is not None
     ]
     key = (
         (verdict.c.recording == bindparam("of_recording"))
@@ -126,13 +126,13 @@ def _save_verdicts(connection: Connection, wanted: Sequence[Redecision]) -> None
         connection.execute(update(verdict).where(key).values(values), rows)
 
 
-def _decision_row(one: Redecision, now: float) -> dict[str, Any]:
+def _decision_row(item: Redecision, now: float) -> dict[str, Any]:
     return {
-        "video": one.old.key,
-        "outcome": one.decision.outcome,
-        "reasons": one.reasons,
-        "policy_revision": one.decision.policy_revision,
-        "model": one.old.model,
-        "revision": one.old.revision,
+        "video": item.old.key,
+        "outcome": item.decision.outcome,
+        "reasons": item.reasons,
+        "policy_revision": item.decision.policy_revision,
+        "model": item.old.model,
+        "revision": item.old.revision,
         "decided_at": now,
     }

@@ -46,7 +46,7 @@ def reserve(
 ) -> Turn:
     """Take a slot of host ``name`` and ``price`` out of its bucket, both or neither.
 
-    ``limits`` are units a day by bucket; a bucket without limit is not metered. A host that is left alone for longer
+    ``limits`` are units a day by bucket; a bucket without limit is not metered. A host that is paused for longer
     than ``patience_s`` from now is an obstacle. ``chance`` in [0, 1) is the jitter of the pace.
     """
     start = now
@@ -54,7 +54,7 @@ def reserve(
         add_hosts(connection, [name])
         row = connection.execute(select(host).where(host.c.name == name).with_for_update()).one()
         if row.blocked_until > now + patience_s:
-            return Turn(row.blocked_until, f"{name} is left alone: {row.block_reason or 'it refused us'}")
+            return Turn(row.blocked_until, f"{name} is paused: {row.block_reason or 'it refused our requests'}")
         start = max(now, row.blocked_until, paces.of(name).earliest(row.slot_at))
     if price is not None and price.bucket in limits and not _spend(connection, price, limits[price.bucket], start):
         limit = f"{limits[price.bucket]:,}"
@@ -91,7 +91,7 @@ def close_bucket(connection: Connection, bucket: str, now: float) -> float:
 
 
 def leave_alone(connection: Connection, name: str, until: float, reason: str, now: float) -> None:
-    """Open a host's circuit: nobody asks it before ``until``. A longer pause in force stays."""
+    """Pause a host: it is not asked before ``until``. A longer pause in force stays."""
     add_hosts(connection, [name])
     connection.execute(
         update(host)

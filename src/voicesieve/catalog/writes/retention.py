@@ -1,4 +1,4 @@
-"""Purging audio that nobody needs any more. Scores stay, so that other thresholds can still be applied to them."""
+"""Purging audio that is no longer needed. Scores stay, so that other thresholds can still be applied to them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def purge_rejected(connection: Connection, rejected_before: float, now: float, a
     analysis is kept.
     """
     carried = video.c.recording == recording.c.sha256
-    kept = carried & ((video.c.state != VideoState.REJECTED) | video.c.stage.is_not(None))
+    still_wanted = carried & ((video.c.state != VideoState.REJECTED) | video.c.stage.is_not(None))
     lately = carried & (decision.c.video == video.c.key) & (decision.c.decided_at >= rejected_before)
     rows = connection.execute(
         select(recording.c.sha256, recording.c.path)
@@ -29,14 +29,14 @@ def purge_rejected(connection: Connection, rejected_before: float, now: float, a
             recording.c.accepted_videos == 0,
             recording.c.stored_at < rejected_before,
             exists().where(carried),
-            ~exists().where(kept),
+            ~exists().where(still_wanted),
             ~exists().where(lately),
         )
         .order_by(recording.c.sha256)
         .limit(BATCH)
     ).all()
-    found = [row.sha256 for row in rows]
-    connection.execute(update(recording).where(recording.c.sha256.in_(found)).values(audio_purged_at=now))
+    purged = [row.sha256 for row in rows]
+    connection.execute(update(recording).where(recording.c.sha256.in_(purged)).values(audio_purged_at=now))
     for row in rows:
         delete_later(connection, row.path, now)
-    return found
+    return purged

@@ -52,18 +52,6 @@ def withdraw_video(connection: Connection, video_id: str, reason: str, now: floa
     return withdraw(connection, fallen_with_video(connection, video_id), "video", reason, now)
 
 
-def withdraw_channel(connection: Connection, channel: str, reason: str, now: float) -> int:
-    """Remove every video of a channel, and keep out what it publishes later."""
-    add_tombstones(connection, [channel_hash(channel)], "channel", reason, now)
-    return withdraw(connection, fallen_with_channel(connection, channel), "channel", reason, now)
-
-
-def withdraw_recording(connection: Connection, sha256: str, reason: str, now: float) -> int:
-    """Remove a recording with every video that carries it, and keep that audio out wherever it comes from."""
-    add_tombstones(connection, [sha256], "audio", reason, now)
-    return withdraw(connection, fallen_with_recording(connection, sha256), "recording", reason, now)
-
-
 def withdraw(connection: Connection, fallen: Fallen, asked: str, reason: str, now: float) -> int:
     """Remove what falls with a takedown of the kind ``asked``, and keep all of it out. Returns how many videos fell."""
     count = 0

@@ -1,4 +1,4 @@
-"""A clock that was set back: what was put off by the later clock is put off from now instead."""
+"""When a clock is set back, times that were set by the later clock count from now instead."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ SLACK_S = 60.0
 
 
 def set_right(connection: Connection, now: float) -> int:
-    """Move the times of hosts, queries and videos that were set by a clock later than ``now``. Returns of how many.
+    """Move the times of hosts, queries and videos that were set by a clock later than ``now``. Returns how many rows.
 
-    Such a time is reckoned from the moment that it was set at, and is from now on reckoned from ``now``: nobody waits
-    longer than was meant, and a host that is left alone stays so for as long as was meant.
+    Such a time counts from the moment at which it was set, and from now on it counts from ``now``: nothing waits longer
+    than was meant, and a host that is paused stays paused for as long as was meant.
     """
     host, query, video = schema.host, schema.query, schema.video
     later = now + SLACK_S
