@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from voicesieve.domain.verdicts import Label as Label
     from voicesieve.domain.verdicts import Segment as Segment
     from voicesieve.domain.verdicts import VerdictLabel as VerdictLabel
-
-__version__ = "0.1.0"
+    from voicesieve.domain.version import __version__ as __version__
 
 NO_TELEMETRY = {"ORT_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
 """What libraries under us read to learn that they must report to nobody (docs/decisions/013-no-telemetry.md)."""
@@ -47,10 +46,11 @@ _PLACES = {
     "domain.failures": ("FailureError", "FailureKind"),
     "domain.states": ("VideoState",),
     "domain.verdicts": ("Label", "Segment", "VerdictLabel"),
+    "domain.version": ("__version__",),
 }
 _PLACE_OF = {name: place for place, names in _PLACES.items() for name in names}
 
-__all__ = ("__version__", *_PLACE_OF)
+__all__ = tuple(_PLACE_OF)
 
 
 def __getattr__(name: str) -> object:

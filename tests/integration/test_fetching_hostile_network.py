@@ -57,7 +57,7 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 
 
 @pytest.mark.usefixtures("public_loopback")
-def test_a_name_with_an_address_inside_is_looked_up_outside_only(
+def test_a_name_with_an_address_inside_is_asked_outside_only(
     inside: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whatever a name server says the second time (DNS rebinding): only what was checked is connected to."""
@@ -191,7 +191,7 @@ def test_a_server_of_http_1_0_is_read_to_its_end(tmp_path: Path, by: Any) -> Non
 
 
 @METHODS
-def test_a_cut_off_transfer_of_http_1_0_starts_again(tmp_path: Path, by: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cut_transfer_of_http_1_0_begins_anew(tmp_path: Path, by: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(by_http.http, "RESUME_PAUSE_S", 0.0)
     whole, half = of_another_age(length=LENGTH), of_another_age(only=LENGTH // 2, length=LENGTH)
     routes = (half, whole) if by is by_http else (whole, half, whole)  # yt-dlp looks first, then fetches

@@ -147,7 +147,7 @@ def test_resuming_without_progress_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("no_pause")
-def test_an_address_that_expires_is_requested_again(tmp_path: Path) -> None:
+def test_an_address_that_runs_out_is_asked_for_again(tmp_path: Path) -> None:
     routes = {
         "/a": taking_turns(redirect("/signed-1"), redirect("/signed-2")),
         "/signed-1": taking_turns(
@@ -159,7 +159,7 @@ def test_an_address_that_expires_is_requested_again(tmp_path: Path) -> None:
         assert fetch(f"{site.base}/a", tmp_path).path.read_bytes() == MEDIA
 
 
-def test_a_server_that_refuses_ranges_gets_requests_without(tmp_path: Path) -> None:
+def test_a_server_that_refuses_ranges_is_asked_without(tmp_path: Path) -> None:
     def route(visit: Visit) -> None:
         if "Range" in visit.headers:
             visit.answer(b"", 416)
@@ -196,7 +196,7 @@ def test_an_empty_answer_is_a_failure(tmp_path: Path, route: Route) -> None:
 
 
 @pytest.mark.parametrize("stated", ["bytes 7-399999/400000", "bytes 0-399999/7", "bytes */400000", "items 0-1/2", ""])
-def test_an_answer_with_another_part_than_requested_is_refused(tmp_path: Path, stated: str) -> None:
+def test_an_answer_with_another_part_than_asked_is_refused(tmp_path: Path, stated: str) -> None:
     with serving({"/a": lambda visit: visit.answer(MEDIA, 206, Content_Range=stated)}) as site:
         assert failure_of(f"{site.base}/a", tmp_path).kind is FailureKind.SERVER_ERROR
 

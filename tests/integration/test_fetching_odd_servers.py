@@ -112,7 +112,7 @@ def test_a_packed_file_that_is_served_as_it_lies_there_is_unpacked() -> None:
         assert read(f"{site.base}/feed.xml.gz").body == b"<rss/>"
 
 
-def test_a_packed_answer_that_was_cut_off_is_requested_as_a_whole(tmp_path: Path) -> None:
+def test_a_packed_answer_that_was_cut_is_asked_for_as_a_whole(tmp_path: Path) -> None:
     packed = gzip.compress(SOUND)
 
     def cut(visit: Visit) -> None:
@@ -145,7 +145,7 @@ def test_a_packed_body_that_is_damaged_is_a_typed_failure(tmp_path: Path, packed
     assert len(site.visits) <= 1 + http.MAX_FRUITLESS_RESUMES
 
 
-def test_a_file_that_is_served_only_packed_is_requested_packed() -> None:
+def test_a_server_that_has_it_only_packed_is_asked_for_that() -> None:
     def route(visit: Visit) -> None:
         if "gzip" in visit.headers["Accept-Encoding"]:
             visit.answer(gzip.compress(b"<rss/>"), Content_Encoding="gzip")
@@ -196,7 +196,7 @@ def test_weak_etags_that_differ_by_node_decide_nothing(tmp_path: Path) -> None:
     assert nodes.requests == 3
 
 
-def test_strong_etags_that_differ_by_node_cost_one_new_start(tmp_path: Path) -> None:
+def test_strong_etags_that_differ_by_node_cost_one_beginning_from_the_start(tmp_path: Path) -> None:
     nodes = Nodes(BIG, lambda number: f'"be{number}"', cut=2_500_000, cuts=1)
     with serving({"/a.mp3": nodes}) as site:
         assert fetch(f"{site.base}/a.mp3", tmp_path).path.read_bytes() == BIG
@@ -224,7 +224,7 @@ def test_dates_of_change_decide_where_no_strong_etag_does(tmp_path: Path) -> Non
     assert site.visits[1][1]["If-Range"] == "Fri, 27 Nov 2026 10:00:00 GMT"
 
 
-def test_a_server_that_sends_a_file_in_crumbs_gets_a_bounded_number_of_requests(tmp_path: Path) -> None:
+def test_a_server_that_gives_a_file_in_crumbs_is_not_asked_for_ever(tmp_path: Path) -> None:
     def crumb(visit: Visit) -> None:
         start, _ = visit.asked_range(len(BIG))
         visit.answer(BIG[start : start + 10], 206, Content_Range=f"bytes {start}-{start + 9}/{len(BIG)}")
@@ -249,7 +249,7 @@ def test_a_server_that_refuses_a_range_gives_the_whole_once_more(tmp_path: Path,
         assert fetch(f"{site.base}/a", tmp_path).path.read_bytes() == SOUND
 
 
-def test_a_server_that_says_it_has_no_ranges_gets_no_range_request(tmp_path: Path) -> None:
+def test_a_server_that_says_it_has_no_ranges_is_asked_for_none(tmp_path: Path) -> None:
     def cut(visit: Visit) -> None:
         visit.start(200, Content_Length=len(SOUND), Accept_Ranges="none")
         visit.wfile.write(SOUND[:100_000])
@@ -260,7 +260,7 @@ def test_a_server_that_says_it_has_no_ranges_gets_no_range_request(tmp_path: Pat
     assert site.ranges == [None, None]
 
 
-def test_another_part_than_requested_leads_to_the_whole(tmp_path: Path) -> None:
+def test_another_part_than_asked_leads_to_the_whole(tmp_path: Path) -> None:
     def wrong(visit: Visit) -> None:
         visit.answer(SOUND[:500], 206, Content_Range=f"bytes 0-499/{len(SOUND)}")
 
@@ -347,7 +347,7 @@ def test_a_page_to_log_in_on_is_no_recording(tmp_path: Path, body: bytes) -> Non
     assert "browser" in failure.message
 
 
-def test_what_a_server_is_still_preparing_is_requested_later(tmp_path: Path) -> None:
+def test_what_a_server_is_still_preparing_is_asked_for_later(tmp_path: Path) -> None:
     with serving({"/a": lambda visit: visit.answer(b"wait", 202, Retry_After="90")}) as site:
         failure = failure_of(f"{site.base}/a", tmp_path)
     assert (failure.kind, failure.retry_after_s) == (FailureKind.SERVER_ERROR, 90)
@@ -378,9 +378,9 @@ def test_too_many_redirects_name_the_setting() -> None:
         read_with(patient(), f"{site.base}/0")
 
 
-def test_a_loop_of_redirects_is_recognised_however_long() -> None:
+def test_a_circle_of_redirects_is_known_from_a_long_way() -> None:
     routes = {"/a": redirect("/b"), "/b": redirect("/a")}
-    with serving(routes) as site, pytest.raises(FailureError, match="in a loop"):
+    with serving(routes) as site, pytest.raises(FailureError, match="in a circle"):
         read_with(patient(), f"{site.base}/a")
     assert len(site.visits) == 2
 
@@ -497,12 +497,12 @@ def test_every_request_is_reported_with_its_number_status_and_bytes(tmp_path: Pa
 
     with serving(routes) as site:
         asyncio.run(run(site))
-    assert [(exchange.visit, exchange.number, exchange.status, exchange.range != "") for exchange in seen] == [
+    assert [(one.visit, one.number, one.status, one.range != "") for one in seen] == [
         ("url:1", 1, 302, False),
         ("url:1", 2, 206, False),
         ("url:1", 3, 206, True),
     ]
-    assert [exchange.bytes for exchange in seen] == [0, 100_000, len(SOUND) - 100_000]
+    assert [one.bytes for one in seen] == [0, 100_000, len(SOUND) - 100_000]
     assert seen[1].url == f"{site.base}/a"
 
 
@@ -512,7 +512,7 @@ def test_an_answer_that_only_stricter_readers_refuse_is_left_to_the_next_method(
         visit.wfile.write(b"HTTP/1.1 200 OK\r\n" + header + b"\r\n\r\n" + SOUND)
         visit.close_connection = True
 
-    with serving({"/a": route}) as site, pytest.raises(FailureError, match="not valid HTTP") as caught:
+    with serving({"/a": route}) as site, pytest.raises(FailureError, match="breaks the rules of HTTP") as caught:
         read_with(patient(), f"{site.base}/a")
     assert caught.value.failure.kind in METHOD_SPECIFIC
 

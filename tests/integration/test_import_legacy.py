@@ -79,7 +79,7 @@ def test_every_record_of_a_generation_ends_once_and_the_old_tree_is_untouched(ge
     assert voicesieve("doctor", "--data", data).code == 0
 
 
-def test_what_was_imported_is_measured_again_explained_and_judged_by_our_own_model(tmp_path: Path) -> None:
+def test_what_was_imported_is_measured_anew_explained_and_judged_by_our_own_model(tmp_path: Path) -> None:
     tree, data = tmp_path / "old", tmp_path / "data"
     builder = TreeBuilder(tree)
     name = f"output/final_audio/vi/{legacy_trees.file_name(1)}"
@@ -123,7 +123,7 @@ def test_what_the_data_api_lent_the_earlier_crawler_has_its_time(tmp_path: Path)
     ]
 
 
-def test_youtube_is_fetched_again_only_with_a_stated_basis(tmp_path: Path) -> None:
+def test_youtube_is_fetched_again_only_with_a_stated_ground(tmp_path: Path) -> None:
     tree, data = tmp_path / "old", tmp_path / "data"
     TreeBuilder(tree).write_json(MANIFEST, [v2_record(1)])
     import_legacy(tree, data)
@@ -132,7 +132,7 @@ def test_youtube_is_fetched_again_only_with_a_stated_basis(tmp_path: Path) -> No
     assert (story["state"], story["reasons"][0]["rule"]) == ("screened_out", "rights_basis_missing")
 
 
-def test_the_operators_basis_is_stored_with_what_they_imported(tmp_path: Path) -> None:
+def test_the_operators_ground_is_kept_with_what_he_holds(tmp_path: Path) -> None:
     tree, data = tmp_path / "old", tmp_path / "data"
     builder = TreeBuilder(tree)
     builder.audio(f"output/final_audio/vi/{legacy_trees.file_name(1)}", 1)

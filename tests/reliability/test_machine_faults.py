@@ -158,7 +158,7 @@ def test_a_limit_of_the_machine_fails_no_video(data: Path, before: Limit, words:
     stopped(data, crawl(data, before=before), *words)
 
 
-def test_a_memory_limit_below_ours_is_respected(data: Path) -> None:
+def test_a_memory_limit_below_ours_is_kept_to(data: Path) -> None:
     """Batch systems set one; workers died raising it, and every video was called one that crashes the analyser."""
     crawl(data, before=limited(resource.RLIMIT_AS, 3 << 30), code=0)
     goes_on(data)

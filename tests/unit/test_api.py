@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,11 @@ def test_names_are_loaded_when_they_are_used() -> None:
     assert child.stdout.split() == ["False", "False", "True"]
     with pytest.raises(AttributeError, match="no attribute 'shout'"):
         voicesieve.shout  # noqa: B018 - looking it up is the test
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert voicesieve.__version__ == project["version"]
 
 
 def test_a_users_program_is_typed(tmp_path: Path) -> None:

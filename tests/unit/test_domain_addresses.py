@@ -28,7 +28,7 @@ SIGNED_TARGETS = [
 
 
 @pytest.mark.parametrize("target", SIGNED_TARGETS)
-def test_a_target_is_requested_as_it_was_given(target: str) -> None:
+def test_a_target_is_asked_for_as_it_was_given(target: str) -> None:
     assert str(web_address(HOST + target)) == HOST + target
     assert resolved("https://media.example/feed.xml", target if not target.startswith("//") else HOST + target) == (
         HOST + target
@@ -74,7 +74,7 @@ def test_an_address_that_was_made_fit_once_is_not_changed_again(text: str) -> No
         ("../b", "http://h.example/x//y/../b"),
     ],
 )
-def test_a_reference_is_resolved_without_being_rewritten(reference: str, absolute: str) -> None:
+def test_a_reference_is_resolved_without_being_written_anew(reference: str, absolute: str) -> None:
     assert resolved("http://h.example/x//y/a?q=%7E#f", reference) == absolute
 
 

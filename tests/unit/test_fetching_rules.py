@@ -92,7 +92,7 @@ def test_the_url_decides_the_methods(url: str, methods: tuple[str, ...]) -> None
     assert methods_for(url) == methods
 
 
-def test_the_configured_order_applies_to_ordinary_addresses() -> None:
+def test_the_configured_order_is_kept_for_ordinary_addresses() -> None:
     assert methods_for("https://a.example/b", ["yt-dlp"]) == ("yt-dlp",)
 
 

@@ -119,7 +119,7 @@ def test_youtube_refuses_in_words(text: str, kind: FailureKind) -> None:
         (KeyError("formats"), FailureKind.UNSUPPORTED),
     ],
 )
-def test_failures_of_other_sites_are_typed_by_class_and_status(error: BaseException, kind: FailureKind) -> None:
+def test_other_sites_are_told_by_class_and_status(error: BaseException, kind: FailureKind) -> None:
     assert classify(raised(error), youtube=False).kind is kind
 
 
@@ -135,7 +135,7 @@ def test_youtube_means_the_caller_where_others_mean_the_video(error: BaseExcepti
     assert classify(raised(error), youtube=True).kind is kind
 
 
-def test_a_requested_wait_is_used_instead_of_the_usual_hour() -> None:
+def test_the_wait_asked_for_wins_over_the_customary_hour() -> None:
     assert classify(raised(http_error(429, Retry_After="30")), youtube=True).retry_after_s == 30.0
     assert classify(refusal("rate-limited by YouTube"), youtube=True).retry_after_s == YOUTUBE_PAUSE_S
 

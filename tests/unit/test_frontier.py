@@ -75,9 +75,9 @@ def test_an_unknown_channel_is_worth_more_than_one_known_to_be_as_good_on_averag
     """What is worth learning counts; with a single video left there is nothing to learn for."""
     unknown = belief(FIRST_PRIOR, np.array([NOTHING]))
     mean = float(unknown[0] @ np.array(RATES))
-    many, sure = index(np.repeat(unknown, 2, axis=0), np.array([100.0, 1.0]))
+    many, one = index(np.repeat(unknown, 2, axis=0), np.array([100.0, 1.0]))
     assert many > 1.5 * mean
-    assert sure == pytest.approx(mean, abs=0.01)
+    assert one == pytest.approx(mean, abs=0.01)
 
 
 def test_the_index_of_a_certain_rate_is_that_rate() -> None:
@@ -132,15 +132,15 @@ def test_learning_without_a_decision_or_a_word_is_no_error() -> None:
     assert learn([arm(1, 0)], Lessons([Lesson(0, (), 0.0, accepted=True)]), Knowledge(), 1).words == {}
 
 
-def test_knowledge_reads_back_as_it_was_stored() -> None:
+def test_knowledge_reads_back_as_it_was_kept() -> None:
     learnt = learn([arm(3, 5, query=7)], Lessons([Lesson(0, (5,), 0.0, accepted=True)] * 5), Knowledge(), 8)
-    stored = Knowledge.from_json(json.loads(json.dumps(learnt.to_json())))
-    assert (stored.child_s, stored.decisions) == (learnt.child_s, 8)
-    assert stored.merit((5,)) == pytest.approx(learnt.merit((5,)), abs=1e-3)
-    assert np.allclose(stored.prior_of(7), learnt.prior_of(7), rtol=1e-4)
+    kept = Knowledge.from_json(json.loads(json.dumps(learnt.to_json())))
+    assert (kept.child_s, kept.decisions) == (learnt.child_s, 8)
+    assert kept.merit((5,)) == pytest.approx(learnt.merit((5,)), abs=1e-3)
+    assert np.allclose(kept.prior_of(7), learnt.prior_of(7), rtol=1e-4)
 
 
-def test_knowledge_on_another_grid_is_learned_again() -> None:
+def test_knowledge_on_another_grid_is_learnt_anew() -> None:
     assert Knowledge.from_json({**Knowledge().to_json(), "rates": [0.5]}).decisions == 0
 
 
@@ -162,9 +162,9 @@ def test_a_page_pays_while_its_channels_may_be_better_than_what_is_at_hand() -> 
 @settings(max_examples=30, deadline=None)
 @given(st.text(max_size=500), st.lists(st.text(max_size=50), max_size=30), st.floats() | st.none())
 def test_words_of_any_metadata_are_few_and_in_range(title: str, tags: list[str], duration: float | None) -> None:
-    words = words_of(Candidate("x", "1", "u", title=title, duration_s=duration, metadata={"tags": tags}))
-    assert len(words) <= MOST
-    assert all(0 <= word < SPACE for word in words)
+    found = words_of(Candidate("x", "1", "u", title=title, duration_s=duration, metadata={"tags": tags}))
+    assert len(found) <= MOST
+    assert all(0 <= word < SPACE for word in found)
 
 
 @pytest.mark.parametrize("metadata", [{"tags": "no list"}, {"tags": [1, None]}, {"description": 5}, {"tags": {}}])
@@ -173,8 +173,8 @@ def test_odd_metadata_costs_only_itself(metadata: dict[str, object]) -> None:
 
 
 def test_composed_and_decomposed_vietnamese_are_the_same_words() -> None:
-    composed, other = (words_of(Candidate("x", "1", "u", title=title)) for title in ("Bé hát", "be\u0301 ha\u0301t"))
-    assert composed == other
+    one, other = (words_of(Candidate("x", "1", "u", title=title)) for title in ("Bé hát", "be\u0301 ha\u0301t"))
+    assert one == other
 
 
 def titled(channel: str, text: str, accepted: bool) -> Titled:
@@ -188,7 +188,7 @@ def test_phrases_are_proposed_that_accepted_videos_of_several_channels_share() -
     assert best == Suggestion("bé kể chuyện", 5, 5, 5)
 
 
-def test_a_phrase_that_is_a_query_already_is_not_proposed() -> None:
+def test_what_is_known_is_not_proposed_again() -> None:
     videos = [titled(f"c{n}", "Bé Hát", True) for n in range(3)]
     assert suggest(videos, ["bé hát"], 10) == []
 
@@ -208,11 +208,11 @@ def test_the_sample_is_the_same_however_it_is_paged() -> None:
     bound = 10_000
     whole = sampled(uploads(8_000), bound // 2, bound)
     assert len(whole) == pytest.approx(8_000 / OLDER_SHARE, rel=0.1)
-    paged, sample, all_of = [], bound // 2, uploads(8_000)
+    paged, found, all_of = [], bound // 2, uploads(8_000)
     for start in range(0, 8_000, 50):
-        page = sampled(all_of[start : start + 50], sample, bound)
+        page = sampled(all_of[start : start + 50], found, bound)
         paged += page
-        sample += len(page)
+        found += len(page)
     assert tuple(paged) == whole
 
 
@@ -229,7 +229,7 @@ def test_on_a_small_web_it_finds_more_than_first_come_first_served() -> None:
     """The bar itself is kept by the benchmark, on 20 whole webs; this one is a tenth of one."""
     parameters = json.loads(DEFAULT.read_text()) | {"channels": 150, "queries": 4, "videos_sigma": 1.0}
     world = World(parameters, 3)
-    child_s = YieldRun(world).run().child_s
-    assert child_s > 1.3 * run_fifo(world).child_s
-    assert child_s < run_oracle(world).child_s
-    assert child_s == YieldRun(World(parameters, 3)).run().child_s
+    found = YieldRun(world).run().child_s
+    assert found > 1.3 * run_fifo(world).child_s
+    assert found < run_oracle(world).child_s
+    assert found == YieldRun(World(parameters, 3)).run().child_s

@@ -31,9 +31,9 @@ def test_pyav_opens_every_format_that_is_looked_for(name: str) -> None:
     assert name in demuxer(name).name.split(",")
 
 
-def test_every_suffix_that_ffmpeg_knows_for_a_format_is_recognised() -> None:
-    suffixes = {f".{suffix}" for name in DEMUXERS for suffix in demuxer(name).extensions}
-    assert suffixes - MEDIA_SUFFIXES - set(OTHER_MEANINGS) == set()
+def test_every_suffix_that_ffmpeg_knows_for_a_format_is_looked_for() -> None:
+    known = {f".{suffix}" for name in DEMUXERS for suffix in demuxer(name).extensions}
+    assert known - MEDIA_SUFFIXES - set(OTHER_MEANINGS) == set()
 
 
 RECORDINGS = ".mp3 .m4a .wav .wma .wmv .asf .avi .ac3 .eac3 .mpg .mpeg .vob .au .wv .ape .tta .mka .mkv .webm .3gp"

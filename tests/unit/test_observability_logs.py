@@ -139,7 +139,7 @@ def test_no_secret_reaches_the_file_or_the_terminal(tmp_path: Path, capsys: pyte
         assert "\x1b" not in text
 
 
-def test_the_terminal_shows_only_the_requested_levels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_terminal_shows_only_what_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log = sink(tmp_path / "log.jsonl", console_level=logging.WARNING)
     log(Event("video_fetched", {"video": "url:1"}))
     log(Event("source_failed", {"query": "rss:x"}))

@@ -32,7 +32,7 @@ def test_where_no_language_is_wanted_any_will_do(language: SpokenLanguage) -> No
     assert outcome(language) == (Outcome.ACCEPTED, "child_speech")
 
 
-def test_a_wanted_language_is_accepted_and_reported() -> None:
+def test_a_wanted_language_is_accepted_and_told() -> None:
     assert outcome(VI, wanted=("vi",)) == (Outcome.ACCEPTED, "child_speech")
     rules = AcceptanceRules(POINT, "1", 0.5, 2.0, 0.0, LanguageRules(("en", "vi")))
     assert decide(GOOD, rules, VI).reasons[1].message == "vi with 0.97; wanted en, vi with at least 0.60"
@@ -66,7 +66,7 @@ def test_a_detector_that_could_not_run_never_rejects_and_never_passes_in_silence
         assert outcome(broken, wanted=("vi",), undetermined=setting) == (Outcome.UNSURE, "language_unavailable")
 
 
-def test_a_detector_that_could_not_run_changes_nothing_where_no_language_is_wanted() -> None:
+def test_a_detector_that_could_not_run_changes_nothing_where_no_language_is_asked_for() -> None:
     rules = AcceptanceRules(POINT, "1", 0.5, 2.0, 0.0, LanguageRules())
     for language in (UND, VI, EN):
         decision = decide(GOOD, rules, dataclasses.replace(language, unavailable=BROKEN))
@@ -83,7 +83,7 @@ def test_other_evidence_may_settle_what_a_broken_detector_could_not() -> None:
     assert "whisper could not run: model.bin is missing; other evidence says vi" in decision.reasons[1].message
 
 
-def test_where_the_voices_reject_the_language_is_not_judged() -> None:
+def test_where_the_voices_reject_the_language_is_not_asked() -> None:
     adult = dataclasses.replace(GOOD, label=VerdictLabel.NO_CHILD)
     assert outcome(dataclasses.replace(UND, unavailable=BROKEN), adult, wanted=("vi",)) == (
         Outcome.REJECTED,

@@ -68,7 +68,7 @@ def test_what_is_not_open_to_everybody_stays_out(availability: str) -> None:
     assert rules_against(availability=availability) == ["non_public"]
 
 
-def test_past_broadcasts_are_allowed_unless_the_setting_forbids_them() -> None:
+def test_past_broadcasts_are_let_in_unless_told_otherwise() -> None:
     assert rules_against(live_status="was_live") == []
     assert rules_against(PlatformRules(allow_past_live=False), live_status="was_live") == ["past_live"]
 
@@ -81,7 +81,7 @@ def test_regions_count_where_one_is_set() -> None:
     assert rules_against(here, regions_allowed=["VN"]) == []
 
 
-def test_what_is_not_known_keeps_nothing_out() -> None:
+def test_what_nobody_knows_keeps_nothing_out() -> None:
     assert rules_against(made_for_kids=None, age_limit=0, availability="public", live_status="not_live") == []
 
 

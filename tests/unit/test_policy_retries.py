@@ -42,7 +42,7 @@ def test_what_may_pass_is_tried_again_with_growing_waits(kind: FailureKind) -> N
     assert after(kind, item_failures=3).state is VideoState.GIVEN_UP
 
 
-def test_a_longer_requested_wait_is_honoured_and_a_shorter_one_is_not() -> None:
+def test_a_longer_wait_that_was_asked_for_is_honoured_and_a_shorter_one_is_not() -> None:
     assert after(FailureKind.SERVER_ERROR, retry_after_s=5_000.0).at == NOW + 5_000
     assert after(FailureKind.SERVER_ERROR, retry_after_s=1.0).at == NOW + 60
     assert after(FailureKind.LIVE_OR_UPCOMING).at == NOW + 500
@@ -66,7 +66,7 @@ def test_a_source_that_refuses_us_pauses_as_a_whole(kind: FailureKind) -> None:
 
 
 @pytest.mark.parametrize("kind", of(Remedy.PAUSE_SOURCE))
-def test_a_refusal_without_a_wait_still_pauses_and_the_fifth_one_pauses_longest(kind: FailureKind) -> None:
+def test_a_refusal_without_a_wait_is_no_invitation_and_the_fifth_one_rests_longest(kind: FailureKind) -> None:
     assert after(kind, retry_after_s=0.0).pause_host_until == NOW + 60
     assert after(kind, retry_after_s=2.0, host_refusals=3).pause_host_until == NOW + 1_000
     alone = after(kind, retry_after_s=2.0, host_refusals=1, item_refusals=3)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from voicesieve import __version__
 from voicesieve.api.opening import actor, backup_rules_of, open_catalog_of
 from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog.backups import CATALOG_FILE
@@ -29,6 +28,7 @@ from voicesieve.datafolder.retention import RetentionRules
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.fetching import FetchLimits, Observe, unobserved
 from voicesieve.domain.platforms import DOMAINS, YOUTUBE_HOST
+from voicesieve.domain.version import __version__
 from voicesieve.languages.codes import normalise
 from voicesieve.languages.fusion import FusionRules
 from voicesieve.languages.recognition import Recogniser

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 
-from voicesieve import __version__
 from voicesieve.corpus.card_settings import CardSettings
 from voicesieve.corpus.croissant import croissant
 from voicesieve.corpus.facts import CorpusFacts
@@ -16,6 +15,7 @@ from voicesieve.corpus.formats.protocol import Order
 from voicesieve.corpus.options import Unit
 from voicesieve.corpus.plots import write_plots
 from voicesieve.corpus.readme import readme
+from voicesieve.domain.version import __version__
 from voicesieve.files import SHARED_FILE, write_text
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from voicesieve import __version__
 from voicesieve.audio.store import sha256_of
 from voicesieve.corpus.card_settings import CardSettings
 from voicesieve.corpus.facts import CorpusFacts
@@ -15,6 +14,7 @@ from voicesieve.corpus.json_lines import Json, Row
 from voicesieve.corpus.options import Audio
 from voicesieve.corpus.provenance import LIMITS, accuracy, how
 from voicesieve.domain.times import day
+from voicesieve.domain.version import __version__
 
 CONTEXT: Row = {
     "@language": "en",

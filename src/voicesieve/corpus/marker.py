@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicesieve import __version__
 from voicesieve.corpus.errors import ExportError
 from voicesieve.corpus.json_lines import Json
 from voicesieve.corpus.options import ExportOptions
+from voicesieve.domain.version import __version__
 from voicesieve.files import SHARED_FILE, write_text
 
 MARKER = "voicesieve-export.json"

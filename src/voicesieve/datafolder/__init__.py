@@ -1,1 +1,1 @@
-"""The data folder of one machine, its lock and its files."""
+"""One machine's data folder, its lock and files."""

@@ -1,4 +1,7 @@
-"""From a verdict to a decision, by named thresholds."""
+"""From a verdict to a decision, by named thresholds.
+
+Pure functions: a crash costs nothing here, and the same verdict gives the same decision again.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What a stage has found: fetched files, verdicts with their decisions, failures."""
+"""The results of a stage: fetched files, verdicts with their decisions, failures.
+
+Each function is one step of a transaction. A crash before its commit leaves the video as it was, and the next run does
+the stage again; a crash after it costs nothing.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,6 @@
+"""The version of this program."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"
+"""As in pyproject.toml; a test compares them."""
