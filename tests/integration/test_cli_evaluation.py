@@ -214,8 +214,8 @@ def test_recordings_on_the_web_are_fetched_by_the_guarded_fetcher(tmp_path: Path
         ended = voicesieve("eval", file, *data, "--json", "--quiet", code=1)
         asked = site.server.requests.of("/zoo.opus")
         refused = {"VOICESIEVE_FETCHING__ALLOW_PRIVATE_ADDRESSES": "false"}
-        ended = voicesieve("eval", file, *data, "--quiet", code=1, settings=refused)
-        one_paragraph(ended, "forbidden_address", "line 2")
+        forbidden = voicesieve("eval", file, *data, "--quiet", code=1, settings=refused)
+        one_paragraph(forbidden, "forbidden_address", "line 2")
     assert ended.json["rows_used"] == {"child": 2, "man": 1}
     assert [problem["line"] for problem in ended.json["problems"]] == [5]
     assert len(asked) == 1

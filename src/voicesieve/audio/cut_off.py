@@ -1,8 +1,9 @@
-"""Was a file cut off? Told by bytes that its own structure counts and that are not there, never by clocks.
+"""Whether a file was cut off: by bytes that its own structure counts and that are missing, never by clocks.
 
-A header that lies and a file that was cut off look alike to a single witness: programs leave sizes of 0, of 4 GiB or
-of yesterday. So two parts of the structure must miss the bytes: the whole file's size and that of the element that the
-file ends in. Where a format has no such structure (MP3, Ogg, AAC, transport streams), what decodes is what there is.
+A wrong header and a file that was cut off look alike in a single place: programs leave sizes of 0, of 4 GiB or of an
+earlier state. So the bytes must be missing by two parts of the structure: the whole file's size and that of the element
+that the file ends in. Where a format has no such structure (MP3, Ogg, AAC, transport streams), whatever decodes is
+taken as the whole.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from av.audio.stream import AudioStream
 
 TOLERATED_SHARE = 0.02
 TOLERATED_BYTES = 1024
-"""Less than both is nothing to fetch a recording again for, and writers round their sizes in several ways."""
+"""Less than both is no reason to fetch a recording again, and writers round their sizes in several ways."""
 
 _UNKNOWN_SIZE = 0x7FFFF000
 """Programs that write into a pipe do not know the size and state about 2 or 4 GiB, or nothing."""

@@ -33,7 +33,7 @@ _ABSURD = 1e6
 """120 dB above full scale: no sound, but damaged floating-point numbers."""
 
 _MAX_READ_ERRORS = 100
-"""Places in a row where the container cannot be read; what lies behind so many is not looked for."""
+"""Places in a row where the container cannot be read; what lies behind so many is not read."""
 
 _BATCH_S = 1.0
 """Frames hold 20 ms; mixing and resampling a second at a time halves the cost."""
@@ -43,7 +43,7 @@ _BATCH_VALUES = 1 << 23
 
 @dataclass
 class DecodeTally:
-    """What decoding met on its way: all packets, those that had to be passed over, and seconds out of phase.
+    """Counts of one decoding: all packets, those that were skipped, and seconds out of phase.
 
     ``bad_samples`` were no numbers or absurd ones, counted in all channels, and are silent.
     ``out_of_phase_s`` is how long a channel was left out of the mix because it would have cancelled another one.
@@ -63,7 +63,7 @@ def decode_blocks(
     Each block but the last holds ``block_s`` seconds. What decodes follows without a gap, whatever time stamps say:
     seconds count samples from the first one that decodes. Channels are averaged, not summed (FFmpeg's own downmix to
     float would come out 3 dB louder), except where they would cancel (see `voicesieve.audio.mixing`). Rate and layout
-    may change inside the file. Single packets that do not decode are passed over and counted in ``tally``.
+    may change inside the file. Single packets that do not decode are skipped and counted in ``tally``.
 
     Raises FailureError: UNDECODABLE (not media, mostly broken packets, infinite or undefined samples), NO_AUDIO, DRM,
     TRUNCATED (bytes that the file itself counts are missing), TOO_LONG (as soon as more than ``max_duration_s`` came
@@ -89,7 +89,7 @@ def decode_blocks(
         if tally.bad_packets > max(TOLERATED_PACKETS, MAX_BAD_SHARE * tally.packets):
             raise undecodable(f"{tally.bad_packets} of the file's {tally.packets} audio packets cannot be decoded.")
         if tally.bad_samples > MAX_BAD_SHARE * total * media.codec.channels * media.codec.sample_rate / SAMPLE_RATE:
-            raise undecodable("Much of the decoded sound is no numbers or absurd ones, so nothing it says is valid.")
+            raise undecodable("Much of the decoded sound is no numbers or absurd ones, so none of it can be used.")
         fail_if_flac_cut_off(media, total / SAMPLE_RATE)
     if total == 0:
         raise FailureError(Failure(FailureKind.TOO_SHORT, "The file holds an audio stream without a single sample."))
@@ -98,7 +98,7 @@ def decode_blocks(
 
 
 def decoded_frames(media: OpenMedia, tally: DecodeTally) -> Iterator[av.AudioFrame]:
-    """Decoded frames of the chosen stream. What cannot be read or does not decode is counted and passed over."""
+    """Decoded frames of the chosen stream. What cannot be read or does not decode is counted and skipped."""
     for packet in packets_of(media, tally):
         tally.packets += packet.size > 0
         try:

@@ -1,4 +1,4 @@
-"""When are two files the same recording? Equal packets whatever the container, or equal sound by Chromaprint."""
+"""Whether two files are the same recording: equal packets whatever the container, or equal sound by Chromaprint."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def fingerprint_program() -> str | None:
 def fingerprint(path: Path, program: str) -> np.ndarray | None:
     """Chromaprint's sub-fingerprints, uint32, about eight for each second; ``None`` where it finds none.
 
-    The exit code is not looked at: fpcalc 1.5.1 with FFmpeg 5 (Debian 12) prints its result and then takes the end of
+    The exit code is ignored: fpcalc 1.5.1 with FFmpeg 5 (Debian 12) prints its result and then takes the end of
     every file for an error.
     """
     command = [program, "-raw", "-json", "-length", str(PRINT_S), str(path.absolute())]

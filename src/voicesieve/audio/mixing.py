@@ -2,7 +2,7 @@
 
 The mean of all channels is right for most recordings and silent for some: a microphone wired the wrong way round makes
 one channel the negative of the other. So channels are joined one after the other, the loudest first, and one that would
-cancel what is there already is left out for a while. Channels that never carried sound are not counted.
+cancel those already joined is left out for a while. Channels that never carried sound are not counted.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Mixer:
 
 
 def cancels(left: np.ndarray, right: np.ndarray, rate: int) -> bool:
-    """Whether speech of ``one`` or ``other``, float (n,) at ``rate`` Hz, would be lost in their mean."""
+    """Whether speech of ``left`` or ``right``, float (n,) at ``rate`` Hz, would be lost in their mean."""
     size = max(64, 1 << round(np.log2(_CHUNK_S * rate)))
     difference = left - right
     power = float(np.dot(left, left)) + float(np.dot(right, right))
@@ -108,7 +108,7 @@ def cancels(left: np.ndarray, right: np.ndarray, rate: int) -> bool:
 
 
 def _spectra(sound: np.ndarray, size: int) -> np.ndarray:
-    """Of every other chunk of ``size`` samples: complex (chunks, bins). Half of the sound speaks for all of it."""
+    """Of every other chunk of ``size`` samples: complex (chunks, bins). Half of the sound stands for all of it."""
     if len(sound) < size:
         sound = np.pad(sound, (0, size - len(sound)))
     chunks = sound[: len(sound) // size * size].reshape(-1, size)[::2]

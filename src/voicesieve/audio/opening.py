@@ -27,7 +27,7 @@ MAX_CHANNELS = 64
 """A full third-order ambisonic mix with beds stays below; more is a broken or hostile header."""
 
 _OPTIONS = {"protocol_whitelist": "none", "format_whitelist": ",".join(sorted(DEMUXERS))}
-"""No protocol at all: the file is open already, and whatever it asks for besides stays closed."""
+"""No protocol at all: the file is open already, and FFmpeg may open nothing else."""
 
 _TOLERATED_S = 0.5
 _TOLERATED_SHARE = 0.02
@@ -71,7 +71,7 @@ def open_media(path: Path) -> Iterator[OpenMedia]:
 
     Raises FailureError: UNDECODABLE for what is no media file or has an absurd header, NO_AUDIO without an audio
     stream, DRM for protected sound, TRUNCATED for an MP4 that ends before its index. OSError if the file itself
-    cannot be read: that is our fault.
+    cannot be read: that is no fault of its content.
 
     The file is handed over as an open descriptor, so that neither its name (any bytes) nor its extension is ever
     parsed, and its content alone decides the format.
@@ -142,26 +142,26 @@ def fail_if_cut_off(media: OpenMedia) -> None:
         )
 
 
-def fail_if_flac_cut_off(media: OpenMedia, found_s: float) -> None:
-    """Raise FailureError(TRUNCATED) for a FLAC file that ends inside a frame, ``found_s`` long instead of as stated.
+def fail_if_flac_cut_off(media: OpenMedia, decoded_s: float) -> None:
+    """Raise FailureError(TRUNCATED) for a FLAC file that ends inside a frame, ``decoded_s`` long instead of as stated.
 
     FLAC counts no bytes, but samples, and its frames carry check sums.
     """
     if media.format_name != "flac" or not media.stream.duration or not media.stream.time_base:
         return
     stated_s = float(media.stream.duration * media.stream.time_base)
-    misses = stated_s - found_s > max(_TOLERATED_S, _TOLERATED_SHARE * stated_s)
+    misses = stated_s - decoded_s > max(_TOLERATED_S, _TOLERATED_SHARE * stated_s)
     if misses and cut_off.ends_inside_a_flac_frame(media.path):
         raise _failure(
             FailureKind.TRUNCATED,
-            f"The file's header counts {stated_s:.1f} s of sound but the data ends inside a frame after {found_s:.1f} "
-            "s: the transfer was cut off. Fetching it again may bring the rest.",
+            f"The file's header counts {stated_s:.1f} s of sound but the data ends inside a frame after "
+            f"{decoded_s:.1f} s: the transfer was cut off. Fetching it again may bring the rest.",
         )
 
 
-def fail_if_too_long(found_s: float, max_duration_s: float) -> None:
-    """Raise FailureError(TOO_LONG) when ``found_s`` exceeds the limit."""
-    if found_s > max_duration_s:
+def fail_if_too_long(decoded_s: float, max_duration_s: float) -> None:
+    """Raise FailureError(TOO_LONG) when ``decoded_s`` exceeds the limit."""
+    if decoded_s > max_duration_s:
         raise _failure(
             FailureKind.TOO_LONG,
             f"The recording is longer than the limit of {max_duration_s:.0f} s. Raise the limit to analyse it.",

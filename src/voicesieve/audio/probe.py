@@ -1,4 +1,4 @@
-"""Is this file what it claims to be, and how long is it really? Answered without decoding it all."""
+"""Whether a file is what it claims to be, and how long its sound is, without decoding all of it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LONGEST_PACKET_S = 0.25
 """Where packets have no common length, what is stated for one is believed up to this: an Opus packet holds at most
 0.12 s, a Vorbis block at 32 kHz 0.13 s."""
 _ODD_PACKETS = 2
-"""The first packet may be primed and the last one trimmed. With more odd ones the clock is not believed."""
+"""The first packet may be primed and the last one trimmed. With more odd ones the stated durations are not used."""
 
 _SHORT_S = 60.0
 """What is shorter is decoded to say how long it is: that costs less than knowing every encoder's padding."""

@@ -15,7 +15,7 @@ FRAME = 320
 """Samples of a level frame: 20 ms."""
 
 CONTEXT_S = 15.0
-"""The noise floor is looked for this far around a clip: a clip of continuous speech has no silence of its own."""
+"""The noise floor is measured this far around a clip: a clip of continuous speech has no silence of its own."""
 NOISE_PERCENTILE = 5.0
 """Quietest twentieth of the frames, as in NIST's stnr: within half a minute even a fast talker pauses for longer."""
 FLOOR = 1e-10

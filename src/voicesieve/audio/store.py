@@ -75,7 +75,7 @@ class RecordingStore:
         return not self.refusal(relative) and (self.root / relative).is_file()
 
     def remove(self, relative: str) -> None:
-        """Delete a file for good, power loss included; one that is gone already is what was asked for.
+        """Delete a file for good, power loss included; one that is gone already is no error.
 
         Raises `NotStoredError`; see `refusal`.
         """

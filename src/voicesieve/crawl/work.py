@@ -1,4 +1,6 @@
-"""The work that touches untrusted media: plain functions of plain data, run only in worker processes."""
+"""The work that touches untrusted media: plain functions of plain data, run only in worker processes.
+
+Decoders and models are imported inside the functions: the driver imports this module too, and needs none of them."""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING
 from voicesieve.domain.failures import Failure, FailureError, FailureKind
 from voicesieve.domain.fetching import MediaInfo, SoundTrack
 from voicesieve.domain.languages import LanguageEvidence
+from voicesieve.domain.sound import SAMPLE_RATE
 from voicesieve.domain.verdicts import Model
 from voicesieve.languages.recognition import Recogniser, Span, evidence_of
 from voicesieve.voices.detector import Detector, DetectorChoice
@@ -102,15 +105,13 @@ TRIAL_S = 1.0
 
 
 def prove_decoder() -> None:
-    """Load what opens media; what goes wrong here is no file's fault."""
+    """Load what opens media; an error here is no file's fault."""
     import voicesieve.audio.probe  # noqa: F401 - loading it is the proof
 
 
 def prove_detector(choice: DetectorChoice) -> None:
-    """Load the decoder and the detector, and score a little silence; what goes wrong here is no recording's fault."""
+    """Load the decoder and the detector, and score a little silence; an error here is no recording's fault."""
     import numpy as np
-
-    from voicesieve.domain.sound import SAMPLE_RATE
 
     _detector(choice).windows([np.zeros(int(TRIAL_S * SAMPLE_RATE), dtype=np.float32)])
 
@@ -132,7 +133,7 @@ class LocalResult:
 
 
 def analyse_local(order: LocalFile) -> LocalResult:
-    """Hash and score a file as it lies. Raises `FailureError` for media faults, `OSError` if it cannot be read."""
+    """Hash and score a file where it is. Raises `FailureError` for media faults, `OSError` if it cannot be read."""
     from voicesieve.audio.probe import probe
     from voicesieve.audio.store import sha256_of
 

@@ -123,7 +123,7 @@ def load_network(_kind: DetectorKind, choice: DetectorChoice) -> NetworkDetector
 
 
 def _session(network: bytes) -> onnxruntime.InferenceSession:
-    import onnxruntime
+    import onnxruntime  # here, so that a broken installation is reported as the detector's and not as a crash
     from onnxruntime.capi import onnxruntime_pybind11_state as reasons  # type: ignore[import-untyped]
 
     options = onnxruntime.SessionOptions()
