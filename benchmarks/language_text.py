@@ -1,4 +1,4 @@
-"""How well the language of titles is told: the table of docs/accuracy.md (section Language), and the calibration.
+"""How well the language of titles is recognised: the table of docs/accuracy.md (section Language), and the calibration.
 
     python -m benchmarks.language_text CORPORA [--docs]
 
@@ -62,7 +62,7 @@ def main() -> None:
     sentences = {
         "vi": _sentences(arguments.corpora / "common-voice-vi/metadata.csv"),
         # The corpus writes capitals throughout; people write sentences.
-        "en": [told.capitalize() for told in _sentences(arguments.corpora / "speechocean762/metadata.csv")],
+        "en": [text.capitalize() for text in _sentences(arguments.corpora / "speechocean762/metadata.csv")],
     }
     started = time.process_time()
     languages_of(["Bé Na"])
@@ -71,8 +71,8 @@ def main() -> None:
     print(table)
     _print_calibration(sentences)
     if arguments.docs:
-        told = ACCURACY.read_text(encoding="utf-8")
-        before, rest = told.split(BEGIN, 1)
+        page = ACCURACY.read_text(encoding="utf-8")
+        before, rest = page.split(BEGIN, 1)
         ACCURACY.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{rest.split(END, 1)[1]}", encoding="utf-8")
 
 
@@ -93,9 +93,9 @@ def _table(sentences: dict[str, list[str]]) -> str:
     ]
     for name, change in CHANGES.items():
         for code, other in (("vi", "en"), ("en", "vi")):
-            found = measured(sentences[code], sentences[other], code, change)
-            shares = " | ".join(f"{share:.3f}" for share in (found.silent, found.right, found.third))
-            lines.append(f"| {name} | {code} | {found.texts:,} | {shares} | {found.milliseconds:.2f} |")
+            figures = measured(sentences[code], sentences[other], code, change)
+            shares = " | ".join(f"{share:.3f}" for share in (figures.silent, figures.right, figures.third))
+            lines.append(f"| {name} | {code} | {figures.texts:,} | {shares} | {figures.milliseconds:.2f} |")
     return "\n".join(lines) + "\n"
 
 
@@ -103,9 +103,9 @@ def measured(own: Sequence[str], other: Sequence[str], code: str, change: Change
     """What is answered about each sentence of ``own``, which is in ``code``, after ``change``."""
     titles = [change(sentence, other[number % len(other)]) for number, sentence in enumerate(own)]
     started = time.process_time()
-    found = [languages_of([title]) for title in titles]
+    answers_by_title = [languages_of([title]) for title in titles]
     spent_s = time.process_time() - started
-    answers = [told[0].code for told in found if told and told[0].probability >= LEAST]
+    answers = [languages[0].code for languages in answers_by_title if languages and languages[0].probability >= LEAST]
     share = max(1, len(answers))
     return Figures(
         texts=len(titles),
@@ -120,8 +120,8 @@ def _print_calibration(sentences: dict[str, list[str]]) -> None:
     """Logistic regression of right on the detector's log-odds, both languages weighing the same; then its bins."""
     reader = text._reader()
     odds, right, weights = [], [], []
-    for code, told in sentences.items():
-        pieces = [" ".join(words[:n]) for words in map(str.split, sorted(set(told))) for n in (*FIRST_WORDS, None)]
+    for code, texts in sentences.items():
+        pieces = [" ".join(words[:n]) for words in map(str.split, sorted(set(texts))) for n in (*FIRST_WORDS, None)]
         for piece in pieces:
             label, raw = reader.rank(piece.lower())[0]
             odds.append(math.log(raw) - math.log1p(-min(raw, 1 - 1e-9)))

@@ -1,9 +1,9 @@
-"""Whisper as a listener for languages, on children and adults whose language is known: the table of docs/accuracy.md.
+"""Whisper as a recogniser of languages, on children and adults whose language is known: the table of docs/accuracy.md.
 
     python -m benchmarks.language_whisper MODEL CORPORA [--speakers 25]
 
 MODEL is a name on the hub or a folder (see docs/languages.md), CORPORA holds ``common-voice-vi`` and
-``speechocean762``. Of each speaker it hears up to 20 s, as one vote would, and one clip of a few seconds. An answer is
+``speechocean762``. Of each speaker it gets up to 20 s, as one vote would, and one clip of a few seconds. An answer is
 given where a language has a probability of 0.6 after the wishes were applied.
 """
 
@@ -57,25 +57,25 @@ def main() -> None:
         for length, clips in (("up to 20 s", speaker.clips), ("one clip", speaker.clips[:1])):
             sound = _joined(clips)
             started = time.process_time()
-            told = whisper.languages(sound)
+            languages = whisper.languages(sound)
             spent_s += time.process_time() - started
-            votes[length, speaker.group].append((speaker.code, evidence_of([(0.0, 1.0)], told, "")))
+            votes[length, speaker.group].append((speaker.code, evidence_of([(0.0, 1.0)], languages, "")))
     print(f"model.bin {weights[:16]}; {spent_s / sum(map(len, votes.values())):.2f} s of one core a vote\n")
-    print("| hears | speakers | wanted | answered | right of the answers | taken for |\n|---|---|---|---|---|---|")
-    for (length, group), found in sorted(votes.items(), reverse=True):
+    print("| sound | speakers | wanted | answered | right of the answers | taken for |\n|---|---|---|---|---|---|")
+    for (length, group), group_votes in sorted(votes.items(), reverse=True):
         for name, wanted, unwanted in WISHES:
-            print(f"| {length} | {len(found)} {group} | {name} | {_figures(found, wanted, unwanted)} |")
+            print(f"| {length} | {len(group_votes)} {group} | {name} | {_figures(group_votes, wanted, unwanted)} |")
 
 
-def _figures(found: list[tuple[str, LanguageEvidence | None]], wanted: tuple[str, ...], unwanted: float) -> str:
+def _figures(votes: list[tuple[str, LanguageEvidence | None]], wanted: tuple[str, ...], unwanted: float) -> str:
     answers = []
-    for code, piece in found:
+    for code, piece in votes:
         answer, probability = restricted(piece, wanted, unwanted) if piece else ("", 0.0)
         if probability >= ANSWERS_FROM:
             answers.append((code, answer))
     wrong = Counter(answer for code, answer in answers if answer != code)
     right = f"{1 - wrong.total() / len(answers):.2f}" if answers else ""
-    return f"{len(answers) / len(found):.2f} | {right} | {', '.join(f'{a} {n}' for a, n in wrong.most_common(3))}"
+    return f"{len(answers) / len(votes):.2f} | {right} | {', '.join(f'{a} {n}' for a, n in wrong.most_common(3))}"
 
 
 def _speakers(corpora: Path, count: int) -> Iterable[Speaker]:

@@ -118,10 +118,10 @@ def resampled(sound: np.ndarray, factor: float) -> np.ndarray:
     """``sound`` played about ``factor`` times as fast, through its spectrum: no alias, no image."""
     length = max(1, round(len(sound) / factor / GRAIN)) * GRAIN
     spectrum = np.fft.rfft(sound)
-    kept = np.zeros(length // 2 + 1, spectrum.dtype)
-    shared = min(len(kept), len(spectrum))
-    kept[:shared] = spectrum[:shared]
-    return (np.fft.irfft(kept, length) * (length / len(sound))).astype(np.float32)
+    bins = np.zeros(length // 2 + 1, spectrum.dtype)
+    shared = min(len(bins), len(spectrum))
+    bins[:shared] = spectrum[:shared]
+    return (np.fft.irfft(bins, length) * (length / len(sound))).astype(np.float32)
 
 
 def _cropped(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -256,7 +256,7 @@ def _report_sounds(scored: Sequence[tuple[Clip, np.ndarray]]) -> None:
 def _report_missed_speech(clips: Sequence[Clip]) -> None:
     """Loud chunks, within 20 dB of the clip's level, that the speech gate leaves out at its and at usual thresholds."""
     for kind in ("child", "woman", "man"):
-        missed, loud_chunks, unheard = Counter[float](), 0, 0
+        missed, loud_chunks, silent = Counter[float](), 0, 0
         of_kind = [clip for clip in clips if _is(clip, "so:", kind)]
         for clip in of_kind:
             chunks = clip.sound[: len(clip.sound) // CHUNK * CHUNK].reshape(-1, CHUNK)
@@ -266,10 +266,10 @@ def _report_missed_speech(clips: Sequence[Clip]) -> None:
             probabilities = VoiceActivity().probabilities(chunks)
             for on, off in ((ON_PROBABILITY, OFF_PROBABILITY), (0.5, 0.35)):
                 missed[on] += int((loud & ~speech_chunks(probabilities, on, off)).sum())
-            unheard += not any(True for _ in floor.speech_windows([clip.sound]))
+            silent += not any(True for _ in floor.speech_windows([clip.sound]))
         shares = ", ".join(f"{count / loud_chunks:.3f} at {on}" for on, count in missed.items())
         print(
-            f"  {kind}: share of loud sound outside speech {shares}; {unheard} of {len(of_kind)} clips without a window"
+            f"  {kind}: share of loud sound outside speech {shares}; {silent} of {len(of_kind)} clips without a window"
         )
 
 

@@ -89,7 +89,7 @@ def main() -> None:
     (arguments.output / "audio").mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(2, initializer=_load, initargs=(model, vocabulary)) as pool:
         jobs = [(voice, number, arguments.output / "audio") for number, voice in enumerate(voices)]
-        rows = [row for found in pool.map(_speak, jobs) for row in found]
+        rows = [row for spoken in pool.map(_speak, jobs) for row in spoken]
     with (arguments.output / "metadata.csv").open("w", encoding="utf-8", newline="") as file:
         table = csv.DictWriter(file, ("path", "speaker", "gender"))
         table.writeheader()

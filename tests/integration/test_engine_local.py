@@ -208,12 +208,12 @@ def test_what_cannot_travel_costs_only_its_item(drive: Drive, name: str) -> None
     ],
 )
 def test_a_worker_that_dies_is_replaced_and_blames_the_machinery(
-    drive: Drive, function: Callable[[int], None], item: int, kind: FailureKind, told: str
+    drive: Drive, function: Callable[[int], None], item: int, kind: FailureKind, words: str
 ) -> None:
     async def scenario(engine: Engine) -> None:
         failure = await failure_of(engine.run(function, item, deadline_s=PATIENCE_S))
         assert failure.kind is kind
-        assert told in failure.message
+        assert words in failure.message
         answers = await asyncio.gather(*(engine.run(double, n, deadline_s=PATIENCE_S) for n in range(4)))
         assert answers == [0, 2, 4, 6]
 
@@ -242,7 +242,7 @@ def test_a_worker_that_dies_idle_is_replaced(drive: Drive) -> None:
     drive(scenario)
 
 
-def test_many_sudden_deaths_cost_nobody_else_anything(drive: Drive) -> None:
+def test_many_sudden_deaths_cost_no_other_item_anything(drive: Drive) -> None:
     """A worker may die before the driver has read that it took the item; the item must be named all the same."""
 
     async def scenario(engine: Engine) -> None:
@@ -301,8 +301,8 @@ def test_cancelling_ends_the_worker_and_frees_its_place(drive: Drive, tmp_path: 
     drive(scenario)
 
 
-def overlapping(spans: list[tuple[float, float]], one: tuple[float, float]) -> list[tuple[float, float]]:
-    return [span for span in spans if span[0] < one[1] and one[0] < span[1]]
+def overlapping(spans: list[tuple[float, float]], other: tuple[float, float]) -> list[tuple[float, float]]:
+    return [span for span in spans if span[0] < other[1] and other[0] < span[1]]
 
 
 def test_alone_means_alone(drive: Drive) -> None:
@@ -332,7 +332,7 @@ def test_alone_means_alone(drive: Drive) -> None:
     drive(scenario)
 
 
-def test_who_gives_up_waiting_to_be_alone_holds_up_nobody(drive: Drive, tmp_path: Path) -> None:
+def test_an_item_that_gives_up_waiting_to_be_alone_delays_no_other(drive: Drive, tmp_path: Path) -> None:
     async def scenario(engine: Engine) -> None:
         hanging = asyncio.create_task(engine.run(hang, str(tmp_path / "pid"), deadline_s=3600.0))
         await until((tmp_path / "pid").exists)

@@ -88,17 +88,19 @@ def whisper_pieces(story: dict) -> list[dict]:  # type: ignore[type-arg]
 
 
 def test_recognised_languages_are_stored_with_their_place_weight_and_revision(crawled: Path, model: Path) -> None:
-    told = stories(crawled)
-    listened = [story for story in told if whisper_pieces(story)]
-    assert listened, [story["state"] for story in told]
-    for story in listened:
+    reports = stories(crawled)
+    recognised = [story for story in reports if whisper_pieces(story)]
+    assert recognised, [story["state"] for story in reports]
+    for story in recognised:
         assert story["state"] != "rejected" or story["reasons"][0]["rule"].startswith("language")
         for piece in whisper_pieces(story):
             assert 0 <= piece["start"] < piece["end"] <= story["verdict"]["duration_s"] + 0.1
             assert checksum(model)[:16] in piece["revision"]
             assert piece["weight"] > 0
             assert dict(piece["distribution"])[piece["code"]] == pytest.approx(piece["probability"], abs=1e-4)
-    assert not any(whisper_pieces(story) for story in told if story["reasons"][0]["rule"] in ("no_child", "no_speech"))
+    assert not any(
+        whisper_pieces(story) for story in reports if story["reasons"][0]["rule"] in ("no_child", "no_speech")
+    )
 
 
 def test_other_wanted_languages_are_decided_from_the_stored_evidence(crawled: Path, model: Path) -> None:
@@ -107,14 +109,14 @@ def test_other_wanted_languages_are_decided_from_the_stored_evidence(crawled: Pa
         model, VOICESIEVE_POLICY__LANGUAGES='["haw"]', VOICESIEVE_POLICY__UNDETERMINED_LANGUAGE="reject"
     )
     before = hashlib.sha256((crawled / "catalog.sqlite3").read_bytes()).digest()
-    found = voicesieve("redecide", "--dry-run", "--json", "--data", crawled, settings=settings).json
-    assert sum(found["moved"].values()) > 0
-    assert all("rejected" in move or "unsure" in move for move in found["moved"])
+    changes = voicesieve("redecide", "--dry-run", "--json", "--data", crawled, settings=settings).json
+    assert sum(changes["moved"].values()) > 0
+    assert all("rejected" in move or "unsure" in move for move in changes["moved"])
     assert hashlib.sha256((crawled / "catalog.sqlite3").read_bytes()).digest() == before
     assert whisper_pieces(story)
 
 
-def test_a_model_that_cannot_be_fetched_is_a_counted_state_and_mended_later(model: Path, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_fetched_is_a_counted_state_and_fixed_later(model: Path, tmp_path: Path) -> None:
     (tmp_path / "clips").mkdir()
     clip = CLIPS / "child-vi-story.opus"
     (tmp_path / "clips" / clip.name).write_bytes(clip.read_bytes())

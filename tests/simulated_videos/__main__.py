@@ -43,9 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         make = partial(make_video, material, chosen.seed, longest_s=chosen.longest, shares=chosen.shares)
         write_videos(make, chosen.output, chosen.count, chosen.workers)
     for name in chosen.evaluate:
-        found = figures(judge(chosen.output, name, chosen.workers))
+        measured = figures(judge(chosen.output, name, chosen.workers))
         model = load_detector(name).model
-        print(json.dumps({"detector": model.name, "revision": model.revision, **found}, indent=1))
+        print(json.dumps({"detector": model.name, "revision": model.revision, **measured}, indent=1))
 
 
 def write_videos(make: Callable[[int], Video], output: Path, count: int, workers: int = 1) -> list[Path]:

@@ -37,16 +37,16 @@ def figures(judged: Sequence[Judged]) -> dict[str, dict[str, object]]:
 
 
 def _at(judged: Sequence[Judged], point: OperatingPoint) -> dict[str, object]:
-    verdicts = [pool(one.analysis.scores, one.analysis.duration_s, point, one.analysis.model) for one in judged]
+    verdicts = [pool(video.analysis.scores, video.analysis.duration_s, point, video.analysis.model) for video in judged]
     pairs = list(zip(judged, verdicts, strict=True))
-    adults_only = [verdict.label for one, verdict in pairs if one.child_s == 0]
-    with_children = [verdict.label for one, verdict in pairs if one.child_s >= ENOUGH_CHILD_S]
-    little = [verdict.label for one, verdict in pairs if 0 < one.child_s < ENOUGH_CHILD_S]
-    errors = [abs(verdict.child_s - one.child_s) for one, verdict in pairs]
+    adults_only = [verdict.label for video, verdict in pairs if video.child_s == 0]
+    with_children = [verdict.label for video, verdict in pairs if video.child_s >= ENOUGH_CHILD_S]
+    little = [verdict.label for video, verdict in pairs if 0 < video.child_s < ENOUGH_CHILD_S]
+    errors = [abs(verdict.child_s - video.child_s) for video, verdict in pairs]
     return {
         **_segment_figures(pairs),
         "child_s_mean_absolute_error": round(float(np.mean(errors)), 2),
-        "child_s_true_mean": round(float(np.mean([one.child_s for one in judged])), 2),
+        "child_s_true_mean": round(float(np.mean([video.child_s for video in judged])), 2),
         "false_positive_videos_per_100": _per_100(adults_only),
         "adults_only_videos": len(adults_only),
         "recall_from_20_s": _share(adults=False, labels=with_children),
@@ -69,9 +69,9 @@ def _share(*, adults: bool, labels: Sequence[VerdictLabel]) -> float | None:
 def _segment_figures(pairs: Iterable[tuple[Judged, Verdict]]) -> dict[str, object]:
     """F1 of each label over steps of 10 ms. Where child and adult speak at once, nothing is counted."""
     counts = {label: np.zeros(3, int) for label in (Label.CHILD, Label.ADULT, Label.NONSPEECH)}
-    for one, verdict in pairs:
-        steps = int(one.analysis.duration_s / STEP_S)
-        child, adult = (_marks(one.truth, label, steps) for label in ("child", "adult"))
+    for video, verdict in pairs:
+        steps = int(video.analysis.duration_s / STEP_S)
+        child, adult = (_marks(video.truth, label, steps) for label in ("child", "adult"))
         truths = {Label.CHILD: child & ~adult, Label.ADULT: adult & ~child, Label.NONSPEECH: ~child & ~adult}
         counted = ~(child & adult)
         for label, truth in truths.items():

@@ -112,9 +112,9 @@ def test_a_recording_of_eight_channels_is_read_and_nothing_behind_it(tmp_path: P
         resampler = av.AudioResampler(format="fltp", layout="7.1", rate=48_000, frame_size=1_024)
         for part in (*resampler.resample(frame), *resampler.resample(None), None):
             container.mux(stream.encode(part))
-    heard = np.concatenate(list(decode_blocks(path)))
-    assert heard.size == pytest.approx(16_000, rel=0.1)
-    assert np.sqrt(np.mean(heard[2_000:14_000] ** 2)) > 0.1
+    decoded = np.concatenate(list(decode_blocks(path)))
+    assert decoded.size == pytest.approx(16_000, rel=0.1)
+    assert np.sqrt(np.mean(decoded[2_000:14_000] ** 2)) > 0.1
 
 
 @pytest.mark.parametrize("block_s", [0.1, 0.7, 30.0])
@@ -323,8 +323,8 @@ def test_a_title_in_another_encoding_harms_nothing(tmp_path: Path) -> None:
 
 def test_many_channels_at_a_high_rate_take_little_memory(tmp_path: Path) -> None:
     """A second of 64 channels at 768,000 Hz is 200 MB of numbers; the header alone decides that."""
-    some = np.repeat(np.random.default_rng(1).integers(-9_000, 9_000, 7_680, dtype=np.int16), 64).tobytes()
-    path = raw_wav(tmp_path / "wide.wav", 100 * some, rate=768_000, channels=64)
+    piece = np.repeat(np.random.default_rng(1).integers(-9_000, 9_000, 7_680, dtype=np.int16), 64).tobytes()
+    path = raw_wav(tmp_path / "wide.wav", 100 * piece, rate=768_000, channels=64)
     tracemalloc.start()
     try:
         assert sum(len(block) for block in decode_blocks(path)) == pytest.approx(16_000, abs=10)

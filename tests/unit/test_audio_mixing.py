@@ -110,17 +110,17 @@ def test_a_voice_in_the_centre_of_six_silent_channels_is_as_loud_as_alone(tmp_pa
     assert np.allclose(decoded(path), speech(), atol=1e-6)
 
 
-def test_a_voice_in_the_centre_is_heard_among_six_channels(tmp_path: Path) -> None:
+def test_a_voice_in_the_centre_is_audible_among_six_channels(tmp_path: Path) -> None:
     sides = [noise(0.002, seed) for seed in range(5)]
     path = stored(tmp_path / "film.wav", sides[0], sides[1], speech(), *sides[2:], layout="5.1")
     assert share_of(speech(), decoded(path)) > 0.99
 
 
 def test_two_pairs_that_cancel_leave_one_of_each(tmp_path: Path) -> None:
-    one, two = speech(1), 0.5 * speech(2)
-    mixed = decoded(stored(tmp_path / "pairs.wav", two, -two, one, -one, layout="quad"))
-    assert share_of(one, mixed) > 0.85
-    assert share_of(two, mixed) > 0.4
+    first, second = speech(1), 0.5 * speech(2)
+    mixed = decoded(stored(tmp_path / "pairs.wav", second, -second, first, -first, layout="quad"))
+    assert share_of(first, mixed) > 0.85
+    assert share_of(second, mixed) > 0.4
 
 
 @pytest.mark.parametrize(

@@ -77,8 +77,8 @@ def test_a_calibration_raises_the_auc_on_the_other_half_of_the_speakers(domain: 
         learnt = np.isin(domain.speakers, half)
         assert learnt.sum() <= 200
         other = domain.chosen(~learnt)
-        found = refit(domain.chosen(learnt), NetworkDetector.embedded().base).calibration
-        moved = calibrated_odds(other, found.scale, found.offset, found.weights)
+        calibration = refit(domain.chosen(learnt), NetworkDetector.embedded().base).calibration
+        moved = calibrated_odds(other, calibration.scale, calibration.offset, calibration.weights)
         gains.append(auc(other, moved) - auc(other, other.odds))
     print(f"gain of AUC on speakers not learnt from, {DIVISIONS} divisions: {np.round(gains, 3).tolist()}")
     assert np.mean(gains) > 0.01

@@ -70,7 +70,7 @@ def test_tables_as_spreadsheets_save_them(folder: Path, data: bytes) -> None:
         (f"{'a' * 5000},child,,", "cannot be a path"),
     ],
 )
-def test_a_bad_row_is_told_by_line_and_the_others_count(folder: Path, row: str, words: str) -> None:
+def test_a_bad_row_is_reported_with_its_line_and_the_others_count(folder: Path, row: str, words: str) -> None:
     stretches, problems = read(folder, f"path,label,start,end\na.wav,man,,\n{row}\na.wav,woman,,\n")
     assert [stretch.label for stretch in stretches] == [SoundLabel.MAN, SoundLabel.WOMAN]
     assert list(problems) == [3]

@@ -48,8 +48,8 @@ def test_equal_error_rate_by_hand() -> None:
 
 def test_equal_error_rate_of_two_normal_distributions() -> None:
     rng = np.random.default_rng(1)
-    found = figure(sample(rng.normal(1, 1, 4000), rng.normal(-1, 1, 4000)), statistics.equal_error_rate, draws=1)
-    assert found.value == pytest.approx(0.1587, abs=0.012)  # the normal distribution beyond one deviation
+    rate = figure(sample(rng.normal(1, 1, 4000), rng.normal(-1, 1, 4000)), statistics.equal_error_rate, draws=1)
+    assert rate.value == pytest.approx(0.1587, abs=0.012)  # the normal distribution beyond one deviation
 
 
 def test_a_roc_starts_at_nothing_and_ends_at_all_and_holds_the_area() -> None:
@@ -60,7 +60,7 @@ def test_a_roc_starts_at_nothing_and_ends_at_all_and_holds_the_area() -> None:
     assert np.trapezoid(hits, alarms) == pytest.approx(figure(drawn, statistics.auc, draws=1).value)
 
 
-def test_clips_in_which_nothing_is_heard_are_the_least_childlike() -> None:
+def test_clips_without_speech_are_the_least_childlike() -> None:
     assert figure(sample([-np.inf, 2], [0, 1]), statistics.auc, draws=1).value == 0.5
     with pytest.raises(ValueError, match="not a number"):
         sample([np.nan], [0])
@@ -79,10 +79,10 @@ def test_few_speakers_have_no_interval() -> None:
 def test_intervals_are_the_same_each_time_and_hold_the_value() -> None:
     rng = np.random.default_rng(3)
     drawn = sample(rng.normal(1, 1, 30), rng.normal(0, 1, 30))
-    found = figure(drawn, statistics.auc)
-    assert found == figure(drawn, statistics.auc)
-    assert found.low is not None and found.high is not None and found.value is not None
-    assert found.low < found.value < found.high
+    area = figure(drawn, statistics.auc)
+    assert area == figure(drawn, statistics.auc)
+    assert area.low is not None and area.high is not None and area.value is not None
+    assert area.low < area.value < area.high
 
 
 def test_the_interval_is_that_of_the_speakers_not_of_their_clips() -> None:
@@ -90,8 +90,8 @@ def test_the_interval_is_that_of_the_speakers_not_of_their_clips() -> None:
     rng = np.random.default_rng(4)
     once = sample(rng.normal(1, 1, 20), rng.normal(0, 1, 20))
     copies = Sample(np.repeat(once.scores, 10), np.repeat(once.child, 10), np.repeat(once.speakers, 10))
-    one, ten = figure(once, statistics.auc), figure(copies, statistics.auc)
-    assert (ten.value, ten.low, ten.high) == pytest.approx((one.value, one.low, one.high))
+    single, tenfold = figure(once, statistics.auc), figure(copies, statistics.auc)
+    assert (tenfold.value, tenfold.low, tenfold.high) == pytest.approx((single.value, single.low, single.high))
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
@@ -99,8 +99,8 @@ def test_intervals_hold_the_truth_as_often_as_they_say() -> None:
     held = 0
     for seed in range(120):
         rng = np.random.default_rng([5, seed])
-        found = figure(sample(rng.normal(1, 1, 25), rng.normal(0, 1, 25)), statistics.auc, draws=300)
-        held += found.low <= 0.7602 <= found.high  # type: ignore[operator]
+        area = figure(sample(rng.normal(1, 1, 25), rng.normal(0, 1, 25)), statistics.auc, draws=300)
+        held += area.low <= 0.7602 <= area.high  # type: ignore[operator]
     assert 0.87 <= held / 120 <= 1.0
 
 
@@ -113,8 +113,8 @@ def test_wilson_against_published_values() -> None:
         (1, 29): (0.0061, 0.1718),
     }
     for (hits, total), (low, high) in published.items():
-        found = statistics.wilson(hits, total)
-        assert (found.low, found.high) == pytest.approx((low, high), abs=1e-4)
+        share = statistics.wilson(hits, total)
+        assert (share.low, share.high) == pytest.approx((low, high), abs=1e-4)
     assert statistics.wilson(0, 0) == Figure(None)
 
 

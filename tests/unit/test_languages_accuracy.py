@@ -11,17 +11,17 @@ def language(code: str, **pieces: tuple[str, float]) -> SpokenLanguage:
 
 
 def test_each_kind_is_counted_by_what_it_says_alone() -> None:
-    found = accuracy_by_kind(
+    accuracies = accuracy_by_kind(
         [
             ("vi", language("vi", text=("en", 0.9), asr_captions=("vi", 0.97))),
             ("vi", language("und", text=("vi", SURE - 0.01))),
             ("en", language("vi", text=("vi", 0.9))),
         ]
     )
-    counts = {kind: (a.asked, a.right, a.wrong, a.abstained) for kind, a in found.items()}
+    counts = {kind: (a.asked, a.right, a.wrong, a.abstained) for kind, a in accuracies.items()}
     assert counts == {TOGETHER: (3, 1, 1, 1), "asr_captions": (3, 1, 0, 2), "text": (3, 0, 2, 1)}
-    assert found["text"].confusions == {("vi", "en"): 1, ("en", "vi"): 1}
-    assert found[TOGETHER].accuracy == 0.5
+    assert accuracies["text"].confusions == {("vi", "en"): 1, ("en", "vi"): 1}
+    assert accuracies[TOGETHER].accuracy == 0.5
     assert accuracy_by_kind([("vi", language("und"))])[TOGETHER].accuracy is None
 
 

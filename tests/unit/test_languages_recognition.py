@@ -83,7 +83,7 @@ def test_codes_of_the_recogniser_are_normalised_and_joined() -> None:
     assert evidence_of([(1.0, 2.0)], {"nonsense": 1.0}, "tiny") is None
 
 
-def test_a_wanted_language_is_held_likelier_before_anybody_listens() -> None:
+def test_a_wanted_language_is_likelier_before_recognition() -> None:
     piece = vote(WHISPER)
     assert restricted(piece, (), 0.1) == ("en", 0.5)
     assert restricted(piece, ("vi",), 1.0) == ("en", 0.5)

@@ -13,16 +13,16 @@ from voicesieve.languages.text import CEILING
 from voicesieve.sources.registry import declared_as
 
 
-def pieces(**known: object) -> dict[str, tuple[str, float]]:
-    found = collect(KnownVideo(**known))  # type: ignore[arg-type]
-    assert found.unavailable == ()
-    return {f"{piece.source}:{piece.code}": piece.probability for piece in found.evidence}  # type: ignore[misc]
+def pieces(**facts: object) -> dict[str, tuple[str, float]]:
+    collected = collect(KnownVideo(**facts))  # type: ignore[arg-type]
+    assert collected.unavailable == ()
+    return {f"{piece.source}:{piece.code}": piece.probability for piece in collected.evidence}  # type: ignore[misc]
 
 
-def test_each_kind_of_evidence_speaks_for_itself() -> None:
+def test_each_kind_of_evidence_gives_its_own_piece() -> None:
     facts = {"asr_language": "vi", "language": "vi-VN", "subtitle_languages": ["vie"]}
-    found = pieces(title="Kể chuyện cho bé", facts=facts, declared_language="vi", channel_languages={"vi": 8})
-    assert found.keys() == {
+    evidence = pieces(title="Kể chuyện cho bé", facts=facts, declared_language="vi", channel_languages={"vi": 8})
+    assert evidence.keys() == {
         "asr_captions:vi",
         "audio_track:vi",
         "declared_audio:vi",
@@ -30,12 +30,12 @@ def test_each_kind_of_evidence_speaks_for_itself() -> None:
         "text:vi",
         "channel:vi",
     }
-    assert found["channel:vi"] == 0.9
+    assert evidence["channel:vi"] == 0.9
 
 
 def test_every_piece_carries_the_revision_of_what_made_it() -> None:
-    found = collect(KnownVideo(declared_as("rss"), title="Kể chuyện cho bé", declared_language="vi"))
-    assert {piece.source: bool(piece.revision) for piece in found.evidence} == {"feed_language": True, "text": True}
+    collected = collect(KnownVideo(declared_as("rss"), title="Kể chuyện cho bé", declared_language="vi"))
+    assert {piece.source: bool(piece.revision) for piece in collected.evidence} == {"feed_language": True, "text": True}
 
 
 @pytest.mark.parametrize(
@@ -92,15 +92,15 @@ def test_of_a_description_the_language_is_kept_and_not_the_words() -> None:
     assert digest({"title": "x"}) == {"title": "x"}
 
 
-def test_a_detector_that_cannot_run_is_told_and_the_others_still_speak(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_detector_that_cannot_run_is_reported_and_the_others_still_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     from voicesieve.languages import text
 
     def broken() -> None:
         raise OSError("model.npz.xz: no such file")
 
     monkeypatch.setattr(text, "_reader", broken)
-    found = collect(KnownVideo(declared_as("rss"), title="The story of a cat", declared_language="en"))
-    assert [piece.source for piece in found.evidence] == ["feed_language"]
-    assert found.unavailable == (("text", "OSError: model.npz.xz: no such file"),)
+    collected = collect(KnownVideo(declared_as("rss"), title="The story of a cat", declared_language="en"))
+    assert [piece.source for piece in collected.evidence] == ["feed_language"]
+    assert collected.unavailable == (("text", "OSError: model.npz.xz: no such file"),)
     unread = digest({"description": "The story of a cat"})
     assert collect(KnownVideo(facts=unread)).unavailable[0][0] == "description"

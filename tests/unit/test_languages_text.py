@@ -10,7 +10,7 @@ from voicesieve.languages.text import CEILING, MAX_CHARS, languages_of
 
 
 def codes(*texts: str) -> list[str]:
-    return [found.code for found in languages_of(texts)]
+    return [language.code for language in languages_of(texts)]
 
 
 @pytest.mark.parametrize(
@@ -38,10 +38,10 @@ def test_english_titles(title: str) -> None:
 
 
 def test_a_title_in_two_languages_counts_for_both() -> None:
-    found = languages_of(["Bé học màu sắc và con số | Learn colours and numbers"])
-    assert {language.code for language in found} == {"vi", "en"}
-    assert sum(language.probability for language in found) <= 1.0
-    assert all(language.probability < 0.8 for language in found)
+    languages = languages_of(["Bé học màu sắc và con số | Learn colours and numbers"])
+    assert {language.code for language in languages} == {"vi", "en"}
+    assert sum(language.probability for language in languages) <= 1.0
+    assert all(language.probability < 0.8 for language in languages)
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,9 @@ def test_of_a_title_of_a_megabyte_only_the_beginning_is_read(title: str) -> None
 @settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_has_a_clear_outcome(text: str) -> None:
-    found = languages_of([text])
-    assert all(0.0 < language.probability <= CEILING for language in found)
-    assert [language.probability for language in found] == sorted((f.probability for f in found), reverse=True)
+    languages = languages_of([text])
+    assert all(0.0 < language.probability <= CEILING for language in languages)
+    assert [language.probability for language in languages] == sorted((f.probability for f in languages), reverse=True)
 
 
 @pytest.mark.parametrize(

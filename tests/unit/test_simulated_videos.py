@@ -107,10 +107,10 @@ def test_sound_is_loud_where_the_truth_says_speech(bursts: Material, monkeypatch
 
 
 def test_the_same_number_gives_the_same_video(bursts: Material) -> None:
-    one, again, other = (make_video(bursts, 7, number, longest_s=60) for number in (4, 4, 11))
-    assert replace(one, data=b"") == replace(again, data=b"")
-    assert len(one.data) == pytest.approx(len(again.data), rel=0.01)  # containers hold ids drawn at random
-    assert one.truth != other.truth
+    first, again, other = (make_video(bursts, 7, number, longest_s=60) for number in (4, 4, 11))
+    assert replace(first, data=b"") == replace(again, data=b"")
+    assert len(first.data) == pytest.approx(len(again.data), rel=0.01)  # containers hold ids drawn at random
+    assert first.truth != other.truth
 
 
 def test_only_held_out_clips_are_used_by_the_rules_of_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,8 +156,8 @@ def scores(*windows: tuple[float, float, float]) -> WindowScores:
     return WindowScores(times[:, 0], times[:, 1], np.array(logs, np.float32))
 
 
-def judged(truth: tuple[Part, ...], found: WindowScores) -> Judged:
-    return Judged(Path("x"), truth, ScoredRecording(100.0, found, Model("m", "r"), -20.0, 0.0, 1, 0, 0.0))
+def judged(truth: tuple[Part, ...], windows: WindowScores) -> Judged:
+    return Judged(Path("x"), truth, ScoredRecording(100.0, windows, Model("m", "r"), -20.0, 0.0, 1, 0, 0.0))
 
 
 def test_a_perfect_detector_has_perfect_figures_and_a_deaf_one_has_none() -> None:
@@ -175,8 +175,8 @@ def test_a_perfect_detector_has_perfect_figures_and_a_deaf_one_has_none() -> Non
 
 def test_seconds_in_which_both_speak_do_not_count() -> None:
     both = (Part(10, 40, "child", "a"), Part(30, 60, "adult", "b"))
-    found = figures([judged(both, scores((10, 40, 0.99), (40, 60, 0.01)))])["corpus"]
-    assert found["segment_f1_child"] == found["segment_f1_adult"] == 1.0
+    measured = figures([judged(both, scores((10, 40, 0.99), (40, 60, 0.01)))])["corpus"]
+    assert measured["segment_f1_child"] == measured["segment_f1_adult"] == 1.0
     assert measuring.STEP_S == 0.01
 
 
@@ -184,8 +184,8 @@ def test_the_command_makes_videos_labels_and_figures_without_corpora(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["--output", str(tmp_path), "--count", "2", "--longest", "20", "--shares", "0", "1", "--evaluate", "floor"])
-    found = json.load(io.StringIO(capsys.readouterr().out))
-    assert found["corpus"]["adults_only_videos"] == 1
+    written = json.load(io.StringIO(capsys.readouterr().out))
+    assert written["corpus"]["adults_only_videos"] == 1
     truths = [json.loads(line) for line in (tmp_path / "truth.jsonl").read_text("utf-8").splitlines()]
     assert [truth["child_share"] for truth in truths] == [0, 1]
     assert all((tmp_path / truth["path"]).stat().st_size > 10_000 for truth in truths)

@@ -94,16 +94,16 @@ def test_a_training_set_that_gives_children_away_by_their_length_is_refused() ->
     refuse(Shortcuts(silence=0.6, duration=0.55, silence_unmoved=0.5, duration_unmoved=0.5, examples=100))
 
 
-def test_weights_of_another_training_set_are_not_gone_on_with(tmp_path: Path) -> None:
+def test_training_is_not_resumed_from_weights_of_another_training_set(tmp_path: Path) -> None:
     pytest.importorskip("torch", reason="the recipe needs torch")
     from training.network.shortcuts import Shortcuts, refuse_mixture
 
-    kept, own = tmp_path / "shortcuts.json", Shortcuts(0.52, 0.53, 0.51, 0.52, 3_368)
-    refuse_mixture(kept, own)
-    kept.write_text(json.dumps(asdict(own)))
-    refuse_mixture(kept, own)
+    stored, own = tmp_path / "shortcuts.json", Shortcuts(0.52, 0.53, 0.51, 0.52, 3_368)
+    refuse_mixture(stored, own)
+    stored.write_text(json.dumps(asdict(own)))
+    refuse_mixture(stored, own)
     with pytest.raises(SystemExit, match="another training set"):
-        refuse_mixture(kept, replace(own, silence=0.53))
+        refuse_mixture(stored, replace(own, silence=0.53))
 
 
 def test_a_calibration_of_stored_scores_is_that_of_the_exported_network() -> None:
@@ -129,5 +129,5 @@ def test_a_calibration_of_stored_scores_is_that_of_the_exported_network() -> Non
     plain, written = scores(1.0, 0.0), scores(0.4, 0.7)
     times = np.arange(5, dtype=np.float32)
     clip = Clip(np.zeros(16_000, np.float32), frozenset({0}), "so:1", held_out=True)
-    (found,) = calibrated([Scored(clip, WindowScores(times, times + 1, plain))], lambda group: (0.4, 0.7))
-    assert found.scores.log_probabilities == pytest.approx(written, abs=1e-4)
+    (result,) = calibrated([Scored(clip, WindowScores(times, times + 1, plain))], lambda group: (0.4, 0.7))
+    assert result.scores.log_probabilities == pytest.approx(written, abs=1e-4)

@@ -56,11 +56,11 @@ def write(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_only_what_stands_between_the_marks_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     training(tmp_path, 0.8, "6 of 88 (0.068)")
-    found = write(tmp_path, f"above\n{page.BEGIN}\nearlier figures\n{page.END}\nbelow\n", monkeypatch)
-    assert found.startswith(f"above\n{page.BEGIN}\nRevision `abc`, 238,960 parameters")
-    assert found.endswith(f"{page.END}\nbelow\n")
-    assert "earlier figures" not in found
-    assert write(tmp_path, found, monkeypatch) == found
+    written = write(tmp_path, f"above\n{page.BEGIN}\nearlier figures\n{page.END}\nbelow\n", monkeypatch)
+    assert written.startswith(f"above\n{page.BEGIN}\nRevision `abc`, 238,960 parameters")
+    assert written.endswith(f"{page.END}\nbelow\n")
+    assert "earlier figures" not in written
+    assert write(tmp_path, written, monkeypatch) == written
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ def test_goals_are_judged_by_the_figures(
 ) -> None:
     training(tmp_path, auc, women)
     rows = write(tmp_path, f"{page.BEGIN}{page.END}", monkeypatch).splitlines()
-    found = [
+    goals = [
         next(row for row in rows if row.startswith(goal)) for goal in ("| child against woman, e", "| Common Voice wom")
     ]
-    assert ["missed" if "**missed**" in row else "met" for row in found] == list(outcomes)
+    assert ["missed" if "**missed**" in row else "met" for row in goals] == list(outcomes)
 
 
 def test_a_page_without_marks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

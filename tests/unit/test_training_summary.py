@@ -26,10 +26,10 @@ def metrics(table: dict[str, float]) -> dict[str, object]:
 
 def test_each_operating_point_is_looked_up_in_the_table() -> None:
     table = {str(point.child_probability): 1 - point.child_probability for point in OPERATING_POINTS.values()}
-    found = summary.summary(metrics(table))["windows_called_child"]
+    called = summary.summary(metrics(table))["windows_called_child"]
     for name, point in OPERATING_POINTS.items():
         expected = dict.fromkeys(summary.GROUPS, 1 - point.child_probability)
-        assert found[name] == {"child_probability": point.child_probability, **expected}
+        assert called[name] == {"child_probability": point.child_probability, **expected}
 
 
 def test_an_operating_point_that_was_not_measured_is_left_out() -> None:

@@ -22,26 +22,26 @@ VOICES = [voice("af_a", "female", 0), voice("bf_b", "female", 1), voice("am_c", 
 
 
 def test_mixed_voices_lie_between_two_of_their_gender() -> None:
-    found = list(mixed(VOICES, np.random.default_rng(1)))
-    assert len({one.name for one in found}) == len(found)
-    for one in found:
-        low, high = (0, 1) if one.gender == "female" else (10, 11)
-        assert ((one.style >= low + 0.2) & (one.style <= high - 0.2)).all()
-    sounds, prosodies = (np.array([one.style[0, column] for one in found]) for column in (0, -1))
+    voices = list(mixed(VOICES, np.random.default_rng(1)))
+    assert len({voice.name for voice in voices}) == len(voices)
+    for voice in voices:
+        low, high = (0, 1) if voice.gender == "female" else (10, 11)
+        assert ((voice.style >= low + 0.2) & (voice.style <= high - 0.2)).all()
+    sounds, prosodies = (np.array([voice.style[0, column] for voice in voices]) for column in (0, -1))
     assert np.abs(sounds - prosodies).max() > 0.1, "sound and prosody are mixed apart"
 
 
 def test_the_same_seed_mixes_the_same_voices() -> None:
-    one, other = (list(mixed(VOICES, np.random.default_rng(7))) for _ in range(2))
-    assert all(np.array_equal(a.style, b.style) for a, b in zip(one, other, strict=True))
+    first, second = (list(mixed(VOICES, np.random.default_rng(7))) for _ in range(2))
+    assert all(np.array_equal(a.style, b.style) for a, b in zip(first, second, strict=True))
 
 
 def test_sentences_differ_and_use_the_sounds_of_their_inventories() -> None:
     rng = np.random.default_rng(2)
     said = {sentence(rng) for _ in range(200)}
     assert len(said) == 200
-    known = set(" ,.?!ˈ").union(*("".join((i.onsets, i.vowels, i.codas, i.tones)) for i in INVENTORIES))
-    assert set("".join(said)) <= known
+    letters = set(" ,.?!ˈ").union(*("".join((i.onsets, i.vowels, i.codas, i.tones)) for i in INVENTORIES))
+    assert set("".join(said)) <= letters
     assert all(text[-1] in ".?!" for text in said)
 
 

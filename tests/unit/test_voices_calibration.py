@@ -33,33 +33,33 @@ def some_calibration(size: int = 3) -> Calibration:
 def test_it_moves_child_against_adult_and_nothing_else() -> None:
     logs, embeddings = some_logs(), np.random.default_rng(2).normal(0, 1, (50, 3))
     calibration = some_calibration()
-    found = calibration.log_probabilities(logs, embeddings)
-    assert np.exp(found.astype(float)).sum(axis=1) == pytest.approx(np.ones(50), abs=1e-5)
-    assert found[:, NONSPEECH] == pytest.approx(logs[:, NONSPEECH], abs=1e-6)
-    assert found[:, WOMAN] - found[:, MAN] == pytest.approx(logs[:, WOMAN] - logs[:, MAN], abs=1e-3)
+    refitted = calibration.log_probabilities(logs, embeddings)
+    assert np.exp(refitted.astype(float)).sum(axis=1) == pytest.approx(np.ones(50), abs=1e-5)
+    assert refitted[:, NONSPEECH] == pytest.approx(logs[:, NONSPEECH], abs=1e-6)
+    assert refitted[:, WOMAN] - refitted[:, MAN] == pytest.approx(logs[:, WOMAN] - logs[:, MAN], abs=1e-3)
     expected = 0.8 * child_log_odds(logs.astype(float)) + embeddings @ calibration.weights - 0.3
-    assert child_log_odds(found.astype(float)) == pytest.approx(expected, abs=1e-3)
+    assert child_log_odds(refitted.astype(float)) == pytest.approx(expected, abs=1e-3)
 
 
 def test_certain_windows_stay_numbers() -> None:
     logs = np.array([[0, -200, -300, -400], [-400, 0, -300, -200], [-90, -90, -90, 0]], np.float32)
-    found = some_calibration(1).log_probabilities(logs, np.full((3, 1), 500.0))
-    assert np.isfinite(found).all()
-    assert (found <= 1e-6).all()
+    refitted = some_calibration(1).log_probabilities(logs, np.full((3, 1), 500.0))
+    assert np.isfinite(refitted).all()
+    assert (refitted <= 1e-6).all()
 
 
 def test_the_identity_changes_no_score() -> None:
     logs = some_logs()
-    found = Calibration(BASE, 1.0, 0.0, np.zeros(2)).log_probabilities(logs, np.ones((50, 2)))
-    assert found == pytest.approx(logs, abs=1e-4)
+    refitted = Calibration(BASE, 1.0, 0.0, np.zeros(2)).log_probabilities(logs, np.ones((50, 2)))
+    assert refitted == pytest.approx(logs, abs=1e-4)
 
 
 def test_a_file_gives_back_what_was_stored(tmp_path: Path) -> None:
     calibration = some_calibration()
     (tmp_path / "a.json").write_text(calibration.to_json(), encoding="utf-8")
-    found = read_calibration(tmp_path / "a.json")
-    assert (found.revision, found.base, found.facts) == (calibration.revision, BASE, {"made_at": "today"})
-    assert found.weights == pytest.approx(calibration.weights, abs=0)
+    restored = read_calibration(tmp_path / "a.json")
+    assert (restored.revision, restored.base, restored.facts) == (calibration.revision, BASE, {"made_at": "today"})
+    assert restored.weights == pytest.approx(calibration.weights, abs=0)
 
 
 @pytest.mark.parametrize(
@@ -91,12 +91,14 @@ def test_a_missing_file_names_the_remedy(tmp_path: Path) -> None:
         read_calibration(tmp_path / "a.json")
 
 
-def test_revisions_tell_every_change_of_a_score() -> None:
-    one = some_calibration()
-    others = [replace(one, scale=0.9), replace(one, offset=0), replace(one, base=Model("network", "abd"))]
-    assert len({found.revision for found in (one, *others, replace(one, weights=one.weights * 2))}) == 5
-    assert replace(one, facts={}).revision == one.revision
-    assert one.model == Model("network", f"abc+{one.revision}")
+def test_revisions_change_with_every_change_of_a_score() -> None:
+    first = some_calibration()
+    others = [replace(first, scale=0.9), replace(first, offset=0), replace(first, base=Model("network", "abd"))]
+    assert (
+        len({calibration.revision for calibration in (first, *others, replace(first, weights=first.weights * 2))}) == 5
+    )
+    assert replace(first, facts={}).revision == first.revision
+    assert first.model == Model("network", f"abc+{first.revision}")
 
 
 def test_the_network_takes_its_own_calibration_only(tmp_path: Path) -> None:
@@ -109,9 +111,9 @@ def test_the_network_takes_its_own_calibration_only(tmp_path: Path) -> None:
     file.write_text(calibration.to_json(), encoding="utf-8")
     moved = load_detector(DetectorChoice("network", file))
     assert moved.model.revision == f"{network.base.revision}+{calibration.revision}"
-    found = moved.windows([sound]).log_probabilities.astype(float)
-    assert child_log_odds(found) == pytest.approx(child_log_odds(logs.astype(float)) + 2, abs=1e-3)
-    assert (found.argmax(axis=1) == CHILD).sum() >= (logs.argmax(axis=1) == CHILD).sum()
+    refitted = moved.windows([sound]).log_probabilities.astype(float)
+    assert child_log_odds(refitted) == pytest.approx(child_log_odds(logs.astype(float)) + 2, abs=1e-3)
+    assert (refitted.argmax(axis=1) == CHILD).sum() >= (logs.argmax(axis=1) == CHILD).sum()
     file.write_text(some_calibration().to_json(), encoding="utf-8")
     with pytest.raises(ValueError, match="make it anew"):
         load_detector(DetectorChoice("network", file))
@@ -136,11 +138,11 @@ def auc(clips: Clips, odds: np.ndarray) -> float:
 
 def test_what_is_learnt_holds_for_other_speakers() -> None:
     learnt, other = domain(1), domain(2)
-    found = refit(learnt, BASE)
-    assert found.is_better
-    moved = calibrated_odds(other, found.calibration.scale, found.calibration.offset, found.calibration.weights)
+    result = refit(learnt, BASE)
+    assert result.is_better
+    moved = calibrated_odds(other, result.calibration.scale, result.calibration.offset, result.calibration.weights)
     assert auc(other, moved) > auc(other, other.odds) + 0.05
-    assert found.auc_after == pytest.approx(auc(other, moved), abs=0.12)
+    assert result.auc_after == pytest.approx(auc(other, moved), abs=0.12)
     chances = 1 / (1 + np.exp(-moved))
     assert abs(chances.mean() - 0.5) < abs((1 / (1 + np.exp(-other.odds))).mean() - 0.5)
 
@@ -153,8 +155,8 @@ def test_where_there_is_nothing_to_learn_nothing_is_claimed() -> None:
         names = np.repeat(np.arange(24), 6)
         child = names % 2 == 0
         odds = np.where(child, 1.0, -1.0) + rng.normal(0, np.sqrt(2), len(names))
-        found = refit(Clips(odds, rng.normal(0, 1, (len(names), 16)), child, names), BASE)
-        changes.append(found.auc_after - found.auc_before)
+        result = refit(Clips(odds, rng.normal(0, 1, (len(names), 16)), child, names), BASE)
+        changes.append(result.auc_after - result.auc_before)
     assert np.mean(changes) < 0.005
 
 
@@ -177,7 +179,7 @@ def test_too_little_is_refused_with_what_is_needed(speakers: int, clips: int) ->
 def test_a_network_without_an_embedding_is_still_rescaled() -> None:
     clips = domain(4)
     bare = Clips(clips.odds, np.zeros((len(clips.odds), 0)), clips.child, clips.speakers)
-    found = refit(bare, BASE)
-    assert found.auc_after == pytest.approx(found.auc_before)
-    assert found.loss_after < found.loss_before
-    assert found.is_better
+    result = refit(bare, BASE)
+    assert result.auc_after == pytest.approx(result.auc_before)
+    assert result.loss_after < result.loss_before
+    assert result.is_better

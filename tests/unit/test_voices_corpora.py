@@ -56,7 +56,7 @@ def test_children_score_above_men_and_mostly_above_women(name: str) -> None:
     assert (children[:, np.newaxis] > women).mean() > 0.6
 
 
-def test_speech_of_children_is_heard() -> None:
+def test_speech_of_children_is_detected() -> None:
     detector = load_detector("network")
     clips = [clip for speaker in held_out_speakers(6, 12) for clip in speaker[:5]]
     silent = [clip for clip in clips if len(detector.windows([sound_of([clip])])) == 0]

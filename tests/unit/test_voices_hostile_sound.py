@@ -63,7 +63,7 @@ NOBODY = {
 
 @pytest.mark.parametrize("detector", ["network", "floor"])
 @pytest.mark.parametrize("name", NOBODY)
-def test_where_nobody_speaks_there_is_no_child(name: str, detector: str, tmp_path: Path) -> None:
+def test_without_speech_there_is_no_child(name: str, detector: str, tmp_path: Path) -> None:
     for verdict in verdicts(write(tmp_path / "a.wav", NOBODY[name]), detector):
         assert verdict.label is VerdictLabel.NO_CHILD
         assert verdict.child_s == 0.0
@@ -75,8 +75,8 @@ def test_other_sample_rates_are_scored(rate: int, tmp_path: Path) -> None:
     sound = babble(12, 250, 1.25)
     at = np.arange(int(12 * rate)) / rate
     resampled = np.interp(at, np.arange(len(sound)) / RATE, sound)
-    found = verdicts(write(tmp_path / "a.wav", resampled, rate), "network")
-    assert all(verdict.duration_s == pytest.approx(12, abs=0.1) and verdict.speech_s > 8 for verdict in found)
+    labels = verdicts(write(tmp_path / "a.wav", resampled, rate), "network")
+    assert all(verdict.duration_s == pytest.approx(12, abs=0.1) and verdict.speech_s > 8 for verdict in labels)
 
 
 def test_six_channels_are_scored_as_their_mean(tmp_path: Path) -> None:
@@ -84,18 +84,18 @@ def test_six_channels_are_scored_as_their_mean(tmp_path: Path) -> None:
     surround = np.zeros((len(sound), 6))
     surround[:, 2] = sound
     alone = score_recording(write(tmp_path / "mono.wav", sound / 6), load_detector("network"))
-    found = score_recording(write(tmp_path / "surround.wav", surround), load_detector("network"))
-    assert len(found.scores) == len(alone.scores) > 4
-    assert found.scores.log_probabilities == pytest.approx(alone.scores.log_probabilities, abs=0.5)
+    scored = score_recording(write(tmp_path / "surround.wav", surround), load_detector("network"))
+    assert len(scored.scores) == len(alone.scores) > 4
+    assert scored.scores.log_probabilities == pytest.approx(alone.scores.log_probabilities, abs=0.5)
 
 
 @pytest.mark.parametrize("change", ["offset", "clipped"])
-def test_an_offset_or_clipped_voice_is_still_heard(change: str, tmp_path: Path) -> None:
+def test_an_offset_or_clipped_voice_is_still_detected(change: str, tmp_path: Path) -> None:
     sound = babble(10, 250, 1.25)
     changed = np.clip(8 * sound, -1, 1) if change == "clipped" else 0.5 * sound + 0.4
-    found = score_recording(write(tmp_path / "a.wav", changed), load_detector("network"))
+    scored = score_recording(write(tmp_path / "a.wav", changed), load_detector("network"))
     plain = score_recording(write(tmp_path / "b.wav", sound), load_detector("network"))
-    assert len(found.scores) >= 0.8 * len(plain.scores) > 4
+    assert len(scored.scores) >= 0.8 * len(plain.scores) > 4
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -103,9 +103,9 @@ def test_an_undefined_sample_costs_itself_and_nothing_else(value: float, tmp_pat
     sound = babble(5, 250, 1.25)
     plain = verdicts(write_floats(tmp_path / "plain.wav", sound), "network")
     sound[2 * RATE] = value
-    found = verdicts(write_floats(tmp_path / "a.wav", sound), "network")
-    assert [verdict.label for verdict in found] == [verdict.label for verdict in plain]
-    assert [verdict.score for verdict in found] == pytest.approx([verdict.score for verdict in plain], abs=0.05)
+    labels = verdicts(write_floats(tmp_path / "a.wav", sound), "network")
+    assert [verdict.label for verdict in labels] == [verdict.label for verdict in plain]
+    assert [verdict.score for verdict in labels] == pytest.approx([verdict.score for verdict in plain], abs=0.05)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -118,8 +118,8 @@ def test_mostly_undefined_samples_are_a_failure_of_the_file(value: float, tmp_pa
 
 
 def test_samples_far_beyond_full_scale_are_scored(tmp_path: Path) -> None:
-    found = score_recording(write_floats(tmp_path / "a.wav", 1e6 * babble(6, 250, 1.25)), load_detector("network"))
-    assert np.isfinite(found.scores.log_probabilities).all()
+    scored = score_recording(write_floats(tmp_path / "a.wav", 1e6 * babble(6, 250, 1.25)), load_detector("network"))
+    assert np.isfinite(scored.scores.log_probabilities).all()
 
 
 def test_a_sped_up_adult_gets_a_verdict(tmp_path: Path) -> None:

@@ -153,14 +153,14 @@ def test_memory_does_not_grow_with_length() -> None:
 
         tracemalloc.start()
         detector.windows(blocks())
-        found = tracemalloc.get_traced_memory()[1]
+        most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        return found
+        return most
 
     assert peak(6) < 1.3 * peak(2)
 
 
-def test_the_shipped_network_tells_nothing_of_the_machine_that_made_it() -> None:
+def test_the_shipped_network_says_nothing_of_the_machine_that_made_it() -> None:
     data = files("voicesieve.voices").joinpath("network.onnx").read_bytes()
     assert b".py" not in data
     assert b"/home/" not in data

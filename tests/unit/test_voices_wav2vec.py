@@ -124,11 +124,11 @@ def test_other_weights_than_those_named_are_refused(tmp_path: Path) -> None:
 
 def test_windows_do_not_depend_on_how_the_sound_is_cut() -> None:
     whole = sound(40)
-    one = list(speech_windows([whole]))
-    two = list(speech_windows(np.array_split(whole, 17)))
-    assert len(one) > 5
-    assert [(w.start, w.end) for w in one] == [(w.start, w.end) for w in two]
-    assert all(np.array_equal(a.sound, b.sound) for a, b in zip(one, two, strict=True))
+    in_one = list(speech_windows([whole]))
+    in_pieces = list(speech_windows(np.array_split(whole, 17)))
+    assert len(in_one) > 5
+    assert [(w.start, w.end) for w in in_one] == [(w.start, w.end) for w in in_pieces]
+    assert all(np.array_equal(a.sound, b.sound) for a, b in zip(in_one, in_pieces, strict=True))
 
 
 def test_windows_follow_the_speech_and_hold_its_sound() -> None:
@@ -149,8 +149,8 @@ def test_silence_and_nothing_have_no_windows() -> None:
 
 
 def test_sound_is_standardised_even_where_it_is_constant() -> None:
-    found = standardised(sound())
-    assert (found.mean(), found.std()) == (pytest.approx(0, abs=1e-4), pytest.approx(1, abs=1e-3))
+    standard = standardised(sound())
+    assert (standard.mean(), standard.std()) == (pytest.approx(0, abs=1e-4), pytest.approx(1, abs=1e-3))
     assert np.isfinite(standardised(np.full(100, 0.5, np.float32))).all()
 
 
@@ -180,9 +180,9 @@ def test_class_scores_are_those_of_the_model_itself(bookbot: Path) -> None:
     with torch.inference_mode():
         logits = model(torch.from_numpy(standardised(window.sound))[None]).logits
     adult, child = torch.softmax(logits, dim=1)[0].tolist()
-    found = np.exp(detector.windows([sound()]).log_probabilities[0].astype(float)) / (1 - NONSPEECH_PROBABILITY)
-    assert found[CHILD] == pytest.approx(child, abs=1e-4)
-    assert found[WOMAN] == found[MAN] == pytest.approx(adult / 2, abs=1e-4)
+    probabilities = np.exp(detector.windows([sound()]).log_probabilities[0].astype(float)) / (1 - NONSPEECH_PROBABILITY)
+    assert probabilities[CHILD] == pytest.approx(child, abs=1e-4)
+    assert probabilities[WOMAN] == probabilities[MAN] == pytest.approx(adult / 2, abs=1e-4)
 
 
 def test_the_gender_head_decides_and_the_age_head_is_never_asked(audeering: Path, tmp_path: Path) -> None:
@@ -241,11 +241,11 @@ def test_a_file_that_is_no_safetensors_is_refused(bookbot: Path, tmp_path: Path,
         load_detector(choice("bookbot", tmp_path))
 
 
-def test_revisions_tell_weights_and_configurations_apart(bookbot: Path, audeering: Path, tmp_path: Path) -> None:
-    one = load_detector(choice("bookbot", bookbot)).model
-    assert one == load_detector(choice("bookbot", bookbot)).model
-    assert len(one.revision) == 12
-    assert one.revision != load_detector(choice("audeering-6", audeering, accept_noncommercial=True)).model.revision
+def test_revisions_differ_by_weights_and_configurations(bookbot: Path, audeering: Path, tmp_path: Path) -> None:
+    model = load_detector(choice("bookbot", bookbot)).model
+    assert model == load_detector(choice("bookbot", bookbot)).model
+    assert len(model.revision) == 12
+    assert model.revision != load_detector(choice("audeering-6", audeering, accept_noncommercial=True)).model.revision
 
 
 def test_the_hub_is_not_asked_for_what_could_not_be_used(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,12 +105,12 @@ def train(clips: Sequence[Clip], teenagers: Sequence[Clip], output: Path, prepar
     (output / "shortcuts.json").write_text(json.dumps(asdict(shortcuts)) + "\n", encoding="utf-8")
     network = None
     for cycle in range(CYCLES):
-        kept = output / f"cycle-{cycle + 1}.pt"
-        if kept.exists():
-            network = _network(kept)
+        checkpoint = output / f"cycle-{cycle + 1}.pt"
+        if checkpoint.exists():
+            network = _network(checkpoint)
             continue
         network = learn(_batches(voices, sounds, SEED + 2 * cycle), STEPS, SEED + cycle, network)
-        torch.save(network.state_dict(), kept)
+        torch.save(network.state_dict(), checkpoint)
     assert network is not None
     finish(network, clips, teenagers, output)
 
@@ -124,7 +124,7 @@ def finish(network: VoiceNetwork, clips: Sequence[Clip], teenagers: Sequence[Cli
     calibrating = calibration_scores(raw, [clip for clip in clips if calibrates(clip)], _music(clips))
     scale, shift = calibration(calibrating)
     data = exporting.to_onnx(network, scale, shift)
-    halves = [calibration([one for one in calibrating if half_of(one.clip) != half]) for half in (0, 1)]
+    halves = [calibration([result for result in calibrating if half_of(result.clip) != half]) for half in (0, 1)]
     detector = NetworkDetector(data)
     (output / "network.onnx").write_bytes(data)
     about = {
@@ -146,8 +146,8 @@ def finish(network: VoiceNetwork, clips: Sequence[Clip], teenagers: Sequence[Cli
         "age_curve": age_curve(raw, lambda group: halves[half_of_group(group)], [*held_out, *teenagers]),
     }
     (output / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", encoding="utf-8")
-    told = json.dumps(with_summary(about, metrics), indent=1)
-    (output / "network.json").write_text(told + "\n", encoding="utf-8")
+    text = json.dumps(with_summary(about, metrics), indent=1)
+    (output / "network.json").write_text(text + "\n", encoding="utf-8")
     (output / "card.md").write_text(card(about, metrics), encoding="utf-8")
     draw_reliability(metrics["network"]["reliability_equalised"], output / "reliability.svg")
 

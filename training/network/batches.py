@@ -102,9 +102,9 @@ class Batches:
         first_staying = 0 if first.group.startswith("so:") else 1
         staying = [version for version in first.versions[first_staying:] if version.classes == own]
         moved = [version for version in first.versions if version.classes != own]
-        one = staying[rng.integers(len(staying))]
+        chosen = staying[rng.integers(len(staying))]
         others = moved if rng.random() < MOVED_SHARE else staying
-        return (first, one), (first, others[rng.integers(len(others))])
+        return (first, chosen), (first, others[rng.integers(len(others))])
 
     def _example(self, kind: int) -> Example:
         corpora = self._groups[kind]
@@ -135,11 +135,11 @@ class Batches:
         centre = int(spoken[rng.integers(len(spoken))]) if len(spoken) else len(version.speech) // 2
         start = centre - SOURCE_FRAMES // 2 + int(rng.integers(-25, 26))
         at = np.arange(start, start + SOURCE_FRAMES)
-        known = (at >= 0) & (at < len(version.speech))
+        inside = (at >= 0) & (at < len(version.speech))
         frames = np.full((SOURCE_FRAMES, logmel.BANDS), np.log(logmel.FLOOR), np.float32)
-        frames[known] = version.frames[at[known]]
+        frames[inside] = version.frames[at[inside]]
         speech = np.zeros(SOURCE_FRAMES, np.float32)
-        speech[known] = version.speech[at[known]]
+        speech[inside] = version.speech[at[inside]]
         return frames, speech
 
     def _masked(self, spectra: Tensor) -> Tensor:
@@ -168,8 +168,8 @@ class Batches:
         for row in np.flatnonzero(rng.random(len(pitches)) < SHORT_SHARE):
             half = int(rng.uniform(*SHORT_S) * logmel.SAMPLE_RATE / logmel.HOP / 2)
             middle = logmel.WINDOW_FRAMES // 2
-            kept = torch.zeros(logmel.WINDOW_FRAMES)
-            kept[middle - half : middle + half] = 1
-            if (speech[row] * kept).sum() >= MIN_SPEECH_CHUNKS * CHUNK / logmel.HOP / 2:
-                speech[row] *= kept
+            mask = torch.zeros(logmel.WINDOW_FRAMES)
+            mask[middle - half : middle + half] = 1
+            if (speech[row] * mask).sum() >= MIN_SPEECH_CHUNKS * CHUNK / logmel.HOP / 2:
+                speech[row] *= mask
         return moved, speech

@@ -51,10 +51,10 @@ def calibration_scores(raw: Detector, clips: Sequence[Clip], music: Sequence[np.
 def calibration(scored: Sequence[Scored]) -> tuple[float, float]:
     """Platt's scale and shift. Children weigh as much as adults, women as much as men, speakers of a kind the same:
     women are what children are mistaken for, and would count for little among the many men."""
-    odds = np.concatenate([one.log_odds for one in scored])
-    lengths = [len(one.log_odds) for one in scored]
-    groups = np.repeat([one.clip.group for one in scored], lengths)
-    kinds = np.repeat([_kind(one.clip) for one in scored], lengths)
+    odds = np.concatenate([result.log_odds for result in scored])
+    lengths = [len(result.log_odds) for result in scored]
+    groups = np.repeat([result.clip.group for result in scored], lengths)
+    kinds = np.repeat([_kind(result.clip) for result in scored], lengths)
     weights = np.zeros(len(odds))
     for kind, mass in KIND_WEIGHTS.items():
         speakers = set(groups[kinds == kind])

@@ -130,11 +130,11 @@ def _ratios(
 ) -> list[tuple[float, float]]:
     """Ratios of tract and pitch. One tract from each part of its range: two versions of a clip rarely have the same."""
     edges = np.linspace(*tracts, count + 1)
-    found = []
+    ratios = []
     for tract in rng.uniform(edges[:-1], edges[1:]):
         linked = rng.random() < LINKED_SHARE
-        found.append((float(tract), float(tract if linked else np.exp(rng.uniform(*np.log(pitches))))))
-    return found
+        ratios.append((float(tract), float(tract if linked else np.exp(rng.uniform(*np.log(pitches))))))
+    return ratios
 
 
 def _version(

@@ -70,17 +70,17 @@ def measure(
 
 def age_curve(detector: Detector, calibration_of: CalibrationOf, clips: Sequence[Clip]) -> dict[str, object]:
     """By age: speakers, and the mean child probability of their windows through an equalised channel."""
-    found: dict[int, list[Scored]] = defaultdict(list)
+    by_age: dict[int, list[Scored]] = defaultdict(list)
     aged = first((clip for clip in clips if clip.age is not None), AGE_CLIPS)
-    for one in calibrated(score(detector, aged, equaliser([np.ones(1, np.float32)])), calibration_of):
-        found[int(one.clip.age or 0)].append(one)
+    for result in calibrated(score(detector, aged, equaliser([np.ones(1, np.float32)])), calibration_of):
+        by_age[int(result.clip.age or 0)].append(result)
     return {
         str(age): {
-            "speakers": len({one.clip.group for one in found[age]}),
-            "mean_child_probability": round(float((1 / (1 + np.exp(-_all_odds(found[age])))).mean()), 3),
+            "speakers": len({result.clip.group for result in by_age[age]}),
+            "mean_child_probability": round(float((1 / (1 + np.exp(-_all_odds(by_age[age])))).mean()), 3),
         }
-        for age in sorted(found)
-        if len(_all_odds(found[age]))
+        for age in sorted(by_age)
+        if len(_all_odds(by_age[age]))
     }
 
 
@@ -116,7 +116,7 @@ def _scored(detector: Detector, clip: Clip, sound: np.ndarray) -> Scored:
 
 def _figures(ranked: Sequence[Scored], calibration_of: CalibrationOf) -> dict[str, object]:
     child, women = (_speaker_means(_of(ranked, "so:", {kind})) for kind in (CHILD, WOMAN))
-    vietnamese = _speaker_means([one for one in ranked if one.clip.group.startswith("cv:")])
+    vietnamese = _speaker_means([result for result in ranked if result.clip.group.startswith("cv:")])
     prompts = _speaker_means(_of(ranked, "prompts:", {WOMAN}))
     clips = (_of(ranked, "so:", {kind}) for kind in (CHILD, WOMAN))
     return {
@@ -145,35 +145,36 @@ def _judged(scored: Sequence[Scored]) -> dict[str, object]:
         "music": _of(scored, "music", {NONSPEECH}),
     }
     return {
-        "speakers": {name: len({one.clip.group for one in found}) for name, found in groups.items()},
-        "windows_called_child_at_discover": {name: _windows_called(found) for name, found in groups.items()},
-        "clips_called_child_at_discover": {name: _clips_called(found) for name, found in groups.items()},
+        "speakers": {name: len({result.clip.group for result in results}) for name, results in groups.items()},
+        "windows_called_child_at_discover": {name: _windows_called(results) for name, results in groups.items()},
+        "clips_called_child_at_discover": {name: _clips_called(results) for name, results in groups.items()},
         "clips_without_a_window": {
-            name: f"{sum(len(one.scores) == 0 for one in found)} of {len(found)}" for name, found in groups.items()
+            name: f"{sum(len(result.scores) == 0 for result in results)} of {len(results)}"
+            for name, results in groups.items()
         },
         "calibration_error_by_window": _calibration_error(groups["so child"], [*groups["so woman"], *groups["so man"]]),
-        "windows_by_least_probability": {name: _windows_by_probability(found) for name, found in groups.items()},
+        "windows_by_least_probability": {name: _windows_by_probability(results) for name, results in groups.items()},
         "score_of_a_recording": score_of_a_recording(scored),
         "log_odds_quartiles": {
             name: np.round(np.percentile(odds, (5, 25, 50, 75, 95)), 2).tolist()
-            for name, found in groups.items()
-            if len(odds := _all_odds(found))
+            for name, results in groups.items()
+            if len(odds := _all_odds(results))
         },
     }
 
 
 def _of(scored: Sequence[Scored], group: str, classes: set[int]) -> list[Scored]:
-    return [one for one in scored if one.clip.group.startswith(group) and one.clip.classes == classes]
+    return [result for result in scored if result.clip.group.startswith(group) and result.clip.classes == classes]
 
 
 def _all_odds(scored: Sequence[Scored]) -> np.ndarray:
-    return np.concatenate([np.zeros(0), *(one.log_odds for one in scored)])
+    return np.concatenate([np.zeros(0), *(result.log_odds for result in scored)])
 
 
 def _speaker_means(scored: Sequence[Scored]) -> np.ndarray:
     by_speaker: dict[str, list[float]] = defaultdict(list)
-    for one in scored:
-        by_speaker[one.clip.group] += one.log_odds.tolist()
+    for result in scored:
+        by_speaker[result.clip.group] += result.log_odds.tolist()
     return np.array([np.mean(odds) for odds in by_speaker.values() if odds])
 
 
@@ -182,7 +183,9 @@ def _woman_auc(scored: Sequence[Scored]) -> float:
 
 
 def _clip_auc(children: Sequence[Scored], women: Sequence[Scored]) -> float:
-    means = [np.array([one.log_odds.mean() for one in group if len(one.log_odds)]) for group in (children, women)]
+    means = [
+        np.array([result.log_odds.mean() for result in group if len(result.log_odds)]) for group in (children, women)
+    ]
     return round(auc(*means), 3)
 
 
@@ -196,20 +199,20 @@ def _interval(positive: np.ndarray, negative: np.ndarray) -> list[float]:
 def _windows_called(scored: Sequence[Scored]) -> str:
     """Of all windows, those whose child probability reaches the operating point's."""
     needed = np.log(DISCOVER.child_probability / (1 - DISCOVER.child_probability))
-    windows = sum(len(one.scores) for one in scored)
+    windows = sum(len(result.scores) for result in scored)
     called = int((_all_odds(scored) >= needed).sum())
     return f"{called} of {windows} ({called / max(1, windows):.3f})"
 
 
 def _windows_by_probability(scored: Sequence[Scored]) -> dict[str, float]:
     """Share of windows whose child probability reaches each of `PROBABILITIES`: to choose operating points by."""
-    windows, odds = max(1, sum(len(one.scores) for one in scored)), _all_odds(scored)
+    windows, odds = max(1, sum(len(result.scores) for result in scored)), _all_odds(scored)
     return {str(p): round(float((odds >= np.log(p / (1 - p))).sum()) / windows, 3) for p in PROBABILITIES}
 
 
 def _clips_called(scored: Sequence[Scored]) -> str:
     model = Model("measured", "")
-    verdicts = [pool(one.scores, len(one.clip.sound) / SAMPLE_RATE, DISCOVER, model) for one in scored]
+    verdicts = [pool(result.scores, len(result.clip.sound) / SAMPLE_RATE, DISCOVER, model) for result in scored]
     called = sum(verdict.label is VerdictLabel.CHILD for verdict in verdicts)
     return f"{called} of {len(scored)} ({called / max(1, len(scored)):.3f})"
 
@@ -233,10 +236,10 @@ def _warp_test(detector: Detector, held_out: Sequence[Clip]) -> dict[str, float]
         ]
         if all(len(odds) for odds in row):
             by_speaker[clip.group].append([float(odds.mean()) for odds in row])
-    found = [_rank_correlation(np.mean(rows, axis=0)) for rows in by_speaker.values()]
-    low, middle, high = np.round(np.percentile(found, (25, 50, 75)), 3)
+    correlations = [_rank_correlation(np.mean(rows, axis=0)) for rows in by_speaker.values()]
+    low, middle, high = np.round(np.percentile(correlations, (25, 50, 75)), 3)
     return {
-        "speakers": len(found),
+        "speakers": len(correlations),
         "lower_quartile": float(low),
         "median": float(middle),
         "upper_quartile": float(high),
@@ -246,18 +249,18 @@ def _warp_test(detector: Detector, held_out: Sequence[Clip]) -> dict[str, float]
 def _sped_up(detector: Detector, calibration_of: CalibrationOf, held_out: Sequence[Clip]) -> dict[str, str]:
     """Adults played faster, which no training example was beyond the documented warps: their own row."""
     chosen = first([clip for clip in held_out if clip.group.startswith("so:") and CHILD not in clip.classes], 3)
-    found = {}
+    shares = {}
     for factor in SPED_UP:
         played = [_scored(detector, clip, resampled(clip.sound, factor)) for clip in chosen]
         faster = calibrated(played, calibration_of)
         for kind in (WOMAN, MAN):
-            found[f"{CLASSES[kind]} x{factor}"] = _windows_called(_of(faster, "so:", {kind}))
-    return found
+            shares[f"{CLASSES[kind]} x{factor}"] = _windows_called(_of(faster, "so:", {kind}))
+    return shares
 
 
 def _missed_speech(held_out: Sequence[Clip]) -> dict[str, float]:
     """Share of loud chunks, within 20 dB of the clip's level, that the speech gate leaves out, children and adults."""
-    found = {}
+    shares = {}
     for kind in (CHILD, WOMAN, MAN):
         missed = loud_chunks = 0
         for clip in (clip for clip in held_out if clip.group.startswith("so:") and clip.classes == {kind}):
@@ -266,8 +269,8 @@ def _missed_speech(held_out: Sequence[Clip]) -> dict[str, float]:
             loud = levels > np.percentile(levels, 95) - 20
             speech = speech_chunks(VoiceActivity().probabilities(chunks.astype(np.float32)))
             missed, loud_chunks = missed + int((loud & ~speech).sum()), loud_chunks + int(loud.sum())
-        found[CLASSES[kind]] = round(missed / max(1, loud_chunks), 3)
-    return found
+        shares[CLASSES[kind]] = round(missed / max(1, loud_chunks), 3)
+    return shares
 
 
 def _rank_correlation(scores: np.ndarray) -> float:

@@ -38,31 +38,31 @@ CalibrationOf = Callable[[str], tuple[float, float]]
 
 def calibrated(scored: Sequence[Scored], calibration_of: CalibrationOf) -> list[Scored]:
     """The same windows as if the network had been written with each group's calibration (`exporting.to_onnx`)."""
-    found = []
-    for one in scored:
-        scale, shift = calibration_of(one.clip.group)
-        logits = one.scores.log_probabilities * scale
+    results = []
+    for result in scored:
+        scale, shift = calibration_of(result.clip.group)
+        logits = result.scores.log_probabilities * scale
         logits[:, CHILD] += shift
         logs = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-        found.append(replace(one, scores=WindowScores(one.scores.starts, one.scores.ends, logs)))
-    return found
+        results.append(replace(result, scores=WindowScores(result.scores.starts, result.scores.ends, logs)))
+    return results
 
 
 def score_of_a_recording(scored: Sequence[Scored]) -> dict[str, float]:
     """What `voicesieve.voices.pooling.SCORE_SLOPE` and ``SCORE_OFFSET`` should be: Platt's fit on one recording of each
     speaker, of all of their clips with a pause between, where as many hold children as not."""
     by_speaker: dict[str, list[Scored]] = defaultdict(list)
-    for one in scored:
-        if one.clip.group.startswith(("so:", "cv:")):
-            by_speaker[one.clip.group].append(one)
+    for result in scored:
+        if result.clip.group.startswith(("so:", "cv:")):
+            by_speaker[result.clip.group].append(result)
     evidence, is_child = [], []
     for clips in by_speaker.values():
-        ends = np.cumsum([len(one.clip.sound) / SAMPLE_RATE + PAUSE_S for one in clips])
-        begins = np.repeat(np.concatenate([[0.0], ends[:-1]]), [len(one.scores) for one in clips])
+        ends = np.cumsum([len(result.clip.sound) / SAMPLE_RATE + PAUSE_S for result in clips])
+        begins = np.repeat(np.concatenate([[0.0], ends[:-1]]), [len(result.scores) for result in clips])
         joined = WindowScores(
-            np.concatenate([one.scores.starts for one in clips]) + begins,
-            np.concatenate([one.scores.ends for one in clips]) + begins,
-            np.concatenate([one.scores.log_probabilities for one in clips]),
+            np.concatenate([result.scores.starts for result in clips]) + begins,
+            np.concatenate([result.scores.ends for result in clips]) + begins,
+            np.concatenate([result.scores.log_probabilities for result in clips]),
         )
         score = pool(joined, float(ends[-1]), DISCOVER, Model("measured", "")).score
         if 0 < score < 1:

@@ -69,13 +69,13 @@ def refuse(shortcuts: Shortcuts) -> None:
         )
 
 
-def refuse_mixture(kept: Path, shortcuts: Shortcuts) -> None:
+def refuse_mixture(file: Path, shortcuts: Shortcuts) -> None:
     """SystemExit if the run whose figures are in ``kept``, if any, learned from another training set.
 
     The figures are of seeded draws: they change with the clips, the warps and the channels."""
-    if kept.exists() and json.loads(kept.read_text("utf-8")) != asdict(shortcuts):
+    if file.exists() and json.loads(file.read_text("utf-8")) != asdict(shortcuts):
         raise SystemExit(
-            f"{kept.parent} holds weights that were learned from another training set, so nothing was trained. "
+            f"{file.parent} holds weights that were learned from another training set, so nothing was trained. "
             "Choose an empty folder, or empty this one to begin anew."
         )
 
@@ -96,16 +96,16 @@ def _quiet_spectra(batch: Batch) -> np.ndarray:
 def _linear_auc(vectors: np.ndarray, is_child: np.ndarray, groups: Sequence[str]) -> float:
     """AUC of a linear discriminant fitted on one part of the speakers and scored on the others, mean of both ways."""
     part = np.array([speaker_share(group) < 0.58 for group in groups])  # calibration speakers lie below 0.15
-    found = []
+    aucs = []
     for test in (part, ~part):
         x, y = vectors[~test], is_child[~test]
         spread = sum(np.cov(x[y == label].T) for label in (False, True))
         spread = spread + RIDGE * np.trace(spread) / len(spread) * np.eye(len(spread))
         scores = vectors[test] @ np.linalg.solve(spread, x[y].mean(axis=0) - x[~y].mean(axis=0))
-        found.append(auc(scores[is_child[test]], scores[~is_child[test]]))
-    return round(float(np.mean(found)), 3)
+        aucs.append(auc(scores[is_child[test]], scores[~is_child[test]]))
+    return round(float(np.mean(aucs)), 3)
 
 
 def _either_way(values: np.ndarray, is_child: np.ndarray) -> float:
-    found = auc(values[is_child], values[~is_child])
-    return round(max(found, 1 - found), 3)
+    area = auc(values[is_child], values[~is_child])
+    return round(max(area, 1 - area), 3)

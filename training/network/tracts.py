@@ -24,10 +24,10 @@ def other_tract(sound: np.ndarray, ratio: float) -> np.ndarray:
     logs = np.log(np.abs(spectra) + 1e-5)
     cepstra = np.fft.irfft(logs, axis=1)
     taper = 0.5 + 0.5 * np.cos(np.pi * np.arange(LIFTER) / LIFTER)
-    kept = np.zeros(FRAME)
-    kept[:LIFTER] = np.sqrt(taper)
-    kept[-LIFTER + 1 :] = np.sqrt(taper[1:])[::-1]
-    envelopes = np.fft.rfft(cepstra * kept, axis=1).real
+    lifter = np.zeros(FRAME)
+    lifter[:LIFTER] = np.sqrt(taper)
+    lifter[-LIFTER + 1 :] = np.sqrt(taper[1:])[::-1]
+    envelopes = np.fft.rfft(cepstra * lifter, axis=1).real
     at = np.minimum(np.arange(envelopes.shape[1]) / ratio, envelopes.shape[1] - 1.001)
     below = at.astype(int)
     part = at - below
