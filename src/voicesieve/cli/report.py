@@ -102,7 +102,9 @@ def _print_languages(console: Console, languages: dict[str, dict[str, int]]) -> 
         console.print("language unknown: " + ", ".join(f"{state} {count:,}" for state, count in doubtful.items()))
     if languages["unavailable"]:
         failed = ", ".join(f"{detector} {count:,}" for detector, count in languages["unavailable"].items())
-        console.print(f"language unavailable: {failed}; `voicesieve retry --language` analyses them again")
+        console.print(
+            f"language unavailable: {failed}; `voicesieve retry --language` analyses them again", soft_wrap=True
+        )
 
 
 def _funnel(videos: dict[str, int]) -> Table:
