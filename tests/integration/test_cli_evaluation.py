@@ -234,7 +234,7 @@ def test_a_measurement_takes_its_turn_at_a_host_like_a_crawl(tmp_path: Path) -> 
             assert connection.execute(select(host.c.slot_at)).scalar_one() >= before + 60
         catalog.close()
         one_paragraph(voicesieve("eval", refused, "--data", data, "--quiet", code=1), "rate_limited")
-        one_paragraph(voicesieve("eval", good, "--data", data, "--quiet", code=1), "line 2", "left alone")
+        one_paragraph(voicesieve("eval", good, "--data", data, "--quiet", code=1), "line 2", "is paused")
         assert [len(site.server.requests.of(path)) for path in ("/zoo.opus", "/busy.opus")] == [1, 1]
 
 
