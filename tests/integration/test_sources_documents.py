@@ -97,14 +97,14 @@ def walk(
     async def ask() -> list[Page]:
         async with HttpClient(allow_private_addresses=True, max_redirects=3, user_agent="voicesieve-test") as client:
             tools = SourceTools(client, settings=SourceSettings(limits=limits or DocumentLimits()))
-            source: Source = kind_named(kind).open(tools)
+            source: Source = kind_named(kind).source(tools)
             pages: list[Page] = []
             while not pages or pages[-1].cursor is not None:
                 cursor = pages[-1].cursor if pages else None
                 query, budget = Query(kind, url), Budget(max_candidates=size)
                 pages.append(await source.page(query, cursor, memory or {}, budget))
                 if restarts:
-                    source = kind_named(kind).open(tools)
+                    source = kind_named(kind).source(tools)
             return pages
 
     return asyncio.run(ask())

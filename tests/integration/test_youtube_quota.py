@@ -66,7 +66,9 @@ async def run(
             context = dataclasses.replace(opened, run=dataclasses.replace(opened.run, clock=clock))
             parsed = [parse_query(text) for text in queries]
             rows = [await context.run.committer.run(discovery.register_query, query, clock()) for query in parsed]
-            kinds = {name: kind_named(name).open(context.tools.sources) for name in {query.source for query in parsed}}
+            kinds = {
+                name: kind_named(name).source(context.tools.sources) for name in {query.source for query in parsed}
+            }
             plan = Plan(queries=rows, sources=kinds, fetch=False, analyse=False, wait_s=2 * DAY_S)
             driving = asyncio.create_task(Driver(context, plan, Ending()).run())
             end = time.monotonic() + 60

@@ -29,5 +29,5 @@ KIND = SourceKind(
     summary="one recording",
     examples=("toy:one.wav",),
     parse=absolute_path,
-    open=lambda tools: ToySource(),
+    source=lambda tools: ToySource(),
 )

@@ -95,7 +95,7 @@ async def _plan(context: RunContext, request: Request) -> Plan:
     due = [row for row in rows if _may_be_asked(context, row)]
     return Plan(
         queries=due,
-        sources={name: kind_named(name).open(context.tools.sources) for name in {row.query.source for row in due}},
+        sources={name: kind_named(name).source(context.tools.sources) for name in {row.query.source for row in due}},
         fetch=not (request.analyse_only or request.no_fetch),
         analyse=True,
         limit=request.limit,

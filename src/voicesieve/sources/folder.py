@@ -359,7 +359,7 @@ KIND = SourceKind(
     summary="audio and video files below a folder",
     examples=("folder:./recordings",),
     parse=_parse,
-    open=lambda tools: FolderSource(left_out=tools.data),
+    source=lambda tools: FolderSource(left_out=tools.data),
     page_cost=lambda argument: NO_REQUEST,
     is_respelt=True,
 )

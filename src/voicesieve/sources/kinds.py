@@ -63,7 +63,7 @@ class SourceKind:
             summary="audio and video files below a folder",
             examples=("folder:./recordings",),
             parse=str,
-            open=lambda tools: FolderSource(left_out=tools.data),
+            source=lambda tools: FolderSource(left_out=tools.data),
         )
 
     A query is written ``name:argument``. The command line's help and the table in docs/guide.md show ``name``,
@@ -71,7 +71,7 @@ class SourceKind:
 
     - ``parse`` returns the normal form of an argument, so that equal queries are equal strings; parsing twice changes
       nothing. It raises ValueError, which says what is wrong and what to write instead.
-    - ``open`` makes the source for a run.
+    - ``source`` makes the source for a run.
     - ``platform`` is the platform with rights of its own (`domain.platforms`) that every query asks. If empty, the host
       of the argument decides.
     - ``refresh_setting`` names the setting (in seconds) after which a query that was read to its end is asked again.
@@ -93,7 +93,7 @@ class SourceKind:
     summary: str
     examples: tuple[str, ...]
     parse: Callable[[str], str]
-    open: Callable[[SourceTools], Source]
+    source: Callable[[SourceTools], Source]
     platform: str = ""
     refresh_setting: str = ""
     quotas: Mapping[str, str] = field(default_factory=dict)

@@ -190,7 +190,7 @@ def _hint(mime_type: str) -> str:
     return f"it is of type {quoted(mime_type)}; check the address in a browser"
 
 
-def _open(tools: SourceTools) -> Source:
+def _source(tools: SourceTools) -> Source:
     pages = PageSource(tools.reader, tools.settings.limits)
     return RobotsSource(pages, tools.reader) if tools.settings.obey_robots else pages
 
@@ -201,7 +201,7 @@ KIND = SourceKind(
     summary="media that a web page plays, embeds, names in its data (JSON-LD) or links to",
     examples=("page:https://example.org/stories",),
     parse=web_argument,
-    open=_open,
+    source=_source,
     refresh_setting="discovery.refresh_s",
     estimate=lambda argument, cursor, settings: first_request(argument),
     declares=EvidenceKind.PAGE_LANGUAGE,

@@ -174,6 +174,6 @@ KIND = SourceKind(
     summary="addresses, one a line, or a table with a column `url`",
     examples=("urls:list.txt",),
     parse=absolute_path,
-    open=lambda tools: UrlListSource(tools.kinds),
+    source=lambda tools: UrlListSource(tools.kinds),
     page_cost=lambda argument: NO_REQUEST,
 )

@@ -239,7 +239,7 @@ def _parse(argument: str) -> str:
         raise ValueError(f"youtube: {error}") from error
 
 
-def _open(tools: SourceTools) -> Source:
+def _source(tools: SourceTools) -> Source:
     if tools.lister is None:
         raise ValueError("youtube: needs a lister")
     return YoutubeSource(tools.reader, tools.lister, tools.settings.youtube)
@@ -260,7 +260,7 @@ KIND = SourceKind(
     summary="searches, channels, playlists and feeds as a guest of YouTube sees them",
     examples=("youtube:PHRASE", "youtube:channel:@name", "youtube:playlist:PL...", "youtube:feed:UC..."),
     parse=_parse,
-    open=_open,
+    source=_source,
     platform=YOUTUBE,
     refresh_setting="youtube.refresh_s",
     estimate=_estimate,
