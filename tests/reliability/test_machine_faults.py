@@ -299,7 +299,7 @@ def killed() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.parametrize(("trial", "words"), [(unfit, "failed to map segment"), (killed, "died while it started")])
+@pytest.mark.parametrize(("trial", "words"), [(unfit, "failed to map segment"), (killed, "ended while it started")])
 def test_a_worker_that_cannot_begin_is_the_machines_fault(trial: Callable[[], None], words: str) -> None:
     async def scenario() -> Failure:
         engine = LocalEngine(1, memory_mb=1024, trial=trial)
