@@ -252,10 +252,10 @@ def _v1_record(number: int, output_path: str) -> dict[str, Any]:
 
 def fingerprint(root: Path) -> Mapping[str, tuple[Any, ...]]:
     """Every name below ``root`` with its kind, size, times, links and content."""
-    found = {}
+    entries = {}
     for path in sorted(root.rglob("*")):
         status = path.lstat()
         content = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
         facts = (status.st_mode, status.st_ino, status.st_nlink, status.st_mtime_ns, status.st_ctime_ns)
-        found[str(path.relative_to(root))] = (*facts, content)
-    return found
+        entries[str(path.relative_to(root))] = (*facts, content)
+    return entries

@@ -51,7 +51,7 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 
     def resolved(host: Any, *arguments: Any, **options: Any) -> Any:
         hosts = addresses if host == NAME else (host,)
-        return [answer for one in hosts for answer in really(one, *arguments, **options)]
+        return [answer for target in hosts for answer in really(target, *arguments, **options)]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolved)
 

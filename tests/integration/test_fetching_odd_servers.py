@@ -497,12 +497,12 @@ def test_every_request_is_reported_with_its_number_status_and_bytes(tmp_path: Pa
 
     with serving(routes) as site:
         asyncio.run(run(site))
-    assert [(one.visit, one.number, one.status, one.range != "") for one in seen] == [
+    assert [(exchange.visit, exchange.number, exchange.status, exchange.range != "") for exchange in seen] == [
         ("url:1", 1, 302, False),
         ("url:1", 2, 206, False),
         ("url:1", 3, 206, True),
     ]
-    assert [one.bytes for one in seen] == [0, 100_000, len(SOUND) - 100_000]
+    assert [exchange.bytes for exchange in seen] == [0, 100_000, len(SOUND) - 100_000]
     assert seen[1].url == f"{site.base}/a"
 
 

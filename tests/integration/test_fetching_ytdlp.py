@@ -129,10 +129,10 @@ def test_yt_dlp_introduces_itself_as_we_do_and_its_requests_are_reported(site: S
     assert {headers["User-Agent"] for _, headers in site.visits} == {agent}
     names = {name.title() for _, headers in site.visits for name in headers}
     assert not [name for name in names if name.startswith("Sec-")]
-    assert [(one.visit, one.number, one.status) for one in seen] == [
+    assert [(exchange.visit, exchange.number, exchange.status) for exchange in seen] == [
         ("url:1", number, 200) for number in range(1, len(seen) + 1)
     ]
-    assert {one.url for one in seen} == {f"{site.base}/page", f"{site.base}/a.mp3"}
+    assert {exchange.url for exchange in seen} == {f"{site.base}/page", f"{site.base}/a.mp3"}
 
 
 def test_requests_of_a_failed_fetch_are_reported(site: Site, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_requests_of_a_failed_fetch_are_reported(site: Site, tmp_path: Path) -> 
         asyncio.run(
             YtDlpFetcher(observe=seen.append).fetch(FetchRequest("url:1", f"{site.base}/gone", tmp_path, LIMITS))
         )
-    assert {one.status for one in seen} == {404}
+    assert {exchange.status for exchange in seen} == {404}
 
 
 @pytest.mark.parametrize("path", ["/to-youtube", "/embeds-youtube"])

@@ -68,7 +68,7 @@ async def storm(server: FaultServer, scratch: Path, chance: random.Random) -> tu
     async with HttpClient(allow_private_addresses=True, max_redirects=3, user_agent="voicesieve/test") as client:
         fetcher = HttpFetcher(client)
 
-        async def one(number: int) -> None:
+        async def download(number: int) -> None:
             nonlocal right
             url, arrives = ways[number % len(ways)]
             folder = scratch / str(number)
@@ -85,7 +85,7 @@ async def storm(server: FaultServer, scratch: Path, chance: random.Random) -> tu
                 outcomes["arrived"] += 1
                 right += url != server.sound_url or fetched.path.read_bytes() == SOUND
 
-        tasks = [asyncio.create_task(one(number)) for number in range(DOWNLOADS)]
+        tasks = [asyncio.create_task(download(number)) for number in range(DOWNLOADS)]
         for task in chance.sample(tasks, DOWNLOADS // 4):
             loop.call_later(chance.uniform(0, 3), task.cancel)
         ended = await asyncio.gather(*tasks, return_exceptions=True)

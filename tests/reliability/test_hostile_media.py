@@ -52,7 +52,7 @@ def test_damaged_files_end_in_a_result_or_are_typed_in_bounded_time_and_memory(
         paths.append(tmp_path / name)
         paths[-1].write_bytes(body)
 
-    async def one(engine: LocalEngine, path: Path) -> tuple[Path, Failure | None, float]:
+    async def examine(engine: LocalEngine, path: Path) -> tuple[Path, Failure | None, float]:
         started = time.monotonic()
         failure = None
         try:
@@ -66,7 +66,7 @@ def test_damaged_files_end_in_a_result_or_are_typed_in_bounded_time_and_memory(
     async def everything() -> list[tuple[Path, Failure | None, float]]:
         engine = LocalEngine(2, memory_mb=MEMORY_MB, preload=("voicesieve.crawl.work",))
         try:
-            return await asyncio.gather(*(one(engine, path) for path in paths))
+            return await asyncio.gather(*(examine(engine, path) for path in paths))
         finally:
             await engine.close()
 

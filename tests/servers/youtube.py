@@ -284,8 +284,8 @@ def _search(site: Site, asked: Mapping[str, Any], token: Mapping[str, Any] | Non
     phrase = token["phrase"] if token else asked.get("query", "")
     params = token["params"] if token else unquote(asked.get("params") or "")
     start = token["start"] if token else 0
-    found = [video for video in site.world.found_by(phrase) if _passes(video, params)]
-    shown, following = _slice(site, found, start, SEARCH_PAGE)
+    matches = [video for video in site.world.found_by(phrase) if _passes(video, params)]
+    shown, following = _slice(site, matches, start, SEARCH_PAGE)
     items: list[dict[str, Any]] = [{"itemSectionRenderer": {"contents": [_renderer(v) for v in shown]}}]
     if following is not None:
         items.append(_continuation(phrase=phrase, params=params, start=following))

@@ -185,16 +185,16 @@ def _videos(api: Api, given: dict[str, str]) -> tuple[int, bytes]:
     ids = given.get("id", "").split(",")
     if len(ids) > 50:
         return ERRORS["bad_filters"]
-    found = [api.world.videos[id_] for id_ in ids if id_ in api.world.videos]
-    return _ok([_described(video, given["part"].split(",")) for video in found if video.privacy != "private"])
+    videos = [api.world.videos[id_] for id_ in ids if id_ in api.world.videos]
+    return _ok([_described(video, given["part"].split(",")) for video in videos if video.privacy != "private"])
 
 
 def _channels(api: Api, given: dict[str, str]) -> tuple[int, bytes]:
     wanted = given.get("id") or given.get("forHandle")
-    found = [c for c in api.world.channels.values() if wanted in (c.id, c.handle)]
+    channels = [c for c in api.world.channels.values() if wanted in (c.id, c.handle)]
     items = [
         {"kind": "youtube#channel", "id": c.id, "contentDetails": {"relatedPlaylists": {"uploads": c.uploads}}}
-        for c in found
+        for c in channels
     ]
     return _ok(items)
 

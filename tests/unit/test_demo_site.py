@@ -122,7 +122,7 @@ def test_a_range_is_served_only_of_the_content_that_the_client_knows(faults: Fau
     assert (other.status, other.body) == (200, BODY)
 
 
-def test_head_tells_what_get_would_and_sends_nothing(faults: FaultServer) -> None:
+def test_head_sends_the_headers_of_get_and_no_body(faults: FaultServer) -> None:
     head, get = ask(faults.sound_url, "HEAD"), ask(faults.sound_url)
     assert head.body == b""
     for name in ("Content-Length", "Content-Type", "ETag", "Accept-Ranges"):

@@ -89,9 +89,9 @@ LEDGER = {
 
 
 def test_every_swallowed_error_has_its_reason() -> None:
-    found = set(_swallowing())
-    assert found - LEDGER.keys() == set(), "record the error, raise, or give the reason in LEDGER"
-    assert LEDGER.keys() - found == set(), "these no longer swallow anything: take them out of LEDGER"
+    swallowing = set(_swallowing())
+    assert swallowing - LEDGER.keys() == set(), "record the error, raise, or give the reason in LEDGER"
+    assert LEDGER.keys() - swallowing == set(), "these no longer swallow anything: take them out of LEDGER"
 
 
 def test_the_budget_sees_what_it_is_there_for() -> None:
@@ -100,9 +100,9 @@ def test_the_budget_sees_what_it_is_there_for() -> None:
     ignored = (
         "def f():\n    for x in y:\n        try:\n            g(x)\n        except ValueError:\n            continue\n"
     )
-    told = "def f():\n    try:\n        g()\n    except OSError as error:\n        emit(error)\n"
+    reported = "def f():\n    try:\n        g()\n    except OSError as error:\n        emit(error)\n"
     hidden = "def f():\n    with suppress(OSError):\n        g()\n"
-    assert [bool(list(_in_module(ast.parse(code)))) for code in (silent, parsed, ignored, told, hidden)] == [
+    assert [bool(list(_in_module(ast.parse(code)))) for code in (silent, parsed, ignored, reported, hidden)] == [
         *(True, False, True, False, True)
     ]
 

@@ -29,19 +29,19 @@ def classes_of_exceptions() -> dict[str, str]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef):
                 bases[node.name] = (module, [ast.unparse(base).rpartition(".")[2] for base in node.bases])
-    found = set(BUILT_IN)
-    while more := {name for name, (_, above) in bases.items() if name not in found and found & set(above)}:
-        found |= more
-    return {name: bases[name][0] for name in found & set(bases)}
+    exceptions = set(BUILT_IN)
+    while more := {name for name, (_, above) in bases.items() if name not in exceptions and exceptions & set(above)}:
+        exceptions |= more
+    return {name: bases[name][0] for name in exceptions & set(bases)}
 
 
 PUBLIC = {name: module for name, module in classes_of_exceptions().items() if not name.startswith("_")}
 
 
 def class_of(name: str) -> type[Exception]:
-    found = getattr(importlib.import_module(PUBLIC[name]), name)
-    assert isinstance(found, type) and issubclass(found, Exception)
-    return found
+    public = getattr(importlib.import_module(PUBLIC[name]), name)
+    assert isinstance(public, type) and issubclass(public, Exception)
+    return public
 
 
 def drawn() -> list[tuple[str, str]]:

@@ -119,7 +119,7 @@ def test_youtube_refuses_in_words(text: str, kind: FailureKind) -> None:
         (KeyError("formats"), FailureKind.UNSUPPORTED),
     ],
 )
-def test_other_sites_are_told_by_class_and_status(error: BaseException, kind: FailureKind) -> None:
+def test_errors_of_other_sites_are_classified_by_class_and_status(error: BaseException, kind: FailureKind) -> None:
     assert classify(raised(error), youtube=False).kind is kind
 
 

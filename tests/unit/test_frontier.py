@@ -24,14 +24,14 @@ from voicesieve.frontier.words import MOST, SPACE, words_of
 from voicesieve.policy.expansion import OLDER_SHARE, sampled
 
 
-def told(accepted: int, rejected: int, merit: float = 0.0) -> tuple[float, ...]:
+def evidence_of(accepted: int, rejected: int, merit: float = 0.0) -> tuple[float, ...]:
     yes, no = evidence(accepted=True, merit=merit), evidence(accepted=False, merit=merit)
     return tuple(accepted * a + rejected * b for a, b in zip(yes, no, strict=True))
 
 
 def arm(accepted: int = 0, rejected: int = 0, **facts: object) -> ArmFacts:
     given: dict[str, object] = {
-        "evidence": told(accepted, rejected),
+        "evidence": evidence_of(accepted, rejected),
         "query": None,
         "pending": 0,
         "left": 50,
@@ -50,8 +50,8 @@ def expected_rate(said: tuple[float, ...]) -> float:
 
 @given(st.integers(0, 30), st.integers(0, 30))
 def test_an_acceptance_raises_the_expected_rate_and_a_rejection_lowers_it(accepted: int, rejected: int) -> None:
-    now = expected_rate(told(accepted, rejected))
-    assert expected_rate(told(accepted + 1, rejected)) > now > expected_rate(told(accepted, rejected + 1))
+    now = expected_rate(evidence_of(accepted, rejected))
+    assert expected_rate(evidence_of(accepted + 1, rejected)) > now > expected_rate(evidence_of(accepted, rejected + 1))
 
 
 @given(st.floats(-4, 4))
@@ -61,12 +61,13 @@ def test_evidence_is_the_logarithm_of_probabilities_that_add_up(merit: float) ->
 
 
 def test_an_acceptance_that_the_metadata_promised_says_less_of_the_channel() -> None:
-    assert expected_rate(told(1, 0, merit=2.0)) < expected_rate(told(1, 0)) < expected_rate(told(1, 0, merit=-2.0))
+    promised, neutral, surprising = (expected_rate(evidence_of(1, 0, merit=merit)) for merit in (2.0, 0.0, -2.0))
+    assert promised < neutral < surprising
 
 
 @given(st.integers(0, 8), st.integers(0, 8), st.integers(1, 500))
 def test_the_index_lies_between_the_expected_rate_and_one(accepted: int, rejected: int, left: int) -> None:
-    weights = belief(FIRST_PRIOR, np.array([told(accepted, rejected)]))
+    weights = belief(FIRST_PRIOR, np.array([evidence_of(accepted, rejected)]))
     (worth,) = index(weights, np.array([float(left)]))
     assert float(weights[0] @ np.array(RATES)) - 1e-9 <= worth <= 1.0
 
@@ -75,9 +76,9 @@ def test_an_unknown_channel_is_worth_more_than_one_known_to_be_as_good_on_averag
     """What is worth learning counts; with a single video left there is nothing to learn for."""
     unknown = belief(FIRST_PRIOR, np.array([NOTHING]))
     mean = float(unknown[0] @ np.array(RATES))
-    many, one = index(np.repeat(unknown, 2, axis=0), np.array([100.0, 1.0]))
+    many, single = index(np.repeat(unknown, 2, axis=0), np.array([100.0, 1.0]))
     assert many > 1.5 * mean
-    assert one == pytest.approx(mean, abs=0.01)
+    assert single == pytest.approx(mean, abs=0.01)
 
 
 def test_the_index_of_a_certain_rate_is_that_rate() -> None:
@@ -109,7 +110,7 @@ def test_merit_moves_the_odds() -> None:
 
 
 def test_the_prior_follows_the_channels_and_a_query_its_own() -> None:
-    good, bad = told(9, 1), told(0, 10)
+    good, bad = evidence_of(9, 1), evidence_of(0, 10)
     knowledge = fit_priors(np.array([good] * 30 + [bad] * 30), [1] * 30 + [2] * 30)
     rates = np.array(RATES)
     assert knowledge.prior_of(1) @ rates > 0.5 > knowledge.prior_of(None) @ rates > knowledge.prior_of(2) @ rates
@@ -132,12 +133,12 @@ def test_learning_without_a_decision_or_a_word_is_no_error() -> None:
     assert learn([arm(1, 0)], Lessons([Lesson(0, (), 0.0, accepted=True)]), Knowledge(), 1).words == {}
 
 
-def test_knowledge_reads_back_as_it_was_kept() -> None:
+def test_knowledge_reads_back_as_it_was_stored() -> None:
     learnt = learn([arm(3, 5, query=7)], Lessons([Lesson(0, (5,), 0.0, accepted=True)] * 5), Knowledge(), 8)
-    kept = Knowledge.from_json(json.loads(json.dumps(learnt.to_json())))
-    assert (kept.child_s, kept.decisions) == (learnt.child_s, 8)
-    assert kept.merit((5,)) == pytest.approx(learnt.merit((5,)), abs=1e-3)
-    assert np.allclose(kept.prior_of(7), learnt.prior_of(7), rtol=1e-4)
+    restored = Knowledge.from_json(json.loads(json.dumps(learnt.to_json())))
+    assert (restored.child_s, restored.decisions) == (learnt.child_s, 8)
+    assert restored.merit((5,)) == pytest.approx(learnt.merit((5,)), abs=1e-3)
+    assert np.allclose(restored.prior_of(7), learnt.prior_of(7), rtol=1e-4)
 
 
 def test_knowledge_on_another_grid_is_learnt_anew() -> None:
@@ -162,9 +163,9 @@ def test_a_page_pays_while_its_channels_may_be_better_than_what_is_at_hand() -> 
 @settings(max_examples=30, deadline=None)
 @given(st.text(max_size=500), st.lists(st.text(max_size=50), max_size=30), st.floats() | st.none())
 def test_words_of_any_metadata_are_few_and_in_range(title: str, tags: list[str], duration: float | None) -> None:
-    found = words_of(Candidate("x", "1", "u", title=title, duration_s=duration, metadata={"tags": tags}))
-    assert len(found) <= MOST
-    assert all(0 <= word < SPACE for word in found)
+    words = words_of(Candidate("x", "1", "u", title=title, duration_s=duration, metadata={"tags": tags}))
+    assert len(words) <= MOST
+    assert all(0 <= word < SPACE for word in words)
 
 
 @pytest.mark.parametrize("metadata", [{"tags": "no list"}, {"tags": [1, None]}, {"description": 5}, {"tags": {}}])
@@ -173,8 +174,9 @@ def test_odd_metadata_costs_only_itself(metadata: dict[str, object]) -> None:
 
 
 def test_composed_and_decomposed_vietnamese_are_the_same_words() -> None:
-    one, other = (words_of(Candidate("x", "1", "u", title=title)) for title in ("Bé hát", "be\u0301 ha\u0301t"))
-    assert one == other
+    titles = ("Bé hát", "be\u0301 ha\u0301t")
+    composed, decomposed = (words_of(Candidate("x", "1", "u", title=title)) for title in titles)
+    assert composed == decomposed
 
 
 def titled(channel: str, text: str, accepted: bool) -> Titled:
@@ -188,7 +190,7 @@ def test_phrases_are_proposed_that_accepted_videos_of_several_channels_share() -
     assert best == Suggestion("bé kể chuyện", 5, 5, 5)
 
 
-def test_what_is_known_is_not_proposed_again() -> None:
+def test_queries_in_use_are_not_proposed_again() -> None:
     videos = [titled(f"c{n}", "Bé Hát", True) for n in range(3)]
     assert suggest(videos, ["bé hát"], 10) == []
 
@@ -208,11 +210,11 @@ def test_the_sample_is_the_same_however_it_is_paged() -> None:
     bound = 10_000
     whole = sampled(uploads(8_000), bound // 2, bound)
     assert len(whole) == pytest.approx(8_000 / OLDER_SHARE, rel=0.1)
-    paged, found, all_of = [], bound // 2, uploads(8_000)
+    paged, seen, all_of = [], bound // 2, uploads(8_000)
     for start in range(0, 8_000, 50):
-        page = sampled(all_of[start : start + 50], found, bound)
+        page = sampled(all_of[start : start + 50], seen, bound)
         paged += page
-        found += len(page)
+        seen += len(page)
     assert tuple(paged) == whole
 
 
@@ -229,7 +231,7 @@ def test_on_a_small_web_it_finds_more_than_first_come_first_served() -> None:
     """The bar itself is kept by the benchmark, on 20 whole webs; this one is a tenth of one."""
     parameters = json.loads(DEFAULT.read_text()) | {"channels": 150, "queries": 4, "videos_sigma": 1.0}
     world = World(parameters, 3)
-    found = YieldRun(world).run().child_s
-    assert found > 1.3 * run_fifo(world).child_s
-    assert found < run_oracle(world).child_s
-    assert found == YieldRun(World(parameters, 3)).run().child_s
+    child_s = YieldRun(world).run().child_s
+    assert child_s > 1.3 * run_fifo(world).child_s
+    assert child_s < run_oracle(world).child_s
+    assert child_s == YieldRun(World(parameters, 3)).run().child_s

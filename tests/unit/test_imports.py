@@ -197,10 +197,10 @@ def test_every_part_of_the_house_is_on_the_plan() -> None:
 
 def test_arrows_point_inwards() -> None:
     wrong = [
-        str(found)
-        for found in ALL
-        if found.module.split(".")[0] == "voicesieve"
-        and not any(within(found.full, place) for place in (found.part, *ALLOWED[found.part]))
+        str(imported)
+        for imported in ALL
+        if imported.module.split(".")[0] == "voicesieve"
+        and not any(within(imported.full, place) for place in (imported.part, *ALLOWED[imported.part]))
     ]
     assert wrong == []
 
@@ -221,23 +221,23 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
 
 @pytest.mark.parametrize("library", ONLY_HERE)
 def test_a_library_is_one_parts_business(library: str) -> None:
-    users = [found for found in ALL if found.module.split(".")[0] == library]
+    users = [imported for imported in ALL if imported.module.split(".")[0] == library]
     as_type = [
-        found
-        for found in users
-        if found.full == "sqlalchemy.Connection" and found.part in ("crawl", "datafolder", "operations")
+        imported
+        for imported in users
+        if imported.full == "sqlalchemy.Connection" and imported.part in ("crawl", "datafolder", "operations")
     ]
-    wrong = [str(found) for found in users if found.part not in ONLY_HERE[library] and found not in as_type]
+    wrong = [str(imported) for imported in users if imported.part not in ONLY_HERE[library] and imported not in as_type]
     assert wrong == []
 
 
 def test_packages_import_nothing_by_themselves() -> None:
     """Or importing one light module would load its heavy neighbours. The first speaks to the environment, and loads the
     public names when they are used; the settings are one door to files that load together anyway."""
-    packages = [found for found in ALL if found.file.name == "__init__.py" and found.module != "__future__"]
+    packages = [imported for imported in ALL if imported.file.name == "__init__.py" and imported.module != "__future__"]
     door = HOUSE / "settings" / "__init__.py"
-    packages = [found for found in packages if found.file != door or not within(found.full, "settings")]
-    wrong = [str(found) for found in packages if found.file != HOUSE / "__init__.py"]
+    packages = [imported for imported in packages if imported.file != door or not within(imported.full, "settings")]
+    wrong = [str(imported) for imported in packages if imported.file != HOUSE / "__init__.py"]
     assert wrong == []
 
 

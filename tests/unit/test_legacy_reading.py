@@ -70,7 +70,7 @@ def test_placeholder_titles_are_none(title: str) -> None:
 
 
 @pytest.mark.parametrize("raw", [None, "text", 3, [], True])
-def test_what_is_no_record_is_told(raw: object) -> None:
+def test_what_is_no_record_is_refused(raw: object) -> None:
     with pytest.raises(TypeError, match="not a record but"):
         interpret(raw, "here", "v1")
 
@@ -104,7 +104,7 @@ def test_utf_16_and_bad_bytes_do_not_cost_the_manifest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "null", '{"records": 3}', "[" * 100_000, "\0" * 4_096])
-def test_without_a_backup_a_corrupt_manifest_is_told_as_unreadable(tmp_path: Path, text: str) -> None:
+def test_without_a_backup_a_corrupt_manifest_is_reported_as_unreadable(tmp_path: Path, text: str) -> None:
     file = tmp_path / "manifest.json"
     file.write_text(text)
     manifest = read_manifest(file)
@@ -126,11 +126,11 @@ def test_records_before_the_damage_are_saved_and_the_newest_good_backup_stands_i
     assert [path.name[-20:-5] for path in backups_of(file)][1:] == ["20251019_120000", "20251018_120000"]
     manifest = read_manifest(file)
     assert manifest.records == (RECORDS[0], {"video_id": "newer"})
-    told = " ".join(manifest.notes)
+    notes = " ".join(manifest.notes)
     assert (
-        "1 records were saved" in told
-        and "phase_clean_20251019" in told
-        and "backup_20251020_120000: is damaged" in told
+        "1 records were saved" in notes
+        and "phase_clean_20251019" in notes
+        and "backup_20251020_120000: is damaged" in notes
     )
 
 
@@ -187,20 +187,20 @@ def test_an_id_in_a_file_name_may_hold_the_separator(name: str, start: str) -> N
 
 
 def test_a_cut_id_is_completed_only_if_one_video_begins_so() -> None:
-    known = KnownIds()
-    known.add(["abcdefghXYZ", ONE])
+    known_ids = KnownIds()
+    known_ids.add(["abcdefghXYZ", ONE])
     record = interpret({"video_id": "abcdefgh"}, "here", "v2")
-    found = identify(record, known)
-    assert found is not None and found.native_id == "abcdefghXYZ"
-    known.add(["abcdefghQRS"])
-    assert identify(record, known) is None
+    identity = identify(record, known_ids)
+    assert identity is not None and identity.native_id == "abcdefghXYZ"
+    known_ids.add(["abcdefghQRS"])
+    assert identify(record, known_ids) is None
 
 
 def test_of_two_names_the_file_decides_or_nobody() -> None:
     said = {"video_id": ONE, "url": watch(TWO)}
     named = interpret({**said, "output_path": f"x/0001_{TWO[:8]}_t.wav"}, "here", "v2")
-    found = identify(named, KnownIds())
-    assert found is not None and found.native_id == TWO
+    identity = identify(named, KnownIds())
+    assert identity is not None and identity.native_id == TWO
     assert identify(interpret(said, "here", "v2"), KnownIds()) is None
 
 

@@ -21,9 +21,9 @@ OTHER_MEANINGS = {
 
 
 def demuxer(name: str) -> av.ContainerFormat:
-    found = av.ContainerFormat(name, "r")
-    assert found.is_input
-    return found
+    container = av.ContainerFormat(name, "r")
+    assert container.is_input
+    return container
 
 
 @pytest.mark.parametrize("name", sorted(DEMUXERS))
@@ -32,8 +32,8 @@ def test_pyav_opens_every_format_that_is_looked_for(name: str) -> None:
 
 
 def test_every_suffix_that_ffmpeg_knows_for_a_format_is_looked_for() -> None:
-    known = {f".{suffix}" for name in DEMUXERS for suffix in demuxer(name).extensions}
-    assert known - MEDIA_SUFFIXES - set(OTHER_MEANINGS) == set()
+    suffixes = {f".{suffix}" for name in DEMUXERS for suffix in demuxer(name).extensions}
+    assert suffixes - MEDIA_SUFFIXES - set(OTHER_MEANINGS) == set()
 
 
 RECORDINGS = ".mp3 .m4a .wav .wma .wmv .asf .avi .ac3 .eac3 .mpg .mpeg .vob .au .wv .ape .tta .mka .mkv .webm .3gp"

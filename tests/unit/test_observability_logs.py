@@ -37,7 +37,7 @@ CANARY = "canary-5f1c"
         f"cannot open 'https://a.example/rss?token={CANARY}': refused",
     ],
 )
-def test_credentials_in_addresses_are_blotted_out(text: str) -> None:
+def test_credentials_in_addresses_are_redacted(text: str) -> None:
     assert CANARY not in redact(text)
     assert "example" in redact(text) or "db" in redact(text)
 

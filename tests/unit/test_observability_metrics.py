@@ -35,27 +35,28 @@ def test_the_text_holds_what_happened(tmp_path: Path) -> None:
     metrics(Event("video_decided", {"outcome": "rejected", **decided}))
     metrics(Event("catalog_waits", {"wait_s": 1.5, "busy_waits": 2, "timeouts": 0}))
     metrics(Event("run_ended", {"ending": "done"}))
-    told = written(metrics, tmp_path)
-    assert told["voicesieve_videos_discovered_total", ("urls:list",)] == 3
-    assert told["voicesieve_retries_total", ("fetch",)] == 1
-    assert told["voicesieve_failures_total", ("timeout", "fetch")] == 1
-    assert told["voicesieve_fetched_bytes_total", ()] == 1_000
-    assert told["voicesieve_videos_decided_total", ("accepted",)] == 1
-    assert told["voicesieve_analysed_audio_seconds_total", ()] == 20
-    assert told["voicesieve_child_speech_seconds_total", ()] == 4
-    assert told["voicesieve_stage_seconds_count", ("analyse",)] == 2
-    assert told["voicesieve_stage_seconds_sum", ("fetch",)] == pytest.approx(0.2)
-    assert told["voicesieve_catalog_wait_seconds", ()] == 1.5
-    assert told["voicesieve_catalog_busy_waits", ()] == 2
+    samples = written(metrics, tmp_path)
+    assert samples["voicesieve_videos_discovered_total", ("urls:list",)] == 3
+    assert samples["voicesieve_retries_total", ("fetch",)] == 1
+    assert samples["voicesieve_failures_total", ("timeout", "fetch")] == 1
+    assert samples["voicesieve_fetched_bytes_total", ()] == 1_000
+    assert samples["voicesieve_videos_decided_total", ("accepted",)] == 1
+    assert samples["voicesieve_analysed_audio_seconds_total", ()] == 20
+    assert samples["voicesieve_child_speech_seconds_total", ()] == 4
+    assert samples["voicesieve_stage_seconds_count", ("analyse",)] == 2
+    assert samples["voicesieve_stage_seconds_sum", ("fetch",)] == pytest.approx(0.2)
+    assert samples["voicesieve_catalog_wait_seconds", ()] == 1.5
+    assert samples["voicesieve_catalog_busy_waits", ()] == 2
 
 
 def test_a_private_feed_keeps_its_key_and_an_odd_name_its_place(tmp_path: Path) -> None:
     metrics = Metrics()
     query = 'rss:https://me:canary@a.example/feed?token=canary&x="1"\n'
     metrics(Event("page_committed", {"query": query, "new": 1}))
-    told = written(metrics, tmp_path)
+    samples = written(metrics, tmp_path)
     assert "canary" not in (tmp_path / "metrics.prom").read_text()
-    assert 'rss:https://[secret]@a.example/feed?token=[secret]&x="1"\n' in {labels[0] for _, labels in told if labels}
+    queries = {labels[0] for _, labels in samples if labels}
+    assert 'rss:https://[secret]@a.example/feed?token=[secret]&x="1"\n' in queries
 
 
 def test_two_runs_in_one_process_count_apart(tmp_path: Path) -> None:

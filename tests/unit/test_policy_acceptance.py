@@ -40,7 +40,7 @@ def test_each_threshold_rejects_by_its_name(facts: dict[str, object], rule: str)
     assert outcome(**facts) == (Outcome.REJECTED, [rule])
 
 
-def test_every_threshold_that_spoke_is_told_with_what_it_wanted() -> None:
+def test_every_threshold_that_was_missed_is_reported_with_its_value() -> None:
     verdict = dataclasses.replace(GOOD, score=0.4, child_s=1.0)
     reasons = decide(verdict, RULES, VI).reasons
     assert [reason.message for reason in reasons] == [

@@ -32,7 +32,7 @@ def test_where_no_language_is_wanted_any_will_do(language: SpokenLanguage) -> No
     assert outcome(language) == (Outcome.ACCEPTED, "child_speech")
 
 
-def test_a_wanted_language_is_accepted_and_told() -> None:
+def test_a_wanted_language_is_accepted_and_reported() -> None:
     assert outcome(VI, wanted=("vi",)) == (Outcome.ACCEPTED, "child_speech")
     rules = AcceptanceRules(POINT, "1", 0.5, 2.0, 0.0, LanguageRules(("en", "vi")))
     assert decide(GOOD, rules, VI).reasons[1].message == "vi with 0.97; wanted en, vi with at least 0.60"
@@ -49,8 +49,8 @@ def test_a_language_that_is_not_wanted_is_rejected_by_name() -> None:
 def test_what_is_undetermined_goes_where_the_setting_says(setting: str, expected: Outcome) -> None:
     unlikely = dataclasses.replace(VI, probability=0.59)
     for language in (UND, unlikely):
-        found, rule = outcome(language, wanted=("vi",), undetermined=setting)
-        assert found is expected
+        actual, rule = outcome(language, wanted=("vi",), undetermined=setting)
+        assert actual is expected
         assert rule == ("child_speech" if expected is Outcome.ACCEPTED else "language_undetermined")
 
 

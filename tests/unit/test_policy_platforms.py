@@ -68,7 +68,7 @@ def test_what_is_not_open_to_everybody_stays_out(availability: str) -> None:
     assert rules_against(availability=availability) == ["non_public"]
 
 
-def test_past_broadcasts_are_let_in_unless_told_otherwise() -> None:
+def test_past_broadcasts_are_accepted_unless_a_setting_refuses_them() -> None:
     assert rules_against(live_status="was_live") == []
     assert rules_against(PlatformRules(allow_past_live=False), live_status="was_live") == ["past_live"]
 

@@ -31,15 +31,15 @@ def tracked_files() -> list[Path]:
 
 @pytest.mark.parametrize("what", PATTERNS)
 def test_the_repository_holds_no_secret(what: str) -> None:
-    found = []
+    secrets = []
     for path in tracked_files():
         invented = what == "a home folder" and "tests" in path.relative_to(ROOT).parts
         if path == Path(__file__) or not path.is_file() or invented:
             continue
         hits = [hit[0] for hit in PATTERNS[what].finditer(path.read_bytes()) if not MADE_UP.search(hit[0])]
         if hits:
-            found.append((str(path.relative_to(ROOT)), hits[:3]))
-    assert found == []
+            secrets.append((str(path.relative_to(ROOT)), hits[:3]))
+    assert secrets == []
 
 
 def test_the_scan_sees_what_it_is_there_for() -> None:

@@ -35,7 +35,7 @@ def purge(world: World, store: RecordingStore, days: float = 30.0) -> Retained:
     return retain(world.catalog, store, RetentionRules(days), world.now, actor="na@host")
 
 
-def kept(store: RecordingStore) -> set[str]:
+def stored_paths(store: RecordingStore) -> set[str]:
     return set(store.files())
 
 
@@ -48,11 +48,11 @@ def test_rejected_audio_goes_when_its_time_is_up_and_its_scores_stay(world: Worl
     world.now += 1
     assert purge(world, store, days=0).rejected_audio == 0
     assert purge(world, store).rejected_audio == 1
-    assert kept(store) == {path_of("two"), path_of("three")}
+    assert stored_paths(store) == {path_of("two"), path_of("three")}
     assert world.state(ONE.id) == "rejected"
     assert world.ask(verdicts.newest_verdict, sha_of("one")) is not None
     assert world.ask(stored.recording_count) == 2
-    assert {row.path for row in world.ask(stored.stored_files)} == kept(store)
+    assert {row.path for row in world.ask(stored.stored_files)} == stored_paths(store)
     assert world.ask(stored.pending_deletions) == []
     (entry,) = world.rows(schema.audit)
     assert (entry.action, entry.details["rejected_audio"]) == ("retention", 1)
@@ -78,7 +78,7 @@ def test_audio_that_another_video_may_need_stays(world: World, store: RecordingS
     world.now += 31 * DAY_S
     world.queue_again(MODEL, every=True)
     assert purge(world, store).rejected_audio == 0, "one is unsure elsewhere, the other waits to be heard again"
-    assert len(kept(store)) == 3
+    assert len(stored_paths(store)) == 3
 
 
 def test_a_later_rejection_starts_the_time_anew(world: World, store: RecordingStore) -> None:
@@ -99,9 +99,9 @@ def test_a_crash_before_the_file_is_gone_is_made_good(
         patch.setattr(RecordingStore, "remove", lambda self, path: (_ for _ in ()).throw(OSError("crash")))
         with pytest.raises(OSError, match="crash"):
             purge(world, store)
-    assert path_of("one") in kept(store) and world.ask(stored.pending_deletions) == [path_of("one")]
+    assert path_of("one") in stored_paths(store) and world.ask(stored.pending_deletions) == [path_of("one")]
     purge(world, store)
-    assert path_of("one") not in kept(store) and world.ask(stored.pending_deletions) == []
+    assert path_of("one") not in stored_paths(store) and world.ask(stored.pending_deletions) == []
 
 
 def test_audio_that_comes_back_is_kept_again(world: World, store: RecordingStore) -> None:

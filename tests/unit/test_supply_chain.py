@@ -49,7 +49,7 @@ def test_a_lock_holds_what_its_extra_asks_for(extra: str) -> None:
     assert wanted <= set(locked(extra))
 
 
-def test_nothing_tells_people_to_install_a_name_that_is_not_ours() -> None:
+def test_no_page_or_message_says_to_install_a_name_that_is_not_ours() -> None:
     """Whoever registered it on the public index would run code on their machines."""
     files = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("src/**/*.py"), ROOT / "Makefile"]
     by_name = re.compile(r"(pip|pipx|uv|uvx)( tool)?( install| run)? +['\"]?voicesieve(\[|['\"]?\s*$)", re.MULTILINE)

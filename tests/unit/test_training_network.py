@@ -82,7 +82,7 @@ def test_a_training_set_that_gives_children_away_by_their_length_is_refused() ->
         other = Version(frames, speech, 1.25, 1.25, ADULT if kind == CHILD else frozenset({CHILD}))
         return Example((own, other) if kind != NONSPEECH else (own,), kind, name)
 
-    def found(child_frames: int) -> Shortcuts:
+    def shortcuts_with(child_frames: int) -> Shortcuts:
         names = [f"so:{index}" for index in range(40)]
         voices = [example(CHILD, name, child_frames) for name in names[:20]]
         voices += [example(kind, name, 380) for name in names[20:] for kind in (WOMAN, 2)]
@@ -90,7 +90,7 @@ def test_a_training_set_that_gives_children_away_by_their_length_is_refused() ->
         return find_shortcuts(Batches([*voices, example(NONSPEECH, "music", 400)], channels, seed=1))
 
     with pytest.raises(SystemExit, match="nothing was trained"):
-        refuse(found(child_frames=60))
+        refuse(shortcuts_with(child_frames=60))
     refuse(Shortcuts(silence=0.6, duration=0.55, silence_unmoved=0.5, duration_unmoved=0.5, examples=100))
 
 
