@@ -1,7 +1,7 @@
 """Probabilities from scores, fitted on people whom the weights never saw.
 
 Too few were kept from the training for that alone, and they are easy: so all speakers of the test calibrate what
-ships, and to be measured they are halved, each half judged by a calibration that did not hear it.
+ships, and to be measured they are halved, each half judged by a calibration fitted on the other.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ measured.
 What it learned from: {attribution}.
 
 Limits
-- No Vietnamese child was heard in training or in the test: the children are Mandarin speakers of 6 to 12 years who
+- No Vietnamese child was in the training or in the test: the children are Mandarin speakers of 6 to 12 years who
   read English. Small children, singing, whisper and overlapping speakers were not measured.
 - Part of the training examples are adults whose vocal tract was made a child's, by resampling or by moving their
   formants, and children whose tract was made an adult's; some of these adults are synthetic voices. Adults whose voice
@@ -26,7 +26,7 @@ Limits
 ![Reliability of the window's probability](images/reliability.svg)
 
 Calibration: the logits were scaled by {scale} and the child's shifted by {shift} on all speakers whom the weights never
-saw. The figures below judge each speaker of the test by a calibration that did not hear that half of them.
+saw. The figures below judge each speaker of the test by a calibration fitted on the other half of them.
 
 Figures on held-out recordings:
 
