@@ -336,7 +336,7 @@ def test_what_a_worker_says_is_bounded_and_cleaned(tmp_path: Path, monkeypatch: 
     scratch.mkdir()
     fetched = fetch("http://a.example/", scratch)
     assert (fetched.bytes, fetched.expected_duration_s) == (1, None)
-    assert fetched.facts == {"title": "y" * 999, "age_limit": 18.0, "odd": "", "huge": ""}
+    assert fetched.facts == {"title": "y" * 1_000, "age_limit": 18.0, "odd": "", "huge": ""}
 
 
 PARENT = """
