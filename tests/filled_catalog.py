@@ -59,12 +59,12 @@ def samples(seed: int, windows: int, count: int) -> list[tuple[bytes, Verdict]]:
 
 def fill(catalog: Catalog, count: int, *, windows: int = 100, shared: int = 10, batch: int = 5_000) -> None:
     """``count`` videos, decided by `rules`; every ``shared``-th carries the recording of the one before it."""
-    known = samples(1, windows, min(VARIETY, count))
+    scored = samples(1, windows, min(VARIETY, count))
     language = fuse([LanguageEvidence("vi", "asr_captions", 0.97, "1")], FUSION)
     counts: Counter[str] = Counter()
     accepted: dict[str, Verdict] = {}
     for start in range(0, count, batch):
-        rows = list(_rows(range(start, min(count, start + batch)), known, language, shared))
+        rows = list(_rows(range(start, min(count, start + batch)), scored, language, shared))
         holders = Counter(row["recording"]["sha256"] for row in rows if row["video"]["state"] == "accepted")
         with catalog.write() as connection:
             for table in ("recording", "video", "verdict", "decision", "language_evidence"):
@@ -88,11 +88,11 @@ def fill(catalog: Catalog, count: int, *, windows: int = 100, shared: int = 10, 
 
 
 def _rows(
-    numbers: range, known: list[tuple[bytes, Verdict]], language: SpokenLanguage, shared: int
+    numbers: range, scored: list[tuple[bytes, Verdict]], language: SpokenLanguage, shared: int
 ) -> Iterator[dict[str, Any]]:
     for number in numbers:
         first = number - 1 if shared and number % shared == shared - 1 and number > numbers.start else number
-        windows, verdict = known[first % len(known)]
+        windows, verdict = scored[first % len(scored)]
         sha256 = hashlib.sha256(str(first).encode()).hexdigest()
         decision = decide(verdict, rules(), language)
         reasons = [dataclasses.asdict(reason) for reason in decision.reasons]
@@ -110,8 +110,8 @@ def _rows(
             "decided_at": AT,
         }
         (piece,) = language.evidence
-        told = {name: getattr(piece, name) for name in ("source", "code", "probability", "weight", "revision")}
-        row["language_evidence"] = {"video": number + 1, "position": 0, **told}
+        values = {name: getattr(piece, name) for name in ("source", "code", "probability", "weight", "revision")}
+        row["language_evidence"] = {"video": number + 1, "position": 0, **values}
         row["recording"] = {"sha256": sha256}
         if first == number:
             row["recording"] |= {

@@ -100,8 +100,8 @@ class World:
 
     def ask(self, view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         with self.catalog.read() as connection:
-            found = view(connection, *args, **kwargs)
-            return list(found) if hasattr(found, "__next__") else found
+            answer = view(connection, *args, **kwargs)
+            return list(answer) if hasattr(answer, "__next__") else answer
 
     def query(self, argument: str = "list") -> QueryRow:
         row: QueryRow = self.step(discovery.register_query, Query("urls", argument), self.now)
@@ -195,12 +195,12 @@ class World:
         return count
 
     def queue_again(self, model: Model, *, every: bool = False) -> int:
-        """Make due for analysis what ``model`` has not heard."""
-        found = self.ask(reanalysing.wanted, model, 0, 1_000, every=every)
-        if found is None:
+        """Make due for analysis what ``model`` has not scored."""
+        wanted = self.ask(reanalysing.wanted, model, 0, 1_000, every=every)
+        if wanted is None:
             return 0
-        self.step(reanalysing.queue, found.queue, model, self.now, every=every)
-        return len(found.queue)
+        self.step(reanalysing.queue, wanted.queue, model, self.now, every=every)
+        return len(wanted.queue)
 
     def fail(self, claim: Claim, kind: FailureKind, retry_after_s: float | None = None) -> NextStep:
         failure = Failure(kind, f"{kind} happened", retry_after_s=retry_after_s)
@@ -265,13 +265,15 @@ class World:
     def check_counts(self) -> None:
         """Everything that is counted along the way equals a recount of the rows."""
         with self.catalog.read() as connection:
-            kept = {row.name: row.value for row in connection.execute(select(schema.counter))}
-            kept = {
-                name: value for name, value in kept.items() if not name.startswith(("catalog:", "frontier:", "backup:"))
+            counters = {row.name: row.value for row in connection.execute(select(schema.counter))}
+            counters = {
+                name: value
+                for name, value in counters.items()
+                if not name.startswith(("catalog:", "frontier:", "backup:"))
             }
             truth = recount(connection)
-            for name in kept.keys() | truth.keys():
-                assert abs(kept.get(name, 0.0) - truth.get(name, 0.0)) < 1e-6, (name, kept, truth)
+            for name in counters.keys() | truth.keys():
+                assert abs(counters.get(name, 0.0) - truth.get(name, 0.0)) < 1e-6, (name, counters, truth)
             videos = connection.execute(select(schema.video)).all()
             for row in videos:
                 assert bool(row.failure_kind) == (row.state in ("failed", "given_up")), row

@@ -53,8 +53,8 @@ def test_postgres_refuses_to_empty_the_log(postgres_catalog: Catalog) -> None:
 
 def test_entries_come_back_as_written_in_order_and_by_choice(world: World) -> None:
     written = [entry(number, deed) for number, deed in enumerate([Deed.EXPORT, Deed.IMPORT, Deed.EXPORT], start=1)]
-    for one in written:
-        world.step(audits.record, one)
+    for expected in written:
+        world.step(audits.record, expected)
     assert world.ask(history.audit_entries) == written
     assert world.ask(history.audit_entries, deed=Deed.EXPORT, since=2.0) == [written[2]]
 

@@ -57,7 +57,7 @@ def test_steps_that_wait_share_one_commit(catalog: Catalog, committer: Committer
     go_on.set()
     for step in [first, *steps]:
         step.result(timeout=30)
-    assert [transactions.count(one) for one in dict.fromkeys(transactions)] == [GROUP, 10]
+    assert [transactions.count(transaction) for transaction in dict.fromkeys(transactions)] == [GROUP, 10]
     assert counters(catalog) == {"n": GROUP + 10}
 
 

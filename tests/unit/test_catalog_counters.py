@@ -34,7 +34,7 @@ MODELS = st.sampled_from([Model("floor", "r1"), Model("floor", "r2")])
 CHANNELS = ("", "one", "two")
 
 
-def known(number: int):  # type: ignore[no-untyped-def]
+def numbered(number: int):  # type: ignore[no-untyped-def]
     host = ("a.example", "b.example", "")[number % 3]
     return candidate(number, host, channel=CHANNELS[number % 3])
 
@@ -55,17 +55,17 @@ class Crawl(RuleBasedStateMachine):
 
     @rule(numbers=st.lists(NUMBERS, max_size=4), ended=st.booleans())
     def discover(self, numbers: list[int], ended: bool) -> None:
-        self.world.discover(*map(known, numbers), cursor=None if ended else {"page": 1})
+        self.world.discover(*map(numbered, numbers), cursor=None if ended else {"page": 1})
 
     @rule(shut_out=NUMBERS, by=st.sampled_from(["rules-1", "rules-2"]))
     def screen(self, shut_out: int, by: str) -> None:
         self.world.step(discovery.screen_again, by, self.world.now)
-        self.world.screen(lambda video: Reason("no", "no") if video.id == known(shut_out).id else None, by)
+        self.world.screen(lambda video: Reason("no", "no") if video.id == numbered(shut_out).id else None, by)
 
     @rule(target=claims, analysis=st.booleans())
     def claim(self, analysis: bool) -> Claim | None:
-        found = self.world.claim_analysis() if analysis else self.world.claim()
-        return found[0] if found else None
+        claims = self.world.claim_analysis() if analysis else self.world.claim()
+        return claims[0] if claims else None
 
     @rule(
         claim=consumes(claims),
@@ -97,7 +97,7 @@ class Crawl(RuleBasedStateMachine):
     @rule(numbers=st.lists(NUMBERS, min_size=1, max_size=3), audio=AUDIO, child_s=CHILD_S, model=MODELS)
     def go_all_the_way(self, numbers: list[int], audio: str, child_s: float, model: Model) -> None:
         """What mostly happens; by random steps alone few videos would ever share accepted audio."""
-        self.world.queue(*map(known, numbers))
+        self.world.queue(*map(numbered, numbers))
         for claim in self.world.claim(limit=3):
             self.world.fetched(claim, audio)
         for claim in self.world.claim_analysis(limit=3):
@@ -105,7 +105,7 @@ class Crawl(RuleBasedStateMachine):
 
     @rule(numbers=st.lists(NUMBERS, max_size=2), analysis=st.booleans(), kind=st.sampled_from(FailureKind))
     def go_wrong(self, numbers: list[int], analysis: bool, kind: FailureKind) -> None:
-        self.world.queue(*map(known, numbers))
+        self.world.queue(*map(numbered, numbers))
         for claim in self.world.claim_analysis() if analysis else self.world.claim():
             self.world.fail(claim, kind)
 
@@ -153,8 +153,8 @@ class Crawl(RuleBasedStateMachine):
 
     @rule(number=NUMBERS)
     def withdraw_video(self, number: int) -> None:
-        if any(row.id == known(number).id for row in self.world.rows(discovery.video)):
-            self.world.withdraw(known(number).id)
+        if any(row.id == numbered(number).id for row in self.world.rows(discovery.video)):
+            self.world.withdraw(numbered(number).id)
 
     @rule()
     def withdraw_channel(self) -> None:

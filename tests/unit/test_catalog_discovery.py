@@ -23,7 +23,7 @@ def world(any_catalog: Catalog) -> World:
 def test_a_page_brings_its_videos_and_its_cursor_together(world: World) -> None:
     query = world.query()
     result = world.discover(candidate(1), candidate(2), query=query, cursor={"line": 3}, requests=2)
-    assert (result.new, result.found) == (2, 2)
+    assert (result.new, result.total) == (2, 2)
     assert world.query().cursor == {"line": 3}
     assert world.status()["videos"]["discovered"] == 2
     (facts,) = world.status()["queries"]
@@ -52,7 +52,7 @@ def test_the_same_page_again_adds_nothing(world: World) -> None:
     world.check_counts()
 
 
-def test_positions_go_on_from_page_to_page_and_belong_to_each_query(world: World) -> None:
+def test_positions_continue_over_pages_and_belong_to_each_query(world: World) -> None:
     first, second = world.query("first"), world.query("second")
     world.discover(candidate(1), candidate(2), query=first, cursor={"line": 2})
     world.discover(candidate(3), query=first)
@@ -160,6 +160,6 @@ def test_a_document_that_has_not_changed_still_passes_over_what_it_did(world: Wo
 
 def test_the_sorts_of_passed_over_things_are_bounded(world: World) -> None:
     world.discover(query=world.query(), passed_over=tuple(PassedOver(f"files with suffix .{n}") for n in range(500)))
-    told = passed_over(world)
-    assert len(told) == MAX_SORTS + 1
-    assert told[-1] == ("other things", 500 - MAX_SORTS, "")
+    things = passed_over(world)
+    assert len(things) == MAX_SORTS + 1
+    assert things[-1] == ("other things", 500 - MAX_SORTS, "")

@@ -48,7 +48,9 @@ def test_a_channel_that_was_accepted_comes_before_one_that_was_rejected(world: W
 def test_within_a_channel_the_better_description_comes_first(world: World) -> None:
     world.discover(of("one", 1, title="lecture"), of("one", 2, title="children sing"))
     merit = {"lecture": -1.0, "children sing": 1.0}
-    world.step(discovery.screen_batch, lambda _: None, "rules", world.now, 100, merit=lambda found: merit[found.title])
+    world.step(
+        discovery.screen_batch, lambda _: None, "rules", world.now, 100, merit=lambda described: merit[described.title]
+    )
     assert take(world, 2) == [of("one", 2).id, of("one", 1).id]
 
 
@@ -159,7 +161,7 @@ def test_a_new_merit_reaches_only_what_still_waits(world: World) -> None:
     assert (taken.id, taken.merit, waits.merit) == (claim.video, 0.0, 1.5)
 
 
-def test_a_query_tells_what_it_brought(world: World) -> None:
+def test_a_query_reports_what_it_brought(world: World) -> None:
     judge(world, of("one", 1), Outcome.ACCEPTED)
     judge(world, of("two", 2), Outcome.REJECTED)
     (facts,) = world.status()["queries"]
@@ -177,7 +179,7 @@ def test_the_same_catalog_gives_the_same_order(catalog: Catalog) -> None:
     assert take(world, 40) == first
 
 
-def test_pages_tell_how_many_new_channels_a_query_still_finds(world: World) -> None:
+def test_pages_show_how_many_new_channels_a_query_still_finds(world: World) -> None:
     row = world.step(discovery.register_query, Query("urls", "list"), world.now)
     for start in (0, 100, 200):
         page = Page(tuple(of("the same", start + n) for n in range(5)), cursor={"p": start})

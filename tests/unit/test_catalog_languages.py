@@ -21,7 +21,7 @@ VOTES = tuple(
     LanguageEvidence(code, "whisper", 0.9, "tiny", start, start + 10.0, 1.0, ((code, 0.9), ("km", 0.05)))
     for code, start in (("vi", 0.0), ("en", 20.0))
 )
-HEARD = SpokenLanguage("vi", VOTES, 0.9)
+RECOGNISED = SpokenLanguage("vi", VOTES, 0.9)
 
 
 @pytest.fixture
@@ -36,26 +36,26 @@ def decide(world: World, number: int, audio: str, language: SpokenLanguage, **fa
 
 
 def test_what_was_stored_is_read_again_to_the_last_piece(world: World) -> None:
-    decide(world, 1, "one", HEARD)
+    decide(world, 1, "one", RECOGNISED)
     row = world.row(candidate(1).id)
-    assert world.ask(evidence.stored_language, row) == HEARD
+    assert world.ask(evidence.stored_language, row) == RECOGNISED
     world.redecide(row.id, outcome=Outcome.REJECTED, language=VIETNAMESE)
     assert world.ask(evidence.stored_language, world.row(row.id)) == VIETNAMESE
     world.check_counts()
 
 
-def test_what_was_heard_in_equal_audio_is_known_for_the_next_video(world: World) -> None:
-    decide(world, 1, "same", HEARD)
-    assert world.ask(evidence.heard_before, sha_of("same"), "whisper", "tiny") == VOTES
-    assert world.ask(evidence.heard_before, sha_of("same"), "whisper", "other") == ()
-    assert world.ask(evidence.heard_before, sha_of("other"), "whisper", "tiny") == ()
+def test_what_was_recognised_in_equal_audio_is_used_for_the_next_video(world: World) -> None:
+    decide(world, 1, "same", RECOGNISED)
+    assert world.ask(evidence.recognised_before, sha_of("same"), "whisper", "tiny") == VOTES
+    assert world.ask(evidence.recognised_before, sha_of("same"), "whisper", "other") == ()
+    assert world.ask(evidence.recognised_before, sha_of("other"), "whisper", "tiny") == ()
 
 
-def test_exports_learn_what_was_heard_in_parts(world: World) -> None:
-    decide(world, 1, "one", HEARD)
+def test_exports_learn_what_was_recognised_in_parts(world: World) -> None:
+    decide(world, 1, "one", RECOGNISED)
     decide(world, 2, "two", VIETNAMESE)
-    heard = {found.carriers[0].id: found.carriers[0].heard for found in world.ask(exportable)}
-    assert heard == {candidate(1).id: VOTES, candidate(2).id: ()}
+    pieces = {item.carriers[0].id: item.carriers[0].recognised for item in world.ask(exportable)}
+    assert pieces == {candidate(1).id: VOTES, candidate(2).id: ()}
 
 
 def test_a_channel_speaks_through_its_other_accepted_videos(world: World) -> None:
@@ -67,15 +67,17 @@ def test_a_channel_speaks_through_its_other_accepted_videos(world: World) -> Non
     assert world.ask(evidence.channel_languages, "", but_not=last) == {}
 
 
-def test_only_what_could_not_be_heard_is_listened_to_again(world: World) -> None:
+def test_only_what_could_not_be_recognised_is_listened_to_again(world: World) -> None:
     decide(world, 1, "one", SpokenLanguage("und", unavailable=(("whisper", "no model"),)))
     decide(world, 2, "two", VIETNAMESE)
     assert world.status()["languages"]["unavailable"] == {"whisper": 1}
     assert world.step(languages.listen_again, world.now) == 1
-    assert world.status()["languages"]["unavailable"] == {"whisper": 1}, "until it is heard, the old decision stands"
+    assert world.status()["languages"]["unavailable"] == {"whisper": 1}, (
+        "until it is recognised, the old decision stands"
+    )
     (claim,) = world.claim_analysis()
     assert claim.video == candidate(1).id
-    world.publish(claim, language=HEARD)
+    world.publish(claim, language=RECOGNISED)
     assert world.status()["languages"]["unavailable"] == {}
     assert world.state(candidate(1).id) == "accepted"
     world.check_counts()

@@ -65,7 +65,7 @@ def test_the_pace_gives_a_burst_after_a_rest_and_then_one_at_a_time(world: World
     assert len(world.claim(limit=10, pace=pace)) == 3
 
 
-def test_pace_and_its_wait_are_told_to_the_driver(world: World) -> None:
+def test_pace_and_its_wait_are_reported_to_the_driver(world: World) -> None:
     pace = Pace(interval_s=10.0, burst=1)
     world.queue(candidate(1), candidate(2))
     world.claim(limit=1, pace=pace)
@@ -94,7 +94,7 @@ def test_local_files_have_no_pace(world: World) -> None:
     assert len(world.claim(limit=20, pace=slow)) == 12
 
 
-def test_a_host_that_refuses_us_is_left_alone_and_the_others_go_on(world: World) -> None:
+def test_a_host_that_refuses_us_is_paused_and_the_others_go_on(world: World) -> None:
     world.queue(candidate(1), candidate(2), candidate(3, "b.example"))
     first, other = world.claim(limit=2)
     step = world.fail(first, FailureKind.RATE_LIMITED)
@@ -246,8 +246,8 @@ def test_error_texts_of_any_origin_can_be_recorded(world: World) -> None:
     step = NextStep(VideoState.GIVEN_UP, None, "given up")
     world.step(results.fail, claim, attempt, failure, lambda *_: step, world.now)
     assert world.row(claim.video).reasons == [{"rule": "undecodable", "message": "cannot open caf\ufffd.wav\0"}]
-    (told,) = world.ask(why.attempts_of, claim.key)
-    assert told["message"] == "cannot open caf\ufffd.wav\ufffd"
+    (attempt,) = world.ask(why.attempts_of, claim.key)
+    assert attempt["message"] == "cannot open caf\ufffd.wav\ufffd"
 
 
 def test_the_queue_is_walked_by_its_indexes(catalog: Catalog) -> None:

@@ -63,8 +63,8 @@ def test_a_channel_is_withdrawn_whatever_its_spelling(world: World, tmp_path: Pa
     done = withdraw(world.catalog, RecordingStore(tmp_path), ordered(typed))
     assert (done.videos, done.files, done.ordered_at) == (1, 1, None)
     for spelling in SPELLINGS:
-        assert world.discover(candidate(3, channel=spelling)).found == 0
-    assert world.discover(candidate(4, channel="Bé Nam")).found == 1
+        assert world.discover(candidate(3, channel=spelling)).total == 0
+    assert world.discover(candidate(4, channel="Bé Nam")).total == 1
     again = withdraw(world.catalog, RecordingStore(tmp_path), ordered(stored))
     assert (again.videos, again.files) == (0, 0) and again.ordered_at is not None
 
@@ -81,7 +81,7 @@ def test_a_takedown_that_matches_nothing_is_an_error_that_names_what_is_near(
     assert world.status()["videos"]["accepted"] == 2
     done = withdraw(world.catalog, RecordingStore(tmp_path), ordered(name, unseen=True))
     assert (done.videos, done.files) == (0, 0)
-    assert world.discover(candidate(3, channel=name)).found == 0
+    assert world.discover(candidate(3, channel=name)).total == 0
 
 
 def test_a_video_or_recording_that_matches_nothing_names_what_is_near(world: World, tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_tombstones_of_an_older_catalog_stay_in_force(world: World, spelling: st
     stone = {"hash": old_hash(spelling), "subject": "channel", "reason": "", "made_at": 1.0}
     world.step(lambda connection: connection.execute(schema.tombstone.insert(), [stone]))
     for name in SPELLINGS:
-        assert world.discover(candidate(1, channel=name)).found == 0
+        assert world.discover(candidate(1, channel=name)).total == 0
     world.queue(candidate(2))
     (claim,) = world.claim()
     assert world.fetched(claim, "one", channel=NFC) == "withdrawn"

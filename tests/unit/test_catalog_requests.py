@@ -111,9 +111,9 @@ def test_a_slot_after_midnight_counts_against_tomorrow(catalog: Catalog) -> None
     assert [turn.obstacle for turn in turns] == [""] * 4
 
 
-def test_a_host_that_is_left_alone_is_an_obstacle_beyond_ones_patience(catalog: Catalog) -> None:
+def test_a_paused_host_is_an_obstacle_beyond_ones_patience(catalog: Catalog) -> None:
     world, now = World(catalog), 10_000.0
-    world.step(requests.leave_alone, "a.example", now + 60, "it says so", now)
+    world.step(requests.pause_host, "a.example", now + 60, "it says so", now)
     turn = ask(world, now, "a.example", limits={})
     assert (turn.at, "it says so" in turn.obstacle) == (now + 60, True)
     assert ask(world, now, "a.example", limits={}, patience_s=100.0) == Turn(now + 60)
@@ -121,15 +121,15 @@ def test_a_host_that_is_left_alone_is_an_obstacle_beyond_ones_patience(catalog: 
 
 def test_a_longer_pause_in_force_stays(catalog: Catalog) -> None:
     world, now = World(catalog), 10_000.0
-    world.step(requests.leave_alone, "a.example", now + 60, "long", now)
-    world.step(requests.leave_alone, "a.example", now + 5, "short", now)
+    world.step(requests.pause_host, "a.example", now + 60, "long", now)
+    world.step(requests.pause_host, "a.example", now + 5, "short", now)
     assert ask(world, now, "a.example", limits={}).at == now + 60
 
 
-def test_refusals_while_a_host_is_left_alone_count_as_one(catalog: Catalog) -> None:
+def test_refusals_while_a_host_is_paused_count_as_one(catalog: Catalog) -> None:
     world, now = World(catalog), 10_000.0
     assert world.step(requests.count_refusal, "a.example", now) == 1
-    world.step(requests.leave_alone, "a.example", now + 60, "it says so", now)
+    world.step(requests.pause_host, "a.example", now + 60, "it says so", now)
     assert world.step(requests.count_refusal, "a.example", now + 1) == 1
     assert world.step(requests.count_refusal, "a.example", now + 60) == 2
 
@@ -144,8 +144,8 @@ def test_jitter_only_ever_slows_down(catalog: Catalog) -> None:
 def test_a_pause_that_began_by_a_later_clock_lasts_as_long_as_was_meant(any_catalog: Catalog) -> None:
     world, now = World(any_catalog), at("2026-07-01T12:00:00")
     tomorrow = now + 24 * HOUR_S
-    world.step(requests.leave_alone, "a.example", tomorrow + 60, "it says so", tomorrow)
-    world.step(requests.leave_alone, "b.example", now + 60, "it says so", now)
+    world.step(requests.pause_host, "a.example", tomorrow + 60, "it says so", tomorrow)
+    world.step(requests.pause_host, "b.example", now + 60, "it says so", now)
     assert world.step(timekeeping.set_right, now) == 1
     for host in ("a.example", "b.example"):
         assert ask(world, now, host).at == pytest.approx(now + 60)

@@ -53,9 +53,9 @@ def test_a_verdict_its_language_and_its_decision_come_together(world: World) -> 
     assert story["verdict"]["model"] == {"name": "floor", "revision": "r1"}
     assert story["verdict"]["segments"] == [{"start": 0.5, "end": 3.5, "label": "child", "score": 0.9}]
     piece = {"source": "declared_audio", "code": "vi", "probability": 0.93, "weight": 0.85, "revision": "1"}
-    (told,) = story["language"].pop("evidence")
+    (evidence,) = story["language"].pop("evidence")
     assert story["language"] == {"code": "vi", "probability": 0.9, "state": "settled", "unavailable": {}}
-    assert piece.items() <= told.items()
+    assert piece.items() <= evidence.items()
     assert story["decision"]["outcome"] == "rejected"
     assert world.ask(verdicts.verdict_of_model, sha_of("one"), "floor", "r1").windows == b"scores"
     world.check_counts()
@@ -277,17 +277,22 @@ def test_a_move_that_the_design_forbids_is_refused_and_changes_nothing(world: Wo
     assert world.snapshot() == before
 
 
-def test_each_attempt_tells_its_whole_story(world: World) -> None:
+def test_each_attempt_reports_its_whole_story(world: World) -> None:
     world.queue(ONE)
     (claim,) = world.claim()
     attempt = world.attempt(claim, "yt-dlp")
     world.now += 2.5
     failure = Failure(FailureKind.TRUNCATED, "half a file", exception_type="OSError", chain=("OSError: cut",))
     world.step(leases.finish_attempt, attempt, world.now, size=512, failure=failure, next_sentence="try 2 of 3")
-    (told,) = world.ask(why.attempts_of, claim.key)
-    assert (told["stage"], told["method"], told["scratch"], told["duration_s"]) == ("fetch", "yt-dlp", "t/http", 2.5)
-    assert (told["outcome"], told["kind"], told["message"]) == ("failed", "truncated", "half a file")
-    assert (told["bytes"], told["chain"], told["next"]) == (512, ["OSError: cut"], "try 2 of 3")
+    (attempt,) = world.ask(why.attempts_of, claim.key)
+    assert (attempt["stage"], attempt["method"], attempt["scratch"], attempt["duration_s"]) == (
+        "fetch",
+        "yt-dlp",
+        "t/http",
+        2.5,
+    )
+    assert (attempt["outcome"], attempt["kind"], attempt["message"]) == ("failed", "truncated", "half a file")
+    assert (attempt["bytes"], attempt["chain"], attempt["next"]) == (512, ["OSError: cut"], "try 2 of 3")
 
 
 def test_status_reads_only_counters_and_queries(world: World) -> None:
@@ -302,7 +307,7 @@ def test_status_reads_only_counters_and_queries(world: World) -> None:
 
 
 def accepted(world: World) -> list[list[str]]:
-    return [[video.id for video in found.carriers] for found in world.ask(exportable.exportable)]
+    return [[video.id for video in item.carriers] for item in world.ask(exportable.exportable)]
 
 
 @pytest.mark.parametrize("first_done", [ONE, TWO])
@@ -332,9 +337,9 @@ def test_only_accepted_videos_are_exported_in_a_stable_order(world: World) -> No
     for number, audio in ((3, "c"), (1, "a"), (2, "b")):
         world.decide(candidate(number), audio)
     world.decide(candidate(4), "a", Outcome.REJECTED)
-    hashes = [found.recording.sha256 for found in world.ask(exportable.exportable)]
+    hashes = [item.recording.sha256 for item in world.ask(exportable.exportable)]
     assert hashes == sorted(map(sha_of, "abc"))
-    assert [found.verdict.child_s for found in world.ask(exportable.exportable)] == [3.0] * 3
+    assert [item.verdict.child_s for item in world.ask(exportable.exportable)] == [3.0] * 3
     assert world.ask(exportable.accepted_urls) == [candidate(number).url for number in (1, 2, 3)]
     assert candidate(4).id not in itertools.chain(*accepted(world))
     assert MODEL.name == world.ask(verdicts.newest_verdict, hashes[0]).model

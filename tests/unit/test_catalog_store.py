@@ -88,7 +88,7 @@ def test_a_catalog_of_a_newer_program_is_not_changed(folder: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"ID3\x04 this is a song, not a database" * 500, b"SQLite format 3\0" + b"\xff" * 9_000]
 )
-def test_a_file_that_is_no_catalog_is_named_and_left_alone(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_no_catalog_is_named_and_not_changed(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "catalog.sqlite3"
     file.write_bytes(content)
     with pytest.raises(DamagedCatalogError, match=r"catalog\.sqlite3 is damaged or is not a catalog.*recovery"):

@@ -31,9 +31,9 @@ def test_of_a_withdrawn_video_only_its_id_stays(world: World) -> None:
     assert world.withdraw(named.id) == 1
     row = world.row(named.id)
     assert row.state == "withdrawn"
-    kept = {name: value for name, value in row._asdict().items() if value not in (None, "", {}, 0)}
-    told = {"key", "id", "source", "host", "state", "reasons", "screened_by", "discovered_at", "changed_at"}
-    assert set(kept) == told
+    values = {name: value for name, value in row._asdict().items() if value not in (None, "", {}, 0)}
+    columns = {"key", "id", "source", "host", "state", "reasons", "screened_by", "discovered_at", "changed_at"}
+    assert set(values) == columns
     for table in ("recording", "verdict", "decision", "language_evidence", "attempt"):
         assert world.rows(schema.metadata.tables[table]) == [], table
     assert world.ask(stored.pending_deletions) == [path_of("one")]
@@ -54,7 +54,7 @@ def test_the_same_audio_under_other_videos_falls_too(world: World) -> None:
 def test_withdrawn_videos_and_audio_are_kept_out_later(world: World) -> None:
     world.decide(ONE, "one")
     world.withdraw(ONE.id)
-    assert world.discover(ONE).found == 0
+    assert world.discover(ONE).total == 0
     world.queue(TWO)
     (claim,) = world.claim()
     assert world.fetched(claim, "one") is VideoState.WITHDRAWN
@@ -70,7 +70,7 @@ def test_a_withdrawn_channel_is_kept_out_later(world: World) -> None:
     assert world.step(withdraw_channel, "Bé Na", "asked for", world.now) == 2
     assert world.status()["videos"]["withdrawn"] == 2
     result = world.discover(candidate(4, channel="Bé Na"), candidate(5, channel="Bé Nam"))
-    assert (result.new, result.found) == (1, 1)
+    assert (result.new, result.total) == (1, 1)
     world.check_counts()
 
 

@@ -53,7 +53,7 @@ class BackupError(VoicesieveError):
 
 
 class StoppedError(InnerError):
-    """The copy was told to stop."""
+    """The copy was asked to stop."""
 
 
 @dataclass(frozen=True)
@@ -152,9 +152,9 @@ def examine(file: Path) -> Facts:
         with closing(sqlite3.connect(uri, uri=True)) as connection:
             for pragma in soundness.DISTRUST:
                 connection.execute(pragma)
-            found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
-            if found != "ok":
-                raise BackupError(f"{file} is damaged: {' '.join(str(found).split())[:200]}")
+            answer = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            if answer != "ok":
+                raise BackupError(f"{file} is damaged: {' '.join(str(answer).split())[:200]}")
             if connection.execute("PRAGMA foreign_key_check").fetchone():
                 raise BackupError(f"{file} is damaged: a row names another that is not there")
             if foreign := soundness.foreign(connection.execute(soundness.DECLARATIONS)):
@@ -246,8 +246,10 @@ def rows_of(file: Path, tables: Sequence[str]) -> dict[str, list[dict[str, Any]]
             for pragma in soundness.DISTRUST:
                 connection.execute(pragma)
             connection.row_factory = sqlite3.Row
-            known = {row["name"] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-            wanted = [table for table in tables if table in known]
+            existing = {
+                row["name"] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+            }
+            wanted = [table for table in tables if table in existing]
             return {table: [_plain(row) for row in connection.execute(f"SELECT * FROM {table}")] for table in wanted}  # noqa: S608 - names of our own tables
     except sqlite3.DatabaseError:
         return None  # which may be why a copy is put back; the caller says what it means for takedowns
@@ -258,17 +260,17 @@ def videos_by_path(file: Path) -> dict[str, set[tuple[str, str]]]:
 
     Only for the holder of the turnstile.
     """
-    found: dict[str, set[tuple[str, str]]] = {}
+    videos: dict[str, set[tuple[str, str]]] = {}
     if not file.exists():
-        return found
+        return videos
     query = "SELECT recording.path, video.id, video.channel FROM recording JOIN video ON video.recording = sha256"
     try:
         with closing(sqlite3.connect(file)) as connection:
             for path, video, channel in connection.execute(query):
-                found.setdefault(path, set()).add((video, channel))
+                videos.setdefault(path, set()).add((video, channel))
     except sqlite3.DatabaseError:
-        return {}  # what it would have told is lost; the files are listed under their own hashes
-    return found
+        return {}  # what it would have shown is lost; the files are listed under their own hashes
+    return videos
 
 
 def _plain(row: sqlite3.Row) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class Committer:
         except FailureError as error:
             self._fail(group, error)
             return
-        except Exception as error:  # noqa: BLE001 - the thread must live on, and every waiter must hear of it
+        except Exception as error:  # noqa: BLE001 - the thread must live on, and every waiter must be given the failure
             failure = Failure.from_exception(FailureKind.CATALOG_UNAVAILABLE, error)
             self._fail(group, FailureError(failure))
             return

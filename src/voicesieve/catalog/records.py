@@ -91,10 +91,10 @@ class SeenFile:
 
 @dataclass(frozen=True)
 class PageResult:
-    """What one discovery page added: videos never seen before, all that it named, and known ones that have moved."""
+    """What one discovery page added: new videos, the total that it named, and known ones that have moved."""
 
     new: int
-    found: int
+    total: int
     moved: int = 0
 
 

@@ -43,15 +43,15 @@ def foreign(declarations: Iterable[Any]) -> list[str]:
 
     ``declarations`` are the answer to `DECLARATIONS`.
     """
-    found = []
+    descriptions = []
     for kind, name, table, sql in declarations:
         if kind == "trigger" and _words(sql) != _words(schema.sqlite_triggers().get(name, "")):
-            found.append(f"the trigger {name} on {table}")
+            descriptions.append(f"the trigger {name} on {table}")
         elif kind == "view" and name in _our_tables():
-            found.append(f"a view in place of the table {name}")
+            descriptions.append(f"a view in place of the table {name}")
         elif kind == "table" and name in _our_tables() and _words(sql)[:2] != ["create", "table"]:
-            found.append(f"a virtual table in place of {name}")
-    return found[:MOST]
+            descriptions.append(f"a virtual table in place of {name}")
+    return descriptions[:MOST]
 
 
 def differences(connection: Connection) -> list[str]:
@@ -99,18 +99,18 @@ class _Structure:
 def broken_rows(connection: Connection) -> list[str]:
     """Tables and columns with values that no step of ours has written, in words."""
     _teach_sound_json(connection)
-    found = []
+    descriptions = []
     for table in schema.metadata.sorted_tables:
         wrong = {column.name: condition for column in table.columns if (condition := _wrong(column))}
         counts = connection.exec_driver_sql(
             f"SELECT {', '.join(f'coalesce(sum({condition}), 0)' for condition in wrong.values())} FROM {table.name}"  # noqa: S608 - names of our own schema
         ).one()
-        found += [
+        descriptions += [
             f"{count} rows of the table {table.name} hold no usable {column}"
             for column, count in zip(wrong, counts, strict=True)
             if count
         ]
-    return found[:MOST]
+    return descriptions[:MOST]
 
 
 def _teach_sound_json(connection: Connection) -> None:

@@ -57,11 +57,11 @@ def sqlite_engine(file: Path, *, writing: bool) -> Engine:
 def refuse_foreign(engine: Engine) -> None:
     """Raise `ForeignCatalogError` for triggers and views that could undo what is written, a takedown for example."""
     with engine.connect() as connection:
-        found = soundness.foreign(connection.exec_driver_sql(soundness.DECLARATIONS))
-    if found:
+        foreign = soundness.foreign(connection.exec_driver_sql(soundness.DECLARATIONS))
+    if foreign:
         raise ForeignCatalogError(
-            f"{engine.url.database} holds {', '.join(found)}: nothing that voicesieve has made, and takedowns written "
-            "to it may not hold. Nothing was changed. Put back a copy that you trust with `voicesieve restore`."
+            f"{engine.url.database} holds {', '.join(foreign)}: nothing that voicesieve has made, and takedowns "
+            "written to it may not hold. Nothing was changed. Put back a copy that you trust with `voicesieve restore`."
         )
 
 

@@ -81,12 +81,12 @@ class Catalog:
         if self._reader.dialect.name != "sqlite":
             return []
         with self.read() as connection:
-            found = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
+            answers = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(5)")]
             dangling = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(5)
-            broken = soundness.broken_rows(connection) if found == ["ok"] else []
+            broken = soundness.broken_rows(connection) if answers == ["ok"] else []
         return (
             broken
-            + [text for text in found if text != "ok"]
+            + [text for text in answers if text != "ok"]
             + [f"a row of {row[0]} names one that is gone" for row in dangling]
         )
 

@@ -24,9 +24,9 @@ class ForeignRevisionError(InnerError):
     """What stands where the revision belongs is none."""
 
 
-def is_revision(found: object) -> bool:
-    """Whether ``found`` is a revision of a catalog, of this version or of another."""
-    return isinstance(found, str) and re.fullmatch(r"\d{4}", found, re.ASCII) is not None
+def is_revision(value: object) -> bool:
+    """Whether ``value`` is a revision of a catalog, of this version or of another."""
+    return isinstance(value, str) and re.fullmatch(r"\d{4}", value, re.ASCII) is not None
 
 
 def is_present(engine: Engine) -> bool:
@@ -48,17 +48,17 @@ def bring_up_to_date(engine: Engine, before_update: Callable[[], None] = lambda:
 
     ``before_update`` is called if there are rows that an update is about to change.
     """
-    found = revision_of_catalog(engine)
-    if found == HEAD:
+    revision = revision_of_catalog(engine)
+    if revision == HEAD:
         return
-    if found is not None and not is_revision(found):
-        raise ForeignRevisionError(_foreign(found))
-    if found is not None and found > HEAD:
+    if revision is not None and not is_revision(revision):
+        raise ForeignRevisionError(_foreign(revision))
+    if revision is not None and revision > HEAD:
         raise NewerCatalogError(
-            f"This catalog has revision {found}; this program knows revisions up to {HEAD}. It was written by a newer "
-            "voicesieve: install that version or newer. Nothing was changed."
+            f"This catalog has revision {revision}; this program knows revisions up to {HEAD}. It was written by a "
+            "newer voicesieve: install that version or newer. Nothing was changed."
         )
-    if found is not None:
+    if revision is not None:
         before_update()
     from alembic import command
     from alembic.config import Config
@@ -71,8 +71,8 @@ def bring_up_to_date(engine: Engine, before_update: Callable[[], None] = lambda:
             config.attributes["connection"] = connection
             command.upgrade(config, HEAD)
     except CommandError as error:  # there is no way from this revision to ours
-        raise ForeignRevisionError(_foreign(found)) from error
+        raise ForeignRevisionError(_foreign(revision)) from error
 
 
-def _foreign(found: object) -> str:
-    return f"its revision is {str(found)[:40]!r}, which no version of voicesieve has written"
+def _foreign(revision: object) -> str:
+    return f"its revision is {str(revision)[:40]!r}, which no version of voicesieve has written"

@@ -82,7 +82,7 @@ class _Door:
                 rules=RetryRules(**self.settings.retry.model_dump()),
             )
             if step.pause_host_until is not None:
-                requests.leave_alone(connection, host, step.pause_host_until, failure.message, now)
+                requests.pause_host(connection, host, step.pause_host_until, failure.message, now)
 
 
 async def _fetch(door: _Door, address: str, scratch: Path) -> Path | str:

@@ -51,7 +51,7 @@ def plan_row(accepted: Exportable, rules: CutRules, shares: Shares) -> PlanRow:
         changed_at=max(carrier.changed_at for carrier in accepted.carriers),
         place=first.place,
         metadata=first.metadata,
-        parts=_parts(first.heard),
+        parts=_parts(first.recognised),
         segments=tuple(
             PlannedSegment(
                 start=segment.start,

@@ -149,7 +149,7 @@ class Discovering:
         run.events.emit(
             "page_committed",
             query=query,
-            found=added.found,
+            found=added.total,
             new=added.new,
             moved=added.moved,
             requests=page.requests,
@@ -299,7 +299,7 @@ def _store_failure(
     if failure.remedy is not Remedy.STOP_RUN:
         discovery.query_failed(connection, row.id, failure, step.at, now, start_over=step.start_over)
     if host is not None and step.pause_host_until is not None:
-        requests.leave_alone(connection, host, step.pause_host_until, failure.message, now)
+        requests.pause_host(connection, host, step.pause_host_until, failure.message, now)
     return step
 
 

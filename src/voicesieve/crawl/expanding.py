@@ -58,7 +58,7 @@ def bounded(connection: Connection, row: QueryRow, page: Page, bound: int) -> Pa
     """What of a page of an expanded channel is taken; without a cursor once the channel has its share."""
     if row.expands is None:
         return page
-    before = worth.found(connection, row.id)
+    before = worth.videos_found(connection, row.id)
     taken = sampled(page.candidates, before, bound)
     return replace(page, candidates=taken, cursor=None if before + len(taken) >= bound else page.cursor)
 

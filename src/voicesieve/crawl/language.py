@@ -88,5 +88,5 @@ def _evidence_before(connection: Connection, recogniser: Recogniser | None, clai
     if recogniser is None or claim.recording is None:
         return _Before(written, ())
     return _Before(
-        written, evidence.heard_before(connection, claim.recording, EvidenceKind.WHISPER, recogniser.revision)
+        written, evidence.recognised_before(connection, claim.recording, EvidenceKind.WHISPER, recogniser.revision)
     )

@@ -1,7 +1,7 @@
 """How to install an optional part: the one sentence of every message that misses one.
 
-The name voicesieve is not registered on the public package index yet. A message that told people to install it from
-there would let whoever registers the name run code on their machines.
+The name voicesieve is not registered on the public package index yet. A message that sent people there to install it
+would let whoever registers the name run code on their machines.
 """
 
 from __future__ import annotations

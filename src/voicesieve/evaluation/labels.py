@@ -1,4 +1,4 @@
-"""Labelled stretches of sound: what a person hears in them, to measure detectors with.
+"""Labelled stretches of sound: what a person recognises in them, to measure detectors with.
 
 A labels file is a CSV with a header. Columns, in any order: ``path`` (or ``url``), ``label``, and as far as known
 ``start``, ``end``, ``speaker``, ``age``, ``gender``, ``group``. Other columns are ignored.

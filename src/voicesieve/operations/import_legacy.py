@@ -165,7 +165,7 @@ def _by_catalog(item: Item, before: Known) -> Item:
 
 def _already_known(item: Item, before: Known) -> Item:
     """An item without audio adds nothing to a video that the catalog has."""
-    if item.ending is None and item.audio is None and item.candidate and item.candidate.id in before.known:
+    if item.ending is None and item.audio is None and item.candidate and item.candidate.id in before.present:
         return item.ended(Ending.DUPLICATE, "in_catalog", "the catalog has it already")
     return item
 

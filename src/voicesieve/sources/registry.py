@@ -53,8 +53,8 @@ def parse_query(text: str) -> Query:
     return Query(name, kind.parse(argument.strip()))
 
 
-def as_known(query: Query, known: Iterable[Query]) -> Query:
-    """The query among ``known`` that asks for the same thing; ``query`` itself if there is none.
+def as_known(query: Query, registered: Iterable[Query]) -> Query:
+    """The query among ``registered`` that asks for the same thing; ``query`` itself if there is none.
 
     Older catalogs hold folders under the path as it was typed. Continuing under that path keeps the query from being
     stored twice.
@@ -62,7 +62,7 @@ def as_known(query: Query, known: Iterable[Query]) -> Query:
     kind = _BY_NAME.get(query.source)
     if kind is None or not kind.is_respelt:
         return query
-    same_kind = (other for other in known if other.source == query.source)
+    same_kind = (other for other in registered if other.source == query.source)
     return next((other for other in same_kind if _parsed(kind, other.argument) == query.argument), query)
 
 

@@ -37,7 +37,7 @@ class UrlListSource:
     column ``url`` is read as a table. The cursor is a byte offset with the size and time of the file: a file that
     changed between two pages is read again from its start.
 
-    ``kinds`` are the names of all kinds of sources, which tell a line such as ``rss:...`` from an address.
+    ``kinds`` are the names of all kinds of sources, which distinguish a line such as ``rss:...`` from an address.
     """
 
     def __init__(self, kinds: tuple[str, ...] = ()) -> None:

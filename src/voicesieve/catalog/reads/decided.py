@@ -101,12 +101,12 @@ def _of_verdicts(connection: Connection, rows: Sequence[Row[Any]], column: Colum
     if not rows:
         return
     wanted = {row.key: (row.model, row.revision) for row in rows}
-    found = connection.execute(
+    values = connection.execute(
         select(video.c.key, verdict.c.model, verdict.c.revision, column)
         .join(verdict, verdict.c.recording == video.c.recording)
         .where(video.c.key.between(rows[0].key, rows[-1].key))
     )
-    for key, model, revision, value in found:
+    for key, model, revision, value in values:
         if wanted.get(key) == (model, revision):
             yield key, value
 
@@ -114,12 +114,12 @@ def _of_verdicts(connection: Connection, rows: Sequence[Row[Any]], column: Colum
 def evidence_of(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[LanguageEvidence, ...]]:
     """The language evidence of each of some videos that lie in one range of keys."""
     table = schema.language_evidence
-    found: dict[int, tuple[LanguageEvidence, ...]] = dict.fromkeys(keys, ())
+    pieces: dict[int, tuple[LanguageEvidence, ...]] = dict.fromkeys(keys, ())
     if not keys:
-        return found
+        return pieces
     for row in connection.execute(
         select(table).where(table.c.video.between(min(keys), max(keys))).order_by(table.c.video, table.c.position)
     ):
-        if row.video in found:
-            found[row.video] += (piece_of(row),)
-    return found
+        if row.video in pieces:
+            pieces[row.video] += (piece_of(row),)
+    return pieces

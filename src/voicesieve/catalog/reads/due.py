@@ -20,10 +20,10 @@ def next_claim_at(
     video, host = schema.video, schema.host
     times: list[float] = []
     if analyse:
-        found = connection.execute(
+        first_due = connection.execute(
             select(func.min(video.c.due_at)).where(video.c.stage == Stage.ANALYSE, video.c.due_at.is_not(None))
         ).scalar()
-        times += [] if found is None or found > scheduled_by else [found]
+        times += [] if first_due is None or first_due > scheduled_by else [first_due]
     if fetch:
         hosts = (
             select(host.c.name, host.c.slot_at, host.c.blocked_until, schema.first_due_of_host.label("due"))
@@ -58,7 +58,7 @@ def scheduled(connection: Connection) -> int:
 
 def next_due_at(connection: Connection) -> float | None:
     """When the first scheduled video is due, ``None`` when none is."""
-    found: float | None = connection.execute(
+    first_due: float | None = connection.execute(
         select(func.min(schema.video.c.due_at)).where(schema.video.c.stage == Stage.FETCH)
     ).scalar()
-    return found
+    return first_due

@@ -20,13 +20,13 @@ def stored_evidence(connection: Connection, key: int) -> tuple[LanguageEvidence,
     return tuple(map(piece_of, rows))
 
 
-def heard_in(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[LanguageEvidence, ...]]:
-    """What a recogniser found in parts of each of the videos."""
+def recognised_parts(connection: Connection, keys: Sequence[int]) -> dict[int, tuple[LanguageEvidence, ...]]:
+    """What speech recognition found in parts of each of the videos."""
     in_parts = table.c.video.in_(keys), table.c.start_s.is_not(None)
-    found: dict[int, tuple[LanguageEvidence, ...]] = {}
+    pieces: dict[int, tuple[LanguageEvidence, ...]] = {}
     for row in connection.execute(select(table).where(*in_parts).order_by(table.c.video, table.c.position)):
-        found[row.video] = (*found.get(row.video, ()), piece_of(row))
-    return found
+        pieces[row.video] = (*pieces.get(row.video, ()), piece_of(row))
+    return pieces
 
 
 def piece_of(row: Row[Any]) -> LanguageEvidence:
@@ -43,7 +43,7 @@ def piece_of(row: Row[Any]) -> LanguageEvidence:
     )
 
 
-def heard_before(connection: Connection, sha256: str, source: str, revision: str) -> tuple[LanguageEvidence, ...]:
+def recognised_before(connection: Connection, sha256: str, source: str, revision: str) -> tuple[LanguageEvidence, ...]:
     """What a recogniser of this revision found in equal audio under another id, so that it is not transcribed twice."""
     video = schema.video
     other = connection.execute(

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from voicesieve.catalog import schema
-from voicesieve.catalog.reads.evidence import heard_in
+from voicesieve.catalog.reads.evidence import recognised_parts
 from voicesieve.catalog.reads.verdicts import NEWEST_FIRST
 from voicesieve.domain.languages import LanguageEvidence
 from voicesieve.domain.states import VideoState
@@ -38,8 +38,8 @@ class Carrier:
     facts: dict[str, Any]
     changed_at: float
     place: tuple[int, int, int]
-    heard: tuple[LanguageEvidence, ...] = ()
-    """What a recogniser heard in parts of it."""
+    recognised: tuple[LanguageEvidence, ...] = ()
+    """What speech recognition found in parts of it."""
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,13 @@ def exportable_hashes(connection: Connection) -> Iterator[str]:
     table = schema.recording
     last = ""
     while True:
-        found = connection.execute(
+        rows = connection.execute(
             select(table.c.sha256)
             .where(table.c.sha256 > last, table.c.accepted_videos > 0)
             .order_by(table.c.sha256)
             .limit(5_000)
         )
-        hashes = list(found.scalars())
+        hashes = list(rows.scalars())
         if not hashes:
             return
         yield from hashes
@@ -131,25 +131,25 @@ def _carriers(connection: Connection, hashes: Sequence[str]) -> dict[str, list[C
         select(video).where(video.c.recording.in_(hashes), video.c.state == VideoState.ACCEPTED)
     ).all()
     places: dict[int, tuple[int, int]] = {}
-    heard: dict[int, tuple[LanguageEvidence, ...]] = {}
+    pieces: dict[int, tuple[LanguageEvidence, ...]] = {}
     for start in range(0, len(rows), BATCH):
         keys = [row.key for row in rows[start : start + BATCH]]
         findings = connection.execute(select(finding).where(finding.c.video.in_(keys)).order_by(finding.c.query.desc()))
         places |= {row.video: (row.query, row.position) for row in findings}
-        heard |= heard_in(connection, keys)
-    found: dict[str, list[Carrier]] = {}
+        pieces |= recognised_parts(connection, keys)
+    carriers_of: dict[str, list[Carrier]] = {}
     for row in rows:
-        found.setdefault(row.recording, []).append(_carrier(row, places, heard.get(row.key, ())))
-    for carriers in found.values():
+        carriers_of.setdefault(row.recording, []).append(_carrier(row, places, pieces.get(row.key, ())))
+    for carriers in carriers_of.values():
         carriers.sort(key=lambda carrier: carrier.place)
-    return found
+    return carriers_of
 
 
 _NOT_FOUND_BY_A_QUERY = (2**62, 0)
 
 
-def _carrier(row: Row[Any], places: dict[int, tuple[int, int]], heard: tuple[LanguageEvidence, ...]) -> Carrier:
+def _carrier(row: Row[Any], places: dict[int, tuple[int, int]], pieces: tuple[LanguageEvidence, ...]) -> Carrier:
     names = ("id", "source", "url", "title", "channel", "published_at", "declared_language", "licence", "language")
     facts = {name: getattr(row, name) for name in (*names, "rights_basis", "rights_statement", "changed_at")}
     place = (*places.get(row.key, _NOT_FOUND_BY_A_QUERY), row.key)
-    return Carrier(**facts, metadata=row.metadata or {}, facts=row.facts or {}, place=place, heard=heard)
+    return Carrier(**facts, metadata=row.metadata or {}, facts=row.facts or {}, place=place, recognised=pieces)

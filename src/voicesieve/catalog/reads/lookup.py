@@ -59,8 +59,8 @@ def withdrawn_recordings_named(connection: Connection, start: str) -> list[str]:
     if not 8 <= len(start) <= 64 or not set(start) <= set("0123456789abcdef"):
         return []
     stone = schema.tombstone.c
-    found = select(stone.hash).where(stone.subject == "audio", stone.hash.startswith(start)).limit(2)
-    return list(connection.execute(found).scalars())
+    matches = select(stone.hash).where(stone.subject == "audio", stone.hash.startswith(start)).limit(2)
+    return list(connection.execute(matches).scalars())
 
 
 def recordings_named(connection: Connection, start: str) -> list[str]:
@@ -68,5 +68,5 @@ def recordings_named(connection: Connection, start: str) -> list[str]:
     if not 8 <= len(start) <= 64 or not set(start) <= set("0123456789abcdef"):
         return []
     sha256 = schema.recording.c.sha256
-    found = select(sha256).where(sha256 >= start, sha256 <= start.ljust(64, "f")).order_by(sha256).limit(2)
-    return list(connection.execute(found).scalars())
+    matches = select(sha256).where(sha256 >= start, sha256 <= start.ljust(64, "f")).order_by(sha256).limit(2)
+    return list(connection.execute(matches).scalars())

@@ -24,8 +24,8 @@ class StoredFile:
 
 def recording_count(connection: Connection) -> int:
     """How many files the store should hold."""
-    kept = schema.recording.c.audio_purged_at.is_(None)
-    return connection.execute(select(func.count()).select_from(schema.recording).where(kept)).scalar_one()
+    has_audio = schema.recording.c.audio_purged_at.is_(None)
+    return connection.execute(select(func.count()).select_from(schema.recording).where(has_audio)).scalar_one()
 
 
 def stored_files(connection: Connection) -> Iterator[StoredFile]:

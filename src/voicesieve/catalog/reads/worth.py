@@ -57,16 +57,16 @@ def unexpanded(connection: Connection, kinds: Collection[str], limit: int) -> li
 
 def metadata_of(connection: Connection, arm_id: int) -> Mapping[str, Any]:
     """What an accepted video of an arm says of its channel."""
-    found: Mapping[str, Any] | None = connection.execute(
+    metadata: Mapping[str, Any] | None = connection.execute(
         select(video.c.metadata)
         .where(video.c.arm == arm_id, video.c.state == VideoState.ACCEPTED)
         .order_by(video.c.key)
         .limit(1)
     ).scalar()
-    return found or {}
+    return metadata or {}
 
 
-def found(connection: Connection, query_id: int) -> int:
+def videos_found(connection: Connection, query_id: int) -> int:
     """How many videos a query has found so far."""
     count: int = connection.execute(select(query.c.found).where(query.c.id == query_id)).scalar_one()
     return count
@@ -101,10 +101,10 @@ def waiting_after(connection: Connection, key: int, limit: int) -> Sequence[Row[
 def best_score(connection: Connection, now: float) -> float:
     """Child seconds per unit of cost of the best fetch at hand; 0 when nothing waits at a host that may be asked."""
     blocked = select(host.c.name).where(host.c.blocked_until > now)
-    found = connection.execute(
+    score = connection.execute(
         select(func.max(arm.c.score)).where(schema.HAS_WAITING, arm.c.host.not_in(blocked))
     ).scalar()
-    return float(found or 0.0)
+    return float(score or 0.0)
 
 
 def query_arguments(connection: Connection) -> list[str]:

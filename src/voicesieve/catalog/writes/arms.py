@@ -51,10 +51,10 @@ def account_many(connection: Connection, changes: Iterable[tuple[Mapping[str, An
     for key, step in steps.items():
         values: dict[str, Any] = {name: arm.c[name] + amount for name, amount in step.items() if amount}
         if key in weights:
-            kept = connection.execute(select(arm.c.evidence).where(arm.c.id == key).with_for_update()).scalar_one()
+            total = connection.execute(select(arm.c.evidence).where(arm.c.id == key).with_for_update()).scalar_one()
             for sign, weight in weights[key]:
-                kept = [held + sign * part for held, part in zip(kept, weight, strict=True)]
-            values["evidence"] = kept
+                total = [held + sign * part for held, part in zip(total, weight, strict=True)]
+            values["evidence"] = total
         if values:
             connection.execute(update(arm).where(arm.c.id == key).values(stale=True, **values))
     for query_key, step in queries.items():

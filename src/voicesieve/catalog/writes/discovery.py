@@ -67,12 +67,12 @@ def commit_page(
     wanted = _without_tombstones(connection, {c.id: c for c in page.candidates}.values(), feed, now)
     recognised = naming.recognise(connection, wanted, feed, moved)
     renewed = naming.renew(connection, recognised, host_of, now)
-    candidates = list({one.candidate.id: one.candidate for one in recognised}.values())
+    candidates = list({entry.candidate.id: entry.candidate for entry in recognised}.values())
     _describe_known(connection, query_id, candidates, now)
     new_channels = _new_channels(connection, candidates, host_of)
     new = insert_videos(connection, candidates, host_of, now, query_id=query_id)
     naming.bind(connection, recognised, feed)
-    found = _insert_findings(connection, query_id, candidates)
+    findings = _insert_findings(connection, query_id, candidates)
     exhausted = page.cursor is None and not page.preliminary
     connection.execute(
         update(query)
@@ -85,7 +85,7 @@ def commit_page(
             set_at=now,
             pages=query.c.pages + 1,
             requests=query.c.requests + page.requests,
-            found=query.c.found + found,
+            found=query.c.found + findings,
             new=query.c.new + new,
             new_channels=(query.c.new_channels + new_channels) / 2.0,
             problems=query.c.problems + len(page.problems),
@@ -94,7 +94,7 @@ def commit_page(
             last_failure=query.c.last_failure if page.preliminary else None,
         )
     )
-    return PageResult(new=new, found=len(candidates), moved=renewed)
+    return PageResult(new=new, total=len(candidates), moved=renewed)
 
 
 def _passed_over(connection: Connection, query_id: int, page: Page) -> list[dict[str, Any]] | None:
@@ -205,12 +205,12 @@ def _describe_known(connection: Connection, query_id: int, candidates: Sequence[
     first_finder = (
         select(func.min(schema.finding.c.query)).where(schema.finding.c.video == video.c.key).scalar_subquery()
     )
-    known = connection.execute(
+    rows = connection.execute(
         select(video, first_finder.label("first_finder")).where(
             video.c.id.in_(given), video.c.state != VideoState.WITHDRAWN
         )
     ).all()
-    for row in known:
+    for row in rows:
         leads = row.first_finder is None or query_id <= row.first_finder
         stated = {column: getattr(given[row.id], field) for column, field in DESCRIPTION.items()}
         better = {
@@ -230,10 +230,10 @@ def _describe_known(connection: Connection, query_id: int, candidates: Sequence[
 def _new_channels(connection: Connection, candidates: Sequence[Candidate], host_of: Callable[[str], str]) -> int:
     """How many channels a page shows for the first time: what its query may still be good for."""
     keys = {arms.arm_key(c.source, host_of(c.url), c.channel) for c in candidates}
-    known = connection.execute(
+    registered = connection.execute(
         select(func.count()).select_from(schema.arm).where(schema.arm.c.key.in_(keys))
     ).scalar_one()
-    return len(keys) - known
+    return len(keys) - registered
 
 
 def insert_videos(
@@ -246,8 +246,8 @@ def insert_videos(
 ) -> int:
     """Add those candidates that the catalog does not know as discovered videos. Returns how many."""
     ids = [c.id for c in candidates]
-    known = set(connection.execute(select(video.c.id).where(video.c.id.in_(ids))).scalars())
-    rows = [{**video_row(c, host_of(c.url), now), "first_query": query_id} for c in candidates if c.id not in known]
+    present = set(connection.execute(select(video.c.id).where(video.c.id.in_(ids))).scalars())
+    rows = [{**video_row(c, host_of(c.url), now), "first_query": query_id} for c in candidates if c.id not in present]
     add_many(connection, rows)
     return len(rows)
 

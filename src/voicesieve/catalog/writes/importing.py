@@ -39,7 +39,7 @@ class Held:
 class Known:
     """What the catalog says of some candidates, by id: ``decided_or_held`` need nothing any more."""
 
-    known: frozenset[str]
+    present: frozenset[str]
     decided_or_held: frozenset[str]
     withdrawn: frozenset[str]
 
@@ -89,7 +89,7 @@ def take_over(
         if item.candidate.id in seen.withdrawn or (item.recording is not None and item.recording.sha256 in audio):
             states[item.candidate.id] = VideoState.WITHDRAWN
         else:
-            (present if item.candidate.id in seen.known else fresh).append(item)
+            (present if item.candidate.id in seen.present else fresh).append(item)
     rights = {"rights_basis": rights_basis, "rights_statement": rights_statement}
     with_audio = [(item.recording, item.path) for item in (*fresh, *present) if item.recording and item.path]
     name_recordings(connection, with_audio, now)

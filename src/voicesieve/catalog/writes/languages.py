@@ -40,7 +40,7 @@ def save_language(connection: Connection, key: int, language: SpokenLanguage) ->
 
 
 def listen_again(connection: Connection, now: float) -> int:
-    """Make due for analysis again what a language detector could not hear. Returns how many.
+    """Make due for analysis again what a language detector could not recognise. Returns how many.
 
     The stored scores are used again; only the missing evidence is made. Until then the old decision stands.
     """

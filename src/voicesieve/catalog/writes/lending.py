@@ -46,7 +46,9 @@ def lent_counts(connection: Connection, by: float) -> tuple[int, int]:
     return all_, due
 
 
-def refresh(connection: Connection, keys: Sequence[int], found: dict[str, Candidate], now: float) -> tuple[int, int]:
+def refresh(
+    connection: Connection, keys: Sequence[int], described: dict[str, Candidate], now: float
+) -> tuple[int, int]:
     """Renew what is lent of these videos by what the source says today. Those that it no longer knows are forgotten.
 
     Returns how many were renewed and how many forgotten.
@@ -54,7 +56,7 @@ def refresh(connection: Connection, keys: Sequence[int], found: dict[str, Candid
     rows = connection.execute(select(video).where(video.c.key.in_(keys), video.c.lent_until.is_not(None))).all()
     renewed = 0
     for row in rows:
-        candidate = found.get(row.id)
+        candidate = described.get(row.id)
         if candidate is None or candidate.keep_s is None:
             _forget(connection, row, now)
             continue

@@ -107,32 +107,32 @@ def recognise(
     connection: Connection, candidates: Sequence[Candidate], feed: str | None, moved: Collection[str]
 ) -> list[Recognised]:
     """Find each candidate in the catalog. ``moved`` are names of files that lie elsewhere than they did."""
-    known = _Known.of(connection, candidates, feed)
-    entries = {c.id: row for c in candidates if (row := known.by_entry(c)) is not None}
+    catalogued = _Known.of(connection, candidates, feed)
+    entries = {c.id: row for c in candidates if (row := catalogued.by_entry(c)) is not None}
     left = {row.key for id_, row in entries.items() if id_ != (row.address or row.id)}
     matches: list[Recognised] = []
     for candidate in candidates:
         named = entries.get(candidate.id)
-        here = None if named is not None else known.by_address(candidate)
-        has_left = here is not None and _has_left(here, candidate, left, known)
-        if named is None and (file := known.by_file(candidate, moved)) is not None:
+        here = None if named is not None else catalogued.by_address(candidate)
+        has_left = here is not None and _has_left(here, candidate, left, catalogued)
+        if named is None and (file := catalogued.by_file(candidate, moved)) is not None:
             named = file if here is None or has_left or here.key == file.key else None
         row = named or here
         if has_left and named is None:
-            other = _another_at(candidate, known.names[candidate.id])
+            other = _another_at(candidate, catalogued.names[candidate.id])
             matches.append(Recognised(other, _row_of(connection, other.id), candidate.id))
         else:
             matches.append(Recognised(_under(candidate, row), row, candidate.id, by_name=named is not None))
     return matches
 
 
-def _has_left(row: Row[Any], candidate: Candidate, left: Collection[int], known: _Known) -> bool:
+def _has_left(row: Row[Any], candidate: Candidate, left: Collection[int], catalogued: _Known) -> bool:
     """Whether the video that was first met at this address lies elsewhere by now, and something else lies here."""
     if row.id != candidate.id or row.state == VideoState.WITHDRAWN:
         return False
     has_moved = row.key in left or row.address not in (None, candidate.id)
-    named = [name for name in known.names[candidate.id] if name.kind is not NameKind.ADDRESS]
-    return has_moved and bool(named) and all(known.bound.get(name.value) != row.key for name in named)
+    named = [name for name in catalogued.names[candidate.id] if name.kind is not NameKind.ADDRESS]
+    return has_moved and bool(named) and all(catalogued.bound.get(name.value) != row.key for name in named)
 
 
 def _another_at(candidate: Candidate, names: Sequence[Name]) -> Candidate:

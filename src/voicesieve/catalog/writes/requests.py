@@ -90,7 +90,7 @@ def close_bucket(connection: Connection, bucket: str, now: float) -> float:
     return next_reset(now)
 
 
-def leave_alone(connection: Connection, name: str, until: float, reason: str, now: float) -> None:
+def pause_host(connection: Connection, name: str, until: float, reason: str, now: float) -> None:
     """Pause a host: it is not asked before ``until``. A longer pause in force stays."""
     add_hosts(connection, [name])
     connection.execute(

@@ -175,13 +175,13 @@ def publish(
         raise StaleLeaseError(claim.video)
     finish_attempt(connection, attempt, now, next_sentence=f"decided: {decision.outcome}")
     _save_verdict(connection, row.recording, verdict, windows, levels, now)
-    known = save_language(connection, row.key, language)
+    language_values = save_language(connection, row.key, language)
     free = {"lease_token": None, "lease_until": None}
     if row.decided_by == PERSON and row.state in DECIDED:
-        known |= {"child_s": verdict.child_s, "item_failures": 0, "machine_failures": 0}
-        change(connection, row, now, stage=None, due_at=None, **known, **free)
+        language_values |= {"child_s": verdict.child_s, "item_failures": 0, "machine_failures": 0}
+        change(connection, row, now, stage=None, due_at=None, **language_values, **free)
         return
-    _decide(connection, row, verdict, decision, now, **known, **free)
+    _decide(connection, row, verdict, decision, now, **language_values, **free)
 
 
 def _decide(
@@ -274,7 +274,7 @@ def fail(
     refusals = requests.count_refusal(connection, row.host, now) if remedy is Remedy.PAUSE_SOURCE else 0
     step = decide_next(item_failures, machine_failures, refusals)
     if step.pause_host_until is not None:
-        requests.leave_alone(connection, row.host, step.pause_host_until, failure.message, now)
+        requests.pause_host(connection, row.host, step.pause_host_until, failure.message, now)
     if row.state in DECIDED:
         # Analysing again has failed: the old verdict and its decision stand, whether it is tried once more or not.
         step = replace(step, state=VideoState(row.state))

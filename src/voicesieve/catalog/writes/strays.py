@@ -40,11 +40,11 @@ class Stray:
 def enter(connection: Connection, entries: Iterable[Stray]) -> None:
     """List files. One that is listed already keeps its time and gets the subjects of both."""
     for entry in entries:
-        known = connection.execute(select(stray.c.subjects).where(stray.c.path == entry.path)).scalar()
-        if known is None:
+        stored = connection.execute(select(stray.c.subjects).where(stray.c.path == entry.path)).scalar()
+        if stored is None:
             connection.execute(stray.insert().values({**vars(entry), "subjects": sorted(set(entry.subjects))}))
             continue
-        both = sorted({*known, *entry.subjects})
+        both = sorted({*stored, *entry.subjects})
         connection.execute(update(stray).where(stray.c.path == entry.path).values(subjects=both))
 
 
@@ -68,11 +68,11 @@ def listed(connection: Connection) -> list[Stray]:
 def withdrawn(connection: Connection, entries: Sequence[Stray]) -> list[Stray]:
     """Those that a takedown has named."""
     hashes = sorted({digest for entry in entries for digest in entry.subjects})
-    found: set[str] = set()
+    tombstones: set[str] = set()
     for start in range(0, len(hashes), BATCH):
         asked = tombstone.c.hash.in_(hashes[start : start + BATCH])
-        found.update(connection.execute(select(tombstone.c.hash).where(asked)).scalars())
-    return [entry for entry in entries if found.intersection(entry.subjects)]
+        tombstones.update(connection.execute(select(tombstone.c.hash).where(asked)).scalars())
+    return [entry for entry in entries if tombstones.intersection(entry.subjects)]
 
 
 def forget(connection: Connection, path: str) -> None:

@@ -102,19 +102,19 @@ def _fallen(connection: Connection, which: ColumnElement[bool], *audio: str) -> 
 
 def standing(connection: Connection, fallen: Fallen, stone: str) -> list[str]:
     """What of a takedown does not hold, read anew, in words; empty if all of it does. ``stone`` is its own hash."""
-    found = [] if is_withdrawn(connection, stone) else ["its tombstone is not in the catalog"]
+    differences = [] if is_withdrawn(connection, stone) else ["its tombstone is not in the catalog"]
     for some in chunks(fallen.ids):
         rows = select(video.c.id).where(video.c.id.in_(some), video.c.state == VideoState.WITHDRAWN)
         gone = set(connection.execute(rows.where(video.c.recording.is_(None))).scalars())
         gone &= _with_stones(connection, some)
-        found += [f"{id_} is not withdrawn" for id_ in some if id_ not in gone]
+        differences += [f"{id_} is not withdrawn" for id_ in some if id_ not in gone]
     for some in chunks(fallen.recordings):
         rows = select(schema.recording.c.sha256).where(schema.recording.c.sha256.in_(some))
-        found += [f"recording {sha256} is still in the catalog" for sha256 in connection.execute(rows).scalars()]
+        differences += [f"recording {sha256} is still in the catalog" for sha256 in connection.execute(rows).scalars()]
         stones = select(schema.tombstone.c.hash).where(schema.tombstone.c.hash.in_(some))
         left = set(some) - set(connection.execute(stones).scalars())
-        found += [f"recording {sha256} has no tombstone" for sha256 in sorted(left)]
-    return found
+        differences += [f"recording {sha256} has no tombstone" for sha256 in sorted(left)]
+    return differences
 
 
 def _with_stones(connection: Connection, ids: Sequence[str]) -> set[str]:

@@ -71,7 +71,7 @@ class Parent:
         self._answers.flush()
         self._words.get()
 
-    def heard(self, word: bytes) -> None:
+    def receive(self, word: bytes) -> None:
         self._words.put(word)
 
 
@@ -103,7 +103,7 @@ def _die_with_parent(pid: int, parent: Parent) -> None:
             word = os.read(sys.stdin.fileno(), 1024)
             if not word:
                 break
-            parent.heard(word)
+            parent.receive(word)
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)

@@ -90,7 +90,7 @@ class _Walk:
     """The position of a walk: ``place`` is the site's continuation, ``seen`` are IDs of the latest entries."""
 
     place: Mapping[str, object] | None = None
-    found: int = 0
+    video_count: int = 0
     pages: int = 0
     seen: tuple[str, ...] = ()
     channel: str = ""
@@ -129,7 +129,7 @@ class YoutubeSource:
     def _answer(self, parsed: YoutubeQuery, walk: _Walk, listed: ListPage, options: Mapping[str, str]) -> Page:
         limit = parsed.limit or self._settings.max_results
         walk = replace(walk, channel=listed.channel or walk.channel, channel_id=listed.channel_id or walk.channel_id)
-        fresh = [video for video in listed.videos if video.id not in walk.seen][: limit - walk.found]
+        fresh = [video for video in listed.videos if video.id not in walk.seen][: limit - walk.video_count]
         problems: list[SourceProblem] = []
         candidates: dict[str, Candidate] = {}
         for video in fresh:
@@ -142,15 +142,15 @@ class YoutubeSource:
         moved = replace(
             walk,
             place=listed.place,
-            found=walk.found + len(fresh),
+            video_count=walk.video_count + len(fresh),
             pages=walk.pages + 1,
             seen=(*walk.seen, *(video.id for video in fresh))[-MAX_SEEN:],
         )
-        circular = bool(listed.videos) and not fresh and moved.found < limit
+        circular = bool(listed.videos) and not fresh and moved.video_count < limit
         if circular:
             message = "the list leads in a circle: it shows only what it has shown before"
             problems.append(SourceProblem(f"page {moved.pages}", message))
-        ended = listed.place is None or circular or moved.found >= limit
+        ended = listed.place is None or circular or moved.video_count >= limit
         return Page(
             candidates=tuple(candidates.values()),
             cursor=None if ended else _cursor(moved, options),
@@ -207,7 +207,7 @@ def _candidate(video: ListedVideo, walk: _Walk) -> Candidate:
 def _cursor(walk: _Walk, options: Mapping[str, str]) -> dict[str, object]:
     return {
         "place": dict(walk.place or {}),
-        "found": walk.found,
+        "found": walk.video_count,
         "pages": walk.pages,
         "seen": list(walk.seen),
         "channel": walk.channel,
@@ -222,7 +222,7 @@ def _walk(cursor: Cursor) -> _Walk:
     try:
         return _Walk(
             place=dict(stored["place"]) or None,
-            found=int(stored["found"]),
+            video_count=int(stored["found"]),
             pages=int(stored["pages"]),
             seen=tuple(map(str, stored["seen"])),
             channel=str(stored["channel"]),

@@ -1,4 +1,4 @@
-"""What a recogniser heard, language by language, so that other wishes can be applied without listening again."""
+"""The votes of speech recognition, language by language, so that other wishes apply without listening again."""
 
 import sqlalchemy as sa
 from alembic import op

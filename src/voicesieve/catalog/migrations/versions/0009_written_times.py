@@ -1,4 +1,4 @@
-"""Hosts and queries remember when their times were set, so that a clock that was set back can be told."""
+"""Hosts and queries remember when their times were set, so that a clock that was set back can be noticed."""
 
 import sqlalchemy as sa
 from alembic import op

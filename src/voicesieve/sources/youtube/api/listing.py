@@ -19,16 +19,17 @@ MAX_PAGES = 420
 class ListPlace:
     """The position of a listing. ``playlist`` is ``None`` until the channel has named its playlist of uploads.
 
-    ``newest`` is the latest date of this walk, ``known`` that of the last walk: the walk of a channel ends there.
+    ``newest`` is the latest date of this walk, ``newest_before`` that of the last walk, where the walk of
+    a channel ends.
     """
 
     playlist: str | None
     token: str | None = None
     pending: tuple[str, ...] = ()
     pages: int = 0
-    found: int = 0
+    video_count: int = 0
     newest: float = 0.0
-    known: float = 0.0
+    newest_before: float = 0.0
     etag: str | None = None
     last: tuple[str, ...] = ()
     restarts: int = 0
@@ -40,9 +41,9 @@ class ListPlace:
             "token": self.token,
             "pending": list(self.pending),
             "pages": self.pages,
-            "found": self.found,
+            "found": self.video_count,
             "newest": self.newest,
-            "known": self.known,
+            "known": self.newest_before,
             "etag": self.etag,
             "last": list(self.last),
             "restarts": self.restarts,
@@ -51,7 +52,7 @@ class ListPlace:
 
     def memory(self) -> dict[str, object]:
         """What the next walk of the same query starts with."""
-        return {"playlist": self.playlist, "etag": self.etag, "newest": max(self.newest, self.known)}
+        return {"playlist": self.playlist, "etag": self.etag, "newest": max(self.newest, self.newest_before)}
 
 
 def list_place(cursor: Cursor) -> ListPlace:
@@ -62,9 +63,9 @@ def list_place(cursor: Cursor) -> ListPlace:
         token=stored["token"],
         pending=tuple(map(str, stored["pending"])),
         pages=int(stored["pages"]),
-        found=int(stored["found"]),
+        video_count=int(stored["found"]),
         newest=float(stored["newest"]),
-        known=float(stored["known"]),
+        newest_before=float(stored["known"]),
         etag=stored["etag"],
         last=tuple(map(str, stored["last"])),
         restarts=int(stored["restarts"]),
@@ -99,13 +100,13 @@ def after_items(
 ) -> tuple[ListPlace, tuple[SourceProblem, ...]]:
     """The position after a page of the listing. ``by_date``: the newest come first; the first known video ends it."""
     entries = [entry for item in listing.items if (entry := _entry(item))]
-    fresh = [video for video, when in entries if not (by_date and when and when < place.known)]
+    fresh = [video for video, when in entries if not (by_date and when and when < place.newest_before)]
     reached_known = by_date and len(fresh) < len(entries)
     fresh = [video for video in dict.fromkeys(fresh) if video not in place.last]
     circular = bool(entries) and listing.next_token is not None and not fresh and not reached_known
     if query.limit is not None:
-        fresh = fresh[: max(0, query.limit - place.found)]
-    count = place.found + len(fresh)
+        fresh = fresh[: max(0, query.limit - place.video_count)]
+    count = place.video_count + len(fresh)
     full = query.limit is not None and count >= query.limit
     done = listing.next_token is None or reached_known or circular or full or place.pages + 1 >= MAX_PAGES
     moved = replace(
@@ -113,7 +114,7 @@ def after_items(
         token=listing.next_token,
         pending=tuple(fresh),
         pages=place.pages + 1,
-        found=count,
+        video_count=count,
         newest=max([place.newest, *(when for _, when in entries if when)]),
         etag=listing.etag if place.pages == 0 else place.etag,
         last=tuple(video for video, _ in entries),

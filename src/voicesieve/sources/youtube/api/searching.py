@@ -42,7 +42,7 @@ class SearchPlace:
     seen: tuple[str, ...] = ()
     dates: tuple[float, ...] = ()
     calls: int = 0
-    found: int = 0
+    video_count: int = 0
     restarts: int = 0
     done: bool = False
 
@@ -56,7 +56,7 @@ class SearchPlace:
             "seen": list(self.seen),
             "dates": list(self.dates),
             "calls": self.calls,
-            "found": self.found,
+            "found": self.video_count,
             "restarts": self.restarts,
             "done": self.done,
         }
@@ -74,7 +74,7 @@ def search_place(cursor: Cursor) -> SearchPlace:
         seen=tuple(map(str, stored["seen"])),
         dates=tuple(map(float, stored["dates"])),
         calls=int(stored["calls"]),
-        found=int(stored["found"]),
+        video_count=int(stored["found"]),
         restarts=int(stored["restarts"]),
         done=bool(stored["done"]),
     )
@@ -88,17 +88,17 @@ def after_results(
     fresh = list(dict.fromkeys(video for video, _ in results if video not in place.seen))
     dates = [when for video, when in results if video in fresh and when is not None]
     if limit is not None:
-        fresh = fresh[: max(0, limit - place.found)]
+        fresh = fresh[: max(0, limit - place.video_count)]
     place = replace(
         place,
         pending=tuple(fresh),
         seen=place.seen + tuple(fresh),
         dates=place.dates + tuple(dates),
         calls=place.calls + 1,
-        found=place.found + len(fresh),
+        video_count=place.video_count + len(fresh),
         token=listing.next_token,
     )
-    if limit is not None and place.found >= limit:
+    if limit is not None and place.video_count >= limit:
         return replace(place, done=True), ()
     where = f"search call {place.calls}"
     if listing.next_token is not None and results and not fresh:

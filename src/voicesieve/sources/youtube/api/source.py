@@ -152,7 +152,7 @@ class YoutubeApiSource:
         newest, etag = memory.get("newest"), memory.get("etag")
         return ListPlace(
             playlist=playlist if isinstance(playlist, str) else None,
-            known=float(newest) if isinstance(newest, int | float) and parsed.form == CHANNEL else 0.0,
+            newest_before=float(newest) if isinstance(newest, int | float) and parsed.form == CHANNEL else 0.0,
             etag=etag if isinstance(etag, str) else None,
         )
 
