@@ -272,6 +272,6 @@ def test_an_export_with_foreign_files_is_not_replaced(tmp_path: Path, crawled: P
     (corpus / ".git" / "HEAD").write_text("mine")
     for how in ("--update", "--replace"):
         one_paragraph(
-            voicesieve("export", "jsonl", corpus, how, "--data", crawled, code=1), ".git/HEAD", "Move it away"
+            voicesieve("export", "jsonl", corpus, how, "--data", crawled, code=1), ".git/HEAD", "Move them away"
         )
     assert (corpus / ".git" / "HEAD").read_text() == "mine"
