@@ -147,7 +147,7 @@ def test_a_failing_copy_is_reported_and_counted_and_the_run_continues(crawled: P
     assert "cannot be written" in event["message"]
     assert event["exception_type"]
     assert event["chain"]
-    assert "the run goes on" in event["next"]
+    assert "the run continues" in event["next"]
     assert status(crawled)["backups"] == {"made": 0, "failed": 1, "last": None}
     assert 'voicesieve_backups_total{outcome="failed"} 1.0' in (crawled / "logs" / "metrics.prom").read_text()
     assert "1 could not be made" in voicesieve("status", "--data", crawled).out
