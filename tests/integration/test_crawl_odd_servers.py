@@ -168,4 +168,4 @@ def test_an_address_that_redirects_to_itself_is_not_followed_by_one_method_after
         assert len(site.visits) == 1
     (story,) = stories_of(data).values()
     (attempt,) = story["attempts"]
-    assert "in a circle" in attempt["message"]
+    assert "in a loop" in attempt["message"]
