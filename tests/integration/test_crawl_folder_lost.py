@@ -91,7 +91,7 @@ def test_a_run_whose_folder_or_catalog_is_gone_stops_and_reports_it(tmp_path: Pa
     assert ended.code == 3, ended.err
     (stopped,) = [line for line in ended.err.splitlines() if line.startswith(("Stopped:", "voicesieve:"))]
     assert words in stopped
-    assert "lie in" not in ended.err and "accepted" not in ended.out, "no word of success"
+    assert "recordings and logs are in" not in ended.err and "accepted" not in ended.out, "no word of success"
     if "data folder" in deed:
         assert not data.exists(), "nothing is made anew under the old name"
 
