@@ -199,7 +199,7 @@ def test_what_cannot_travel_costs_only_its_item(drive: Drive, name: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("function", "item", "kind", "told"),
+    ("function", "item", "kind", "words"),
     [
         (die_by, signal.SIGSEGV, FailureKind.ANALYSER_CRASHED, "SIGSEGV"),
         (die_by, signal.SIGABRT, FailureKind.ANALYSER_CRASHED, "SIGABRT"),

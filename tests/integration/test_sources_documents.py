@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import multiprocessing
+import os
 import resource
 import threading
 from collections.abc import Callable, Iterator
@@ -725,3 +726,12 @@ def test_a_page_of_the_api_that_cannot_be_parsed_is_one_request(site: Site) -> N
 
     assert addresses(page) == [f"{site.base}/1.mp3"]
     assert site.requests == ["/p"]
+
+
+@pytest.mark.parametrize("sent", [b"", b"\x00\x00\x10\x00<feed"], ids=["nothing", "a part of the document"])
+def test_a_driver_that_dies_beside_a_reader_leaves_no_traceback(sent: bytes) -> None:
+    child = confined._start(document_readers.answer, "x")
+    os.write(child.pipe.fileno(), sent)
+    child.pipe.close()
+    child.process.join(30)
+    assert child.process.exitcode == 0

@@ -318,7 +318,7 @@ def test_a_worker_that_cannot_begin_is_the_machines_fault(trial: Callable[[], No
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_stop_of_the_whole_process_group_fails_no_video(tmp_path: Path, number: signal.Signals) -> None:
     """systemd, slurm and `timeout` signal every process: the worker died, and after two stops the file was given up."""
-    audio, data = tones(tmp_path / "audio", 1, seconds=240), tmp_path / "data"
+    audio, data = tones(tmp_path / "audio", 1, seconds=1_200), tmp_path / "data"
     with running(
         "crawl", "--source", f"folder:{audio}", "--data", data, output=tmp_path / "run", settings=QUICK
     ) as run:

@@ -151,7 +151,7 @@ sys.meta_path.insert(0, Watch())
     "use",
     [
         "import training.synthetic",
-        "from voicesieve.voices import detector; detector.load_detector(detector.DetectorChoice('network'))",
+        "from voicesieve.voices import registry; registry.load_detector('network')",
     ],
 )
 def test_reporting_by_a_library_is_switched_off_before_it_is_imported(use: str) -> None:

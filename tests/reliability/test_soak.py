@@ -51,7 +51,7 @@ def test_a_day_of_runs(tmp_path: Path) -> None:
                 data,
                 [(Query("folder", str(audio)), FolderSource())],
                 settings={**LOOPBACK, "analysis": {"workers": 1}},
-                changed=lambda context: replace(context, clock=clock),
+                changed=lambda context: replace(context, run=replace(context.run, clock=clock)),
             )
         )
         assert result.fault is None

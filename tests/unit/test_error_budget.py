@@ -74,6 +74,7 @@ LEDGER = {
     "datafolder/folder.py:exclusive": "the lock holds without a name in it; a full disk is met again at once, and told",
     "datafolder/permissions.py:tighten": "the caller is told that the mode stayed, and reports it",
     "operations/withdraw.py:_video": "the catalog has no such video: what that means is decided next",
+    "sources/confined.py:_serve": "the driver died, and nobody waits for the answer",
     "sources/confined.py:_outcome": "typed below, when what filled the memory is gone",
     "sources/encodings.py:decoded": "an encoding that was declared wrongly: the next one is tried",
     "sources/folder.py:_is_folder": "it is looked at as a file then, and named as a problem",

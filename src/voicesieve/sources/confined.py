@@ -7,6 +7,7 @@ import multiprocessing
 import resource
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -96,7 +97,8 @@ def _serve(pipe: Connection, read: Callable[[T, bytes], R], about: T) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the driver decides what it means
     _limit(resource.RLIMIT_DATA, MEMORY_BYTES)
     _limit(resource.RLIMIT_CPU, CPU_S)  # this also ends it after its driver was killed
-    with pipe:
+    # A driver that died sends nothing more and waits for no answer.
+    with pipe, suppress(EOFError, OSError):
         pipe.send_bytes(_outcome(read, about, pipe.recv_bytes()))
 
 
