@@ -68,3 +68,28 @@ def test_renewing_takes_what_the_source_says_today(any_catalog: Catalog) -> None
     assert after.lent_until == world.now + 900 + KEEP_S
     assert world.step(lending.refresh, [key], {}, world.now + 950) == (0, 1)
     assert row(world).title == ""
+
+
+def test_a_renewal_brings_nothing_of_a_withdrawn_video_back(any_catalog: Catalog) -> None:
+    """Its lent columns stayed named, so the title came back with the next renewal."""
+    world = World(any_catalog)
+    world.discover(API)
+    key = row(world).key
+    world.withdraw(API.id)
+    assert (row(world).lent, row(world).lent_until) == (None, None)
+    assert world.step(lending.refresh, [key], {API.id: API}, world.now + 900) == (0, 0)
+    assert (row(world).title, row(world).metadata) == ("", {})
+
+
+def test_a_video_that_an_earlier_version_withdrew_is_only_forgotten(any_catalog: Catalog) -> None:
+    world = World(any_catalog)
+    world.discover(API)
+    key = row(world).key
+    world.withdraw(API.id)
+    lent = {"lent": ["title"], "lent_until": world.now + KEEP_S}
+    world.step(lambda connection: connection.execute(video.update().values(**lent)))
+    assert world.ask(lending.lent_counts, world.now + KEEP_S) == (0, 0)
+    assert world.ask(lending.lent, world.now + KEEP_S, 0.0, 10) == []
+    assert world.step(lending.refresh, [key], {API.id: API}, world.now + 900) == (0, 0)
+    assert world.step(lending.forget_expired, world.now + KEEP_S) == 1
+    assert (row(world).title, row(world).lent) == ("", None)

@@ -13,9 +13,13 @@ from voicesieve.catalog.writes.changes import change
 from voicesieve.catalog.writes.discovery import DESCRIPTION
 from voicesieve.domain.candidates import Candidate
 from voicesieve.domain.languages import EvidenceKind
+from voicesieve.domain.states import VideoState
 
 METADATA = "metadata."
 BATCH = 500
+
+_RENEWABLE = video.c.lent_until.is_not(None) & (video.c.state != VideoState.WITHDRAWN)
+"""Catalogs of earlier versions hold withdrawn videos with a lent description; those are only forgotten."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ def lent(connection: Connection, by: float, after: float, limit: int) -> list[Le
     """Videos whose description must be refreshed or forgotten by ``by``, those behind ``after``, soonest first."""
     rows = connection.execute(
         select(video.c.key, video.c.id, video.c.lent_until)
-        .where(video.c.lent_until.is_not(None), video.c.lent_until <= by, video.c.lent_until > after)
+        .where(_RENEWABLE, video.c.lent_until <= by, video.c.lent_until > after)
         .order_by(video.c.lent_until, video.c.key)
         .limit(limit)
     )
@@ -40,7 +44,7 @@ def lent(connection: Connection, by: float, after: float, limit: int) -> list[Le
 
 def lent_counts(connection: Connection, by: float) -> tuple[int, int]:
     """How many videos have a lent description, and how many of them one that ends by ``by``."""
-    total = select(func.count()).where(video.c.lent_until.is_not(None))
+    total = select(func.count()).select_from(video).where(_RENEWABLE)
     all_: int = connection.execute(total).scalar_one()
     due: int = connection.execute(total.where(video.c.lent_until <= by)).scalar_one()
     return all_, due
@@ -53,7 +57,7 @@ def refresh(
 
     Returns how many were renewed and how many forgotten.
     """
-    rows = connection.execute(select(video).where(video.c.key.in_(keys), video.c.lent_until.is_not(None))).all()
+    rows = connection.execute(select(video).where(video.c.key.in_(keys), _RENEWABLE)).all()
     renewed = 0
     for row in rows:
         candidate = described.get(row.id)

@@ -166,6 +166,7 @@ def bury(connection: Connection, row: Row[Any], now: float) -> None:
     blank |= dict.fromkeys(("language_probability", "language_state", "language_unavailable"), None)
     blank |= dict.fromkeys(("merit", "child_s"), 0.0)
     blank |= dict.fromkeys(("stage", "due_at", "failure_kind", "lease_token", "lease_until", "address"), None)
+    blank |= {"lent": None, "lent_until": None}
     withdrawn = [{"rule": "withdrawn", "message": "taken down; later crawls keep it out"}]
     change(connection, row, now, state=VideoState.WITHDRAWN, reasons=withdrawn, metadata={}, facts={}, **blank)
 
