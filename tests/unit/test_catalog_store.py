@@ -321,6 +321,19 @@ def test_postgres_without_a_catalog_needs_a_crawl_first(postgres: Cluster, tmp_p
 
 
 @pytest.mark.postgres
+def test_a_postgres_database_of_another_program_is_named(postgres: Cluster, tmp_path: Path) -> None:
+    """It ended in a traceback; a SQLite file of another program did not."""
+    with postgres.database() as url:
+        engine = sqlalchemy.create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
+        with engine.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+            connection.exec_driver_sql("INSERT INTO alembic_version VALUES ('1f3a9c')")
+        engine.dispose()
+        with pytest.raises(CatalogError, match="belongs to another program"):
+            open_catalog(tmp_path, url, create=True)
+
+
+@pytest.mark.postgres
 def test_two_machines_may_make_the_catalog_at_the_same_time(postgres: Cluster, tmp_path: Path) -> None:
     with postgres.database() as url:
         answers: list[object] = []

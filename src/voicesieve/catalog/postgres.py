@@ -34,6 +34,10 @@ def open_postgres(url: str, *, create: bool) -> Catalog:
         raise CatalogError(f"The PostgreSQL database of catalog.url cannot be used: {type(error).__name__}.") from None
     except versions.NewerCatalogError as error:
         raise CatalogError(str(error)) from error
+    except versions.ForeignRevisionError as error:
+        raise CatalogError(
+            f"The PostgreSQL database of catalog.url belongs to another program ({error}). Name an empty database."
+        ) from error
     catalog = Catalog(writer, reader, None)
     catalog.was_updated = bool(updates)
     return catalog
