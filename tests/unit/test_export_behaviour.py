@@ -153,6 +153,23 @@ def test_an_update_with_other_options_is_refused_with_the_difference(world: Expo
     assert content(tmp_path / "corpus") == before
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [lambda content: content[: len(content) // 2], lambda content: b"garbage", lambda content: gzip.compress(b'{"id": 1}\n')],
+    ids=["cut short", "no gzip", "other lines"],
+)
+def test_an_update_of_an_export_with_a_damaged_index_says_what_to_do(
+    world: ExportWorld, tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    """It ended in a traceback."""
+    speak(world, "a", "b")
+    world.export(tmp_path / "corpus", options())
+    index = tmp_path / "corpus" / INDEX
+    index.write_bytes(damage(index.read_bytes()))
+    with pytest.raises(ExportError, match=r"index\.jsonl\.gz is damaged .*--replace"):
+        world.export(tmp_path / "corpus", options(), update=True)
+
+
 def test_an_update_repairs_damaged_files(world: ExportWorld, tmp_path: Path) -> None:
     speak(world, "a", "b")
     world.export(tmp_path / "corpus", options())

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from voicesieve.corpus.errors import ExportError
 from voicesieve.corpus.formats.protocol import Place
 from voicesieve.corpus.json_lines import Row, line
 from voicesieve.corpus.outcomes import Outcome, outcome_from
@@ -43,16 +46,28 @@ def index_line(entry: IndexEntry) -> bytes:
 
 
 def read_index(folder: Path) -> Iterator[IndexEntry]:
-    """The entries of an export's index, in order of their recordings. A damaged index raises OSError, EOFError,
-    zlib.error, ValueError or KeyError."""
-    with gzip.open(folder / INDEX, "rb") as lines:
+    """The entries of an export's index, in order of their recordings. Raises `ExportError` for a damaged one."""
+    lines = _lines(folder / INDEX)
+    try:
         for text in lines:
-            values = json.loads(text)
-            yield IndexEntry(
-                values["id"],
-                values["sha256"],
-                tuple(values["videos"]),
-                values.get("left_out", ""),
-                outcome_from(values.get("outcome")),
-                {name: Place(**place) for name, place in values["places"].items()},
-            )
+            yield _entry_of(json.loads(text))
+    except (OSError, EOFError, ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
+        raise ExportError(
+            f"{folder / INDEX} is damaged ({type(error).__name__}). Write the export again with --replace."
+        ) from error
+
+
+def _lines(file: Path) -> Iterator[bytes]:
+    with gzip.open(file, "rb") as lines:
+        yield from lines
+
+
+def _entry_of(values: Any) -> IndexEntry:
+    return IndexEntry(
+        values["id"],
+        values["sha256"],
+        tuple(values["videos"]),
+        values.get("left_out", ""),
+        outcome_from(values.get("outcome")),
+        {name: Place(**place) for name, place in values["places"].items()},
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import zlib
 from pathlib import Path
 
 from voicesieve.corpus.errors import ExportError
@@ -20,7 +19,7 @@ def describe(folder: Path) -> str:
     try:
         items = sum(len(entry.places) for entry in read_index(folder))
         size = f"{items:,} {marker.options.get('unit', 'items')}"
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zlib.error):
+    except ExportError:
         size = "an index that cannot be read"
     day = time.strftime("%Y-%m-%d", time.gmtime((folder / MARKER).stat().st_mtime))
     name = f"{marker.name!r}, " if marker.name is not None else ""
