@@ -10,10 +10,12 @@ import pytest
 
 import voicesieve
 from voicesieve.domain.candidates import Query
-from voicesieve.domain.platforms import DOMAINS
+from voicesieve.domain.languages import EvidenceKind
+from voicesieve.domain.platforms import DOMAINS, YOUTUBE
+from voicesieve.frontier.costs import LISTING_PAGE
 from voicesieve.settings import Settings
 from voicesieve.sources.kinds import SourceKind
-from voicesieve.sources.registry import KINDS, NAMES, page_cost, parse_query
+from voicesieve.sources.registry import KINDS, NAMES, declared_as, page_cost, parse_query, platform_of_query
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guide.md"
 HOUSE = Path(voicesieve.__file__).parent
@@ -100,8 +102,9 @@ def test_every_example_can_be_asked(kind: SourceKind) -> None:
 
 
 def test_one_module_alone_knows_the_hosts_of_platforms() -> None:
+    owner = HOUSE / "domain" / "platforms.py"
     domains = [domain for names in DOMAINS.values() for domain in names]
-    texts = {text for file in HOUSE.rglob("*.py") if file.name != "platforms.py" for text in _texts(file)}
+    texts = {text for file in HOUSE.rglob("*.py") if file != owner for text in _texts(file)}
 
     assert [text for text in texts if any(domain in text for domain in domains)] == []
 
@@ -121,3 +124,11 @@ def _texts(file: Path) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in about:
             yield node.value
+
+
+def test_a_query_of_a_kind_that_is_gone_is_shown_and_counted() -> None:
+    """A catalog may hold one; it stopped the analysis of its videos."""
+    gone = Query("gone", "https://www.youtube.com/watch?v=abcdefghijk")
+    assert declared_as("gone") is EvidenceKind.DECLARED_AUDIO
+    assert page_cost(gone) == LISTING_PAGE
+    assert platform_of_query(gone) == YOUTUBE

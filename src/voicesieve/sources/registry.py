@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 
 from voicesieve.domain.candidates import Query
 from voicesieve.domain.languages import EvidenceKind
+from voicesieve.domain.platforms import platform_of
 from voicesieve.domain.text import quoted
+from voicesieve.frontier.costs import LISTING_PAGE
 from voicesieve.sources import folder, page, rss, urls
 from voicesieve.sources.kinds import SourceKind
 from voicesieve.sources.youtube import site
@@ -68,17 +70,20 @@ def as_known(query: Query, registered: Iterable[Query]) -> Query:
 
 def platform_of_query(query: Query) -> str | None:
     """The platform that ``query`` asks, if any."""
-    return kind_named(query.source).platform_of(query.argument)
+    kind = _BY_NAME.get(query.source)
+    return platform_of(query.argument) if kind is None else kind.platform_of(query.argument)
 
 
 def page_cost(query: Query) -> float:
     """The cost of one request for a page of ``query`` (unit: `voicesieve.frontier.costs`)."""
-    return kind_named(query.source).page_cost(query.argument)
+    kind = _BY_NAME.get(query.source)
+    return LISTING_PAGE if kind is None else kind.page_cost(query.argument)
 
 
 def declared_as(name: str | None) -> EvidenceKind:
     """The kind of evidence that a language stated by a source of this kind is; without a source, that of the audio."""
-    return EvidenceKind.DECLARED_AUDIO if name is None else kind_named(name).declares
+    kind = _BY_NAME.get(name or "")
+    return EvidenceKind.DECLARED_AUDIO if kind is None else kind.declares
 
 
 def channel_query(name: str, metadata: Mapping[str, object]) -> Query | None:
