@@ -72,7 +72,7 @@ LEDGER = {
     "crawl/fetch.py:_remove_scratch": "cancelled before anything was written",
     "datafolder/folder.py:_who_holds": "only the name of the other run is lost from the message",
     "datafolder/folder.py:exclusive": "the lock holds without a name in it; a full disk is met again at once, and told",
-    "datafolder/permissions.py:tighten": "the caller is told that the mode stayed, and reports it",
+    "datafolder/permissions.py:tighten": "the mode stayed: doctor reports it, and so does the warning about the folder",
     "operations/withdraw.py:_video": "the catalog has no such video: what that means is decided next",
     "sources/confined.py:_serve": "the driver died, and nobody waits for the answer",
     "sources/confined.py:_outcome": "typed below, when what filled the memory is gone",

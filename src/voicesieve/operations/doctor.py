@@ -200,8 +200,9 @@ def fix(folder: DataFolder, catalog: Catalog, store: RecordingStore, report: Rep
     """
     if report.catalog_damage:
         return
-    for path in report.open_to_others:
-        permissions.tighten(folder.root / path)
+    refused = [path for path in report.open_to_others if not permissions.tighten(folder.root / path)]
+    report.open_to_others = [path for path in report.open_to_others if path not in refused]
+    report.remarks += [f"others can still read {folder.root / path}: the system keeps its mode" for path in refused]
     list_quarantine(catalog, store, now)
     for path in report.files_without_row:
         quarantine(catalog, store, store.path(path), f"{RECORDINGS}/{path}", "unnamed", now)
