@@ -19,10 +19,10 @@ from voicesieve.machine import folder_failure
 
 
 class Catalog:
-    """An open catalog. Safe to share between threads; one writing transaction at a time in this process.
+    """An open catalog. Safe to share between threads; one writing transaction at a time in this process::
 
-    >>> with catalog.write() as connection:
-    ...     results.retry(connection, now, kind="network")
+    with catalog.write() as connection:
+        results.retry(connection, now, kind="network")
     """
 
     def __init__(self, writer: Engine, reader: Engine, turnstile: Turnstile | None, file: Path | None = None) -> None:

@@ -20,11 +20,11 @@ from voicesieve.domain.states import DECIDED, Stage, VideoState
 
 
 class Tally:
-    """What changes of videos add up to, for counters, hosts and recordings.
+    """What changes of videos add up to, for counters, hosts and recordings::
 
-    >>> tally = Tally()
-    >>> tally.add(old, new)
-    >>> tally.write(connection)
+    tally = Tally()
+    tally.add(old, new)
+    tally.write(connection)
     """
 
     def __init__(self) -> None:
