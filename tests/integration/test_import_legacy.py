@@ -123,7 +123,7 @@ def test_what_the_data_api_lent_the_earlier_crawler_has_its_time(tmp_path: Path)
     ]
 
 
-def test_youtube_is_fetched_again_only_with_a_stated_ground(tmp_path: Path) -> None:
+def test_youtube_is_fetched_again_only_with_a_stated_basis(tmp_path: Path) -> None:
     tree, data = tmp_path / "old", tmp_path / "data"
     TreeBuilder(tree).write_json(MANIFEST, [v2_record(1)])
     import_legacy(tree, data)
@@ -137,8 +137,8 @@ def test_the_operators_ground_is_kept_with_what_he_holds(tmp_path: Path) -> None
     builder = TreeBuilder(tree)
     builder.audio(f"output/final_audio/vi/{legacy_trees.file_name(1)}", 1)
     builder.write_json(MANIFEST, [v2_record(1)])
-    ground = {"VOICESIEVE_RIGHTS__BASIS": "own_channel", "VOICESIEVE_RIGHTS__STATEMENT": "our own channel"}
-    import_legacy(tree, data, **ground)
+    basis = {"VOICESIEVE_RIGHTS__BASIS": "own_channel", "VOICESIEVE_RIGHTS__STATEMENT": "our own channel"}
+    import_legacy(tree, data, **basis)
     story = why(data, f"youtube:{video_id(1)}")
     assert (story["rights_basis"], story["rights_statement"]) == ("own_channel", "our own channel")
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from export_world import ExportWorld, Spoken
-from toys import Record, Toy, house_with
+from toys import Record, Toy, changed, house_with
 
 from voicesieve.catalog.opening import open_catalog
 
@@ -22,8 +22,8 @@ TOY = Toy(
 
 
 def test_a_format_is_its_file_and_its_record(tmp_path: Path) -> None:
-    assert TOY.touched == {"corpus/formats/toy.py", REGISTRY}
     house = house_with(tmp_path / "house", TOY)
+    assert changed(house) == {"corpus/formats/toy.py", REGISTRY}
     data, target = tmp_path / "data", tmp_path / "corpus"
     data.mkdir()
     catalog = open_catalog(data, create=True)

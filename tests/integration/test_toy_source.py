@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from toys import Record, Toy, house_with
+from toys import Record, Toy, changed, house_with
 
 from demo.clips import CLIPS
 
@@ -28,7 +28,7 @@ def test_a_source_is_added_by_its_file_and_its_record(tmp_path: Path) -> None:
     refused = house.voicesieve("crawl", "--source", "toys:x", "--data", data, code=1).err
     crawled = house.voicesieve("crawl", "--source", f"toy:{clip}", "--data", data, "--json").json
 
-    assert len(SOURCE.touched) == 2
+    assert changed(house) == {"sources/toy.py", "sources/registry.py"}
     assert "toy" in shown
     assert planned["queries"] == [{"query": f"toy:{clip}", "state": "new", "most": {}, "passed_over": []}]
     assert "did you mean toy:?" in refused

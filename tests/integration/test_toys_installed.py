@@ -8,7 +8,7 @@ from test_cli_toy import TALLY
 from test_toy_detector import TOY as DETECTOR
 from test_toy_format import TOY as FORMAT
 from test_toy_source import SOURCE
-from toys import house_with
+from toys import changed, house_with
 
 from demo.clips import CLIPS
 
@@ -16,8 +16,9 @@ ADDITIONS = (SOURCE, DETECTOR, FORMAT, TALLY)
 
 
 def test_an_installed_wheel_has_whatever_was_added_by_two_files(tmp_path: Path) -> None:
-    assert [len(addition.touched) for addition in ADDITIONS] == [2] * len(ADDITIONS)
-    program = house_with(tmp_path / "house", *ADDITIONS).install(tmp_path / "installed")
+    house = house_with(tmp_path / "house", *ADDITIONS)
+    assert len(changed(house)) == 2 * len(ADDITIONS)
+    program = house.install(tmp_path / "installed")
     data, corpus = tmp_path / "data", tmp_path / "corpus"
     chosen = {"VOICESIEVE_ANALYSIS__DETECTOR": "toy"}
 

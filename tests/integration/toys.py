@@ -43,11 +43,6 @@ class Toy:
     place: str
     records: tuple[Record, ...]
 
-    @property
-    def touched(self) -> set[str]:
-        """The files of the package that this addition makes or changes."""
-        return {self.place, *(record.file for record in self.records)}
-
 
 @dataclass(frozen=True)
 class House:
@@ -106,6 +101,17 @@ class House:
         libraries = next(path for path in sys.path if path.endswith("site-packages"))
         (packages / "libraries.pth").write_text(f"{libraries}\n")
         return House(folder, python, installed=True)
+
+
+def changed(house: House) -> set[str]:
+    """The files of the package of a copy that differ from ours or are not in it."""
+    copy, own = house.root / "src" / "voicesieve", ROOT / "src" / "voicesieve"
+    files = {path.relative_to(copy): path for path in copy.rglob("*") if path.suffix != ".pyc" and path.is_file()}
+    return {
+        name.as_posix()
+        for name, path in files.items()
+        if not (own / name).exists() or (own / name).read_bytes() != path.read_bytes()
+    }
 
 
 def house_with(root: Path, *toys: Toy) -> House:

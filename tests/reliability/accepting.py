@@ -1,4 +1,4 @@
-"""A writer in the order of the pipeline: file first, then the one transaction; prints each video once it is accepted.
+"""A writer in the order of a crawl: file first, then the one transaction; prints each video once it is accepted.
 
 python accepting.py DATA COUNT     (goes on after the videos that are there)
 """

@@ -1,4 +1,4 @@
-"""Two thousand videos through the pipeline: the program's memory and descriptors stay where they were."""
+"""Two thousand videos through a crawl: the program's memory and descriptors stay where they were."""
 
 from __future__ import annotations
 

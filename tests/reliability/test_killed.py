@@ -25,6 +25,7 @@ from injection import (
     nothing_is_left,
     nothing_was_repeated,
 )
+from victim import HOUSE, WATCHED
 
 from demo.answers import AtFirst, Refusal
 
@@ -242,3 +243,8 @@ def test_an_update_of_the_tables_killed_at_any_line(matrix: Matrix) -> None:
     for killed in matrix.killed("an update of the tables", ("status",), start):
         assert matrix.program.run("status", "--json", "--data", killed).json["backups"]["made"] <= 1
         matrix.ends_clean(killed)
+
+
+def test_each_place_that_is_watched_exists() -> None:
+    """One that was renamed would make the matrix smaller without a word."""
+    assert [place for place in WATCHED if not (HOUSE / place).exists()] == []

@@ -33,7 +33,6 @@ WATCHED = (
     "files.py",
     "audio/store.py",
     "catalog/backups.py",
-    "catalog/writes/changes.py",
     "catalog/committer.py",
     "catalog/counters.py",
     "catalog/opening.py",

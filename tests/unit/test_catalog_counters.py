@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
+from voicesieve.catalog import schema
 from voicesieve.catalog.opening import open_catalog
 from voicesieve.catalog.records import Claim, StaleLeaseError
 from voicesieve.catalog.writes import discovery, languages, leases, results
@@ -153,7 +154,7 @@ class Crawl(RuleBasedStateMachine):
 
     @rule(number=NUMBERS)
     def withdraw_video(self, number: int) -> None:
-        if any(row.id == numbered(number).id for row in self.world.rows(discovery.video)):
+        if any(row.id == numbered(number).id for row in self.world.rows(schema.video)):
             self.world.withdraw(numbered(number).id)
 
     @rule()
@@ -163,9 +164,6 @@ class Crawl(RuleBasedStateMachine):
     @invariant()
     def counts_are_right(self) -> None:
         self.world.check_counts()
-
-    def rows_in(self, states):  # type: ignore[no-untyped-def]
-        return [row for row in self.world.rows(discovery.video) if row.state in states]
 
 
 TestCrawl = Crawl.TestCase
