@@ -28,7 +28,7 @@ LOADS = 5
 LOADING = """
 import time
 started = time.process_time()
-from voicesieve.voices.detector import load_detector
+from voicesieve.voices.registry import load_detector
 load_detector({name!r}).model
 print(time.process_time() - started)
 """

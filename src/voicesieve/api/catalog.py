@@ -247,7 +247,9 @@ def _utc(seconds: float | None) -> datetime | None:
 def open(data: str | os.PathLike[str], *, config: str | os.PathLike[str] | None = None) -> Catalog:
     """Open the catalog of a data folder for reading, by the folder's settings or those of the file ``config``.
 
-    Tables that an earlier version made are updated first, as every command does, after a copy of the catalog was made.
+    As every command does, it first marks the folder of an earlier version and updates its tables, after a copy was
+    made; what a takedown names under another spelling is then withdrawn.
+
     Raises `VoicesieveError` where there is no catalog or it cannot be opened: the message says what to do.
     """
     folder = DataFolder(Path(data))

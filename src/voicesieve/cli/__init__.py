@@ -1,4 +1,4 @@
 """The command line. It parses, calls and prints.
 
-Lazy, so that `--help` loads nothing heavy.
+The list of commands loads no command; a command, and its own help, loads its module.
 """

@@ -43,7 +43,6 @@ def import_legacy(
     Audio is examined and measured again. Old verdicts are kept as evidence only: `voicesieve crawl --analyse-only`
     decides anew. You can run the import again at any time: it resumes where it stopped, and imports nothing twice.
     """
-
     source = _checked(folder, data)
     tree = survey(source)
     if tree.empty:
@@ -58,7 +57,6 @@ def import_legacy(
 
 
 def _checked(folder: Path, data: Path) -> Path:
-
     try:
         source = folder.resolve(strict=True)
         next(source.iterdir(), None)
@@ -117,7 +115,6 @@ def _rules(settings: Settings) -> ImportRules:
 
 
 def _report(plan: Plan, items: Sequence[Item], *, dry_run: bool, as_json: bool) -> None:
-
     refused = [
         {"file": item.file, "where": item.where, "reason": item.reason, "message": item.note}
         for item in items
@@ -146,12 +143,10 @@ def _report(plan: Plan, items: Sequence[Item], *, dry_run: bool, as_json: bool) 
 
 
 def _endings(items: Sequence[Item]) -> dict[str, int]:
-
     return {ending.value: sum(item.ending is ending for item in items) for ending in Ending}
 
 
 def _print(facts: dict[str, Any]) -> None:
-
     heads = ("records", "imported", "without audio", "duplicate", "refused")
     print("".join(f"{head:>15}" for head in heads))
     for file, counts in facts["files"].items():

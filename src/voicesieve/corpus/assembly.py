@@ -16,7 +16,6 @@ from voicesieve.corpus.options import Filters
 from voicesieve.corpus.outcomes import Outcome
 from voicesieve.corpus.plan import PlanRow, read_plan
 from voicesieve.corpus.staging import Staging
-from voicesieve.domain.languages import UNDETERMINED
 
 
 def assemble(
@@ -54,7 +53,7 @@ def _entry(row: PlanRow, outcome: Outcome | None, left_out: str = "") -> IndexEn
 
 
 def _left_out_whole(row: PlanRow, filters: Filters) -> str:
-    spoken = {row.language or UNDETERMINED, *(part.code for part in row.parts)}
+    spoken = {row.spoken, *(part.code for part in row.parts)}
     return "" if any(filters.wants(code) for code in spoken) else "language"
 
 

@@ -106,7 +106,7 @@ class ExportOptions:
 
     ``split``: percentages by name, such as ``{"train": 90, "dev": 5, "test": 5}``; empty means one part.
     ``shard_items``: items in one tar or Parquet file. ``path_prefix`` replaces the absolute folder in files whose
-    readers want absolute paths. ``measured``: whether the sound is opened for quality columns and duplicates.
+    readers want absolute paths. ``measured``: whether quality columns are measured.
     """
 
     format: str

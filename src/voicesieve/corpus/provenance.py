@@ -18,8 +18,8 @@ LIMITS = (
     "under-represents them.",
     "Speakers are not distinguished across recordings; `speaker` is a pseudonym for the recording. Splits keep "
     "channels together, not people who appear on several channels.",
-    "Languages come from captions, declarations and text, not from listening. `und` means that the language is "
-    "not known.",
+    "Languages come from captions, declarations, text and, where it was set up, automatic speech recognition; no "
+    "person checked them. `und` means that the language is not known.",
     "There are no transcripts.",
 )
 

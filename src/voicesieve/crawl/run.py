@@ -57,7 +57,7 @@ async def run(
         if result.fault is None and not result.interrupted: ...
 
     ``while_working`` is entered while there is work that can be asked to end, with the `Ending` to ask. A fault of this
-    machine or of the catalog that ends the work is part of the result; one before it is raised as `FailureError`.
+    machine or of the catalog that ends the work is part of the result; one before or after is raised as `FailureError`.
     """
     ending = Ending()
     _recover(context)
@@ -170,7 +170,6 @@ def _conclude(context: RunContext, result: RunResult) -> None:
     ending = "interrupted" if result.interrupted else "done"
     with tools.catalog.write() as connection:
         leases.end_run(connection, run.id, run.clock(), ending)
-    finish_deletions(tools.catalog, tools.store)
     _report_waits(context)
     run.events.emit("run_ended", ending=ending)
 

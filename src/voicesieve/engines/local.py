@@ -65,8 +65,7 @@ class LocalEngine:
 
     Workers are started from a clean server process (forkserver), never forked from a process with threads. Each calls
     ``trial`` before its first item: what it raises is the machine's fault. Signals that reach the whole process group
-    (Ctrl-C, a job manager's SIGTERM) are for the driver alone, so workers and their server ignore
-    them.
+    (Ctrl-C, a job manager's SIGTERM) are for the driver alone, so workers and their server ignore them.
     """
 
     def __init__(

@@ -20,7 +20,7 @@ from voicesieve.audio.store import RecordingStore
 from voicesieve.catalog.store import Catalog
 from voicesieve.catalog.writes import audits, importing
 from voicesieve.catalog.writes.importing import Held, Known
-from voicesieve.crawl import work as stages
+from voicesieve.crawl import work
 from voicesieve.crawl.discover import host_of
 from voicesieve.datafolder.folder import DataFolder
 from voicesieve.domain.audits import AuditEntry, Deed
@@ -32,12 +32,10 @@ from voicesieve.files import PRIVATE_FOLDER, create_private, typed_disk_errors
 from voicesieve.legacy.addresses import API
 from voicesieve.legacy.plan import Ending, Item, Plan, legacy_of
 from voicesieve.sources.identity import FILE
+from voicesieve.sources.youtube.api.videos import KEEP_S
 
 BATCH = 128
 """Records in one transaction: what a crash costs, and few enough that other writers wait only for a moment."""
-
-API_KEEP_S = 30 * 86_400.0
-"""How long descriptions of the YouTube Data API may be kept (YouTube API Services Developer Policies, III.E.4.d)."""
 
 AS_IT_IS = frozenset({FailureKind.TOO_SHORT, FailureKind.TOO_LONG})
 """Failures that fetching the audio again would repeat; after any other failure it is worth another fetch."""
@@ -125,13 +123,13 @@ class _Batch:
 async def _prepare_batch(plan: Plan, items: Sequence[Item], to: Destination, scratch: Path) -> _Batch:
     before = await asyncio.to_thread(_lookup, to, items)
     settled = [_by_catalog(item, before) for item in items]
-    work = [index for index, item in enumerate(settled) if item.ending is None]
+    unsettled = [index for index, item in enumerate(settled) if item.ending is None]
     places = asyncio.Semaphore(2 * to.engine.workers)
     prepared = await asyncio.gather(
-        *(_prepare(plan, settled[index], to, scratch / secrets.token_hex(8), places) for index in work)
+        *(_prepare(plan, settled[index], to, scratch / secrets.token_hex(8), places) for index in unsettled)
     )
     held = {}
-    for index, (item, mine) in zip(work, prepared, strict=True):
+    for index, (item, mine) in zip(unsettled, prepared, strict=True):
         settled[index] = _already_known(item, before)
         if settled[index].ending is None and mine is not None:
             held[index] = mine
@@ -192,13 +190,13 @@ def _held(item: Item) -> Held:
     """The item as the catalog takes it, without its audio."""
     assert item.candidate is not None
     described_at = legacy_of(item.candidate).get(API)
-    return Held(item.candidate, lent_until=described_at + API_KEEP_S if isinstance(described_at, float) else None)
+    return Held(item.candidate, lent_until=described_at + KEEP_S if isinstance(described_at, float) else None)
 
 
 async def _examined(source: Path, to: Destination, scratch: Path) -> FetchedRecording:
     file = source if to.dry_run else await asyncio.to_thread(_copy, source, scratch)
-    order = stages.Examination(file, None, to.rules.min_duration_s, to.rules.max_duration_s)
-    examined = await to.engine.run(stages.examine, order, deadline_s=to.rules.deadline_s)
+    order = work.Examination(file, None, to.rules.min_duration_s, to.rules.max_duration_s)
+    examined = await to.engine.run(work.examine, order, deadline_s=to.rules.deadline_s)
     return FetchedRecording(file, examined.sha256, examined.bytes, examined.media)
 
 

@@ -1,4 +1,4 @@
-"""Stronger detectors that others have published: where they come from, under which licence, and getting their files.
+"""Gets the files of detectors that others have published; `voices.registry` says which, and under which licence.
 
 Nothing of theirs ships with this package. Files come from the Hugging Face hub or from a folder; weights are read as
 safetensors only, since reading a pickle runs whatever it holds.

@@ -65,7 +65,7 @@ def detector_kind(name: str) -> DetectorKind:
 
 
 def published(name: str) -> Published | None:
-    """Where the files of the detector of that name come from; ``None`` for one of ours, and for a name of none."""
+    """Where the files of the detector of that name come from; ``None`` for an embedded or unknown one."""
     return next((kind.published for kind in DETECTORS if kind.name == name), None)
 
 
