@@ -155,7 +155,11 @@ def test_an_update_with_other_options_is_refused_with_the_difference(world: Expo
 
 @pytest.mark.parametrize(
     "damage",
-    [lambda content: content[: len(content) // 2], lambda content: b"garbage", lambda content: gzip.compress(b'{"id": 1}\n')],
+    [
+        lambda content: content[: len(content) // 2],
+        lambda content: b"garbage",
+        lambda content: gzip.compress(b'{"id": 1}\n'),
+    ],
     ids=["cut short", "no gzip", "other lines"],
 )
 def test_an_update_of_an_export_with_a_damaged_index_says_what_to_do(
