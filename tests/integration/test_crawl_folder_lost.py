@@ -56,6 +56,12 @@ def remove_catalog(data: Path) -> None:
         (data / f"catalog.sqlite3{name}").unlink()
 
 
+def remove_folder(data: Path) -> None:
+    """Again, where the run takes something away at the same time."""
+    while data.exists():
+        shutil.rmtree(data, ignore_errors=True)
+
+
 def replace_catalog(data: Path) -> None:
     copy = data.parent / "other.sqlite3"
     copy.write_bytes((data / "catalog.sqlite3").read_bytes())
@@ -75,7 +81,7 @@ DEEDS: dict[str, tuple[Callable[[Path], object], str]] = {
     "the recordings are removed": (lambda data: shutil.rmtree(data / "recordings"), "recordings was removed"),
     "the recordings are replaced": (replace_recordings, "recordings was removed, moved or replaced"),
     "the data folder is renamed": (lambda data: data.rename(data.with_name("elsewhere")), "was removed, moved"),
-    "the data folder is removed": (shutil.rmtree, "was removed, moved"),
+    "the data folder is removed": (remove_folder, "was removed, moved"),
 }
 
 

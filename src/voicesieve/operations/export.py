@@ -202,7 +202,7 @@ async def _cut_all(job: ExportJob, earlier: Earlier | None, staging: Staging, to
                 order.outcome.unlink(missing_ok=True)
                 await free.acquire()
                 tasks.create_task(cut(order, row))
-    except* Exception as group:  # noqa: BLE001 - raised again, as the first error alone
+    except ExceptionGroup as group:  # not `except*`: Python 3.11.2 wraps what is raised there in a group again
         raise _first(group) from None
     finally:
         await engine.close()
