@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 from crawling import CLIPS, clip, feed_site, one_paragraph, voicesieve
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from demo.answers import Refusal
 from voicesieve.catalog.opening import open_catalog
@@ -236,6 +236,21 @@ def test_a_measurement_takes_its_turn_at_a_host_like_a_crawl(tmp_path: Path) -> 
         one_paragraph(voicesieve("eval", refused, "--data", data, "--quiet", code=1), "rate_limited")
         one_paragraph(voicesieve("eval", good, "--data", data, "--quiet", code=1), "line 2", "is paused")
         assert [len(site.server.requests.of(path)) for path in ("/zoo.opus", "/busy.opus")] == [1, 1]
+
+
+def test_a_host_that_answers_a_measurement_is_no_longer_counted_as_refusing(tmp_path: Path) -> None:
+    """Refusals of many months added up, and a host was paused for longer each time."""
+    data = tmp_path / "data"
+    with feed_site({"/zoo.opus": clip("child-en-zoo")}) as site:
+        labels = labels_file(tmp_path, [f"{site.url('/zoo.opus')},,,child"])
+        voicesieve("eval", labels, "--data", data, "--quiet")
+        catalog = open_catalog(data, create=False)
+        with catalog.write() as connection:
+            connection.execute(update(host).values(refusals=2))
+        voicesieve("eval", labels, "--data", data, "--quiet")
+        with catalog.read() as connection:
+            assert connection.execute(select(host.c.refusals)).scalars().all() == [0]
+        catalog.close()
 
 
 @pytest.mark.parametrize("address", ["https://www.youtube.com/watch?v=", "https://kids.youtube.com/watch?v="])

@@ -14,7 +14,7 @@ from pathlib import Path
 from random import SystemRandom
 
 from voicesieve.catalog.store import Catalog
-from voicesieve.catalog.writes import requests
+from voicesieve.catalog.writes import requests, results
 from voicesieve.catalog.writes.requests import Turn
 from voicesieve.cli.rights import closed_platforms, missing_basis
 from voicesieve.cli.wiring import client_of, fetch_limits_of, opened_catalog, paces_of, user_agent_of
@@ -102,11 +102,15 @@ async def _fetch(door: _Door, address: str, scratch: Path) -> Path | str:
         folder.mkdir(parents=True)
         try:
             request = FetchRequest(url, url, folder, fetch_limits_of(door.settings))
-            return (await door.fetchers[method].fetch(request)).path
+            fetched = await door.fetchers[method].fetch(request)
         except FailureError as error:
             if error.failure.remedy is Remedy.PAUSE_SOURCE:
                 door.note_refusal(host, error.failure)
             message = message or str(error)
             if error.failure.kind not in METHOD_SPECIFIC:
                 return str(error)
+        else:
+            with door.catalog.write() as connection:
+                results.host_recovered(connection, host)
+            return fetched.path
     return message
