@@ -69,7 +69,7 @@ async def run(
             kinds = {
                 name: kind_named(name).source(context.tools.sources) for name in {query.source for query in parsed}
             }
-            plan = Plan(queries=rows, sources=kinds, fetch=False, analyse=False, wait_s=2 * DAY_S)
+            plan = Plan(queries=rows, sources=kinds, fetch=False, wait_s=2 * DAY_S)
             driving = asyncio.create_task(Driver(context, plan, Ending()).run())
             end = time.monotonic() + 60
             while not meanwhile(seen) and time.monotonic() < end and not driving.done():

@@ -55,7 +55,6 @@ class Plan:
     queries: Sequence[QueryRow]
     sources: Mapping[str, Source]
     fetch: bool = True
-    analyse: bool = True
     limit: int | None = None
     wait_s: float = 0.0
 
@@ -234,15 +233,11 @@ class Driver:
         free = self._within_limit(self._rules.max_concurrent_downloads - downloading)
         if not self._plan.fetch or free <= 0:
             return 0
-        if not self._plan.analyse:
-            return free
         waiting = await self._run.committer.run(due.waiting_for_analysis)
         return free if waiting < UNANALYSED_PER_WORKER * self._tools.engine.workers else 0
 
     def _places_to_analyse(self) -> int:
         free = self._tools.engine.workers - len(self._analyses)
-        if not self._plan.analyse:
-            return 0
         return free if self._plan.fetch else self._within_limit(free)
 
     def _within_limit(self, places: int) -> int:

@@ -97,7 +97,6 @@ async def _plan(context: RunContext, request: Request) -> Plan:
         queries=due,
         sources={name: kind_named(name).source(context.tools.sources) for name in {row.query.source for row in due}},
         fetch=not (request.analyse_only or request.no_fetch),
-        analyse=True,
         limit=request.limit,
         wait_s=request.wait_s,
     )
